@@ -1,0 +1,47 @@
+# One entry for people and CI alike. `make demo` and `make test` set up what they miss.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+EXAMPLE ?= one-speaker
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-long check schema lock clean setup setup-dev ffmpeg
+
+demo: setup ffmpeg
+	@$(BIN)/python scripts/demo.py $(EXAMPLE)
+
+test: setup-dev ffmpeg check
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-long: setup-dev ffmpeg
+	$(BIN)/python -m pytest -m slow
+
+check:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+schema: setup
+	$(BIN)/python -m contract.schema docs/schema
+
+setup: $(VENV)/.worker
+setup-dev: $(VENV)/.dev
+
+$(VENV)/.worker: requirements.txt
+	@scripts/make_venv.sh $(PYTHON) $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.worker
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+ffmpeg:
+	@scripts/need_ffmpeg.sh
+
+lock:
+	scripts/lock.sh $(PYTHON)
+
+clean:
+	rm -rf $(VENV) build output .mypy_cache .ruff_cache

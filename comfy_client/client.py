@@ -1,0 +1,211 @@
+"""Talks to ComfyUI: posts a graph, follows it, and says how it ended.
+
+The end of a prompt is read from /history; the WebSocket only feeds progress, and losing it is no
+error. Source of the protocol: reference/contracts.md part B.
+"""
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+import websocket
+
+from comfy_client.outcome import FAILED, outputs_of, rejection, unavailable
+from comfy_client.progress import ProgressReader
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, WorkerError
+
+log = logging.getLogger(__name__)
+
+HTTP_SECONDS = 30
+LISTEN_SECONDS = 0.5
+HISTORY_SECONDS = 2.0
+CANCEL_SECONDS = 60.0
+CANCEL_POLL_SECONDS = 0.2
+REFUSED_SECONDS = 5.0  # nobody listens: the server is gone
+SILENT_SECONDS = 120.0  # it listens and does not answer: loading weights can hold it for a while
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a caller of `run` is told and may object to.
+
+    `beat` is called at least twice a second and may raise to end the job; `on_position` after each
+    message that moved the job on; `other_signs` gives a number that changes while work goes on.
+    """
+
+    beat: Callable[[], None]
+    on_position: Callable[[ProgressReader], None]
+    other_signs: Callable[[], int]
+    stall_seconds: float
+
+
+class ComfyClient:
+    """One server."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._http = requests.Session()
+        self._http.trust_env = False  # the server is on this machine; no proxy stands between
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._http.close()
+
+    def run(
+        self, graph: dict[str, Any], prompt_id: str, reader: ProgressReader, watch: Watch, cancel: Cancellation
+    ) -> dict[str, Any]:
+        """Run a graph to its end and return its outputs (node id to what that node shows).
+
+        Raises:
+            WorkerError: GRAPH_REJECTED, MODELS_MISSING, GENERATION_FAILED, OUT_OF_MEMORY, INTERRUPTED,
+                GENERATION_STALLED, ENGINE_UNAVAILABLE, CANCELLED, or what `watch.beat` raises. Whatever
+                ends the wait early, the prompt is taken from the server first.
+        """
+        client_id = new_id()
+        with _Listener(self._url, client_id) as listener:
+            self._submit(graph, prompt_id, client_id)
+            try:
+                return self._follow(listener, prompt_id, reader, watch, cancel)
+            except WorkerError as error:
+                if error.code not in (ErrorCode.GENERATION_FAILED, ErrorCode.OUT_OF_MEMORY, ErrorCode.INTERRUPTED):
+                    self.withdraw(prompt_id)
+                raise
+
+    def withdraw(self, prompt_id: str) -> bool:
+        """Take a prompt from the queue or interrupt it, again and again until the server shows its end.
+
+        An interrupt can be lost, and waits for the next step (contracts.md trap 45). False where the
+        server did not confirm in time or does not answer.
+        """
+        deadline = time.monotonic() + CANCEL_SECONDS
+        try:
+            while time.monotonic() < deadline:
+                self._post("/queue", {"delete": [prompt_id]})
+                self._post("/interrupt", {"prompt_id": prompt_id})
+                if self._history(prompt_id) is not None or not self._queued(prompt_id):
+                    return True
+                time.sleep(CANCEL_POLL_SECONDS)
+        except requests.RequestException as error:
+            log.warning("the prompt could not be withdrawn: %s", type(error).__name__)
+        return False
+
+    def forget(self, prompt_id: str) -> None:
+        """Remove a prompt's history entry; it holds the graph, with the caller's text."""
+        try:
+            self._post("/history", {"delete": [prompt_id]})
+        except requests.RequestException as error:
+            log.warning("the history entry could not be removed: %s", type(error).__name__)
+
+    def _submit(self, graph: dict[str, Any], prompt_id: str, client_id: str) -> None:
+        body = {"prompt": graph, "prompt_id": prompt_id, "client_id": client_id}
+        try:
+            answer = self._http.post(f"{self._url}/prompt", json=body, timeout=HTTP_SECONDS)
+            reply = answer.json()
+        except requests.RequestException as error:
+            raise unavailable(error) from error
+        if answer.status_code != requests.codes.ok or reply.get("node_errors"):
+            self.withdraw(prompt_id)
+            raise rejection(reply)
+
+    def _follow(
+        self, listener: "_Listener", prompt_id: str, reader: ProgressReader, watch: Watch, cancel: Cancellation
+    ) -> dict[str, Any]:
+        sign, signs, asked, answered = time.monotonic(), watch.other_signs(), 0.0, time.monotonic()
+        while True:
+            cancel.check()
+            watch.beat()
+            message = listener.receive(LISTEN_SECONDS)
+            now = time.monotonic()
+            if message is not None and reader.read(message):
+                sign = now
+                watch.on_position(reader)
+            if watch.other_signs() != signs:
+                sign, signs = now, watch.other_signs()
+            if (message is not None and reader.ended(message)) or now - asked > HISTORY_SECONDS:
+                asked = now
+                try:
+                    entry = self._history(prompt_id)
+                    answered = now
+                except requests.RequestException as error:
+                    gone = isinstance(error, requests.ConnectionError)
+                    if now - answered > (REFUSED_SECONDS if gone else SILENT_SECONDS):
+                        raise unavailable(error) from error
+                    continue
+                if entry is not None:
+                    return outputs_of(entry)
+            if now - sign > watch.stall_seconds:
+                raise WorkerError(ErrorCode.GENERATION_STALLED, f"{FAILED}: no progress for {watch.stall_seconds:g} s")
+
+    def _history(self, prompt_id: str) -> dict[str, Any] | None:
+        found: dict[str, Any] = self._get(f"/history/{prompt_id}")
+        return found.get(prompt_id)
+
+    def _queued(self, prompt_id: str) -> bool:
+        queue = self._get("/queue")
+        items = [*queue.get("queue_running", []), *queue.get("queue_pending", [])]
+        return any(item[1] == prompt_id for item in items)
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer = self._http.get(f"{self._url}{path}", timeout=HTTP_SECONDS)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _post(self, path: str, body: dict[str, Any]) -> None:
+        self._http.post(f"{self._url}{path}", json=body, timeout=HTTP_SECONDS).raise_for_status()
+
+
+class _Listener:
+    """The WebSocket of one prompt, opened again when it is lost."""
+
+    def __init__(self, url: str, client_id: str) -> None:
+        self._address = f"{url.replace('http', 'ws', 1)}/ws?clientId={client_id}"
+        self._socket: websocket.WebSocket | None = None
+
+    def __enter__(self) -> "_Listener":
+        self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def receive(self, seconds: float) -> dict[str, Any] | None:
+        """The next text message, or None after `seconds` or where the socket is gone."""
+        if self._socket is None:
+            time.sleep(seconds)
+            self._open()
+            return None
+        try:
+            self._socket.settimeout(seconds)
+            code, data = self._socket.recv_data()
+            if code != websocket.ABNF.OPCODE_TEXT:
+                if code == websocket.ABNF.OPCODE_CLOSE:
+                    raise websocket.WebSocketConnectionClosedException("closed by the server")
+                return None
+            message = json.loads(data)
+        except websocket.WebSocketTimeoutException:
+            return None
+        except (websocket.WebSocketException, OSError, ValueError) as error:
+            log.warning("the progress socket was lost (%s); /history goes on deciding", type(error).__name__)
+            self._socket.close()
+            self._socket = None
+            return None
+        return message if isinstance(message, dict) else None
+
+    def _open(self) -> None:
+        try:
+            self._socket = websocket.create_connection(self._address, timeout=HTTP_SECONDS, http_no_proxy=["*"])
+        except (websocket.WebSocketException, OSError) as error:
+            log.warning("no progress socket (%s)", type(error).__name__)
+
+
+def new_id() -> str:
+    """A fresh client or prompt id."""
+    return uuid.uuid4().hex

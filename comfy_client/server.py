@@ -1,0 +1,163 @@
+"""The ComfyUI process: started in its own process group, its log drained, ended with the worker."""
+
+import collections
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from contract.errors import ErrorCode, Stage, WorkerError
+
+log = logging.getLogger(__name__)
+
+NODE_PACK = "ComfyUI-WanVideoWrapper"
+POLL_SECONDS = 0.1
+STOP_SECONDS = 10
+KEPT_LINES = 200
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class EngineCommand:
+    """A program that serves ComfyUI's protocol on `port` of this machine."""
+
+    name: str
+    arguments: tuple[str, ...]
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where it will answer."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def simulator_command(speed: float) -> EngineCommand:
+    """The stand-in, with this interpreter."""
+    port = _free_port()
+    arguments = (sys.executable, "-m", "simulator", "--port", str(port), "--speed", f"{speed:g}")
+    return EngineCommand("simulator", arguments, REPOSITORY, port)
+
+
+def comfyui_command(folder: Path, python: Path, state: Path) -> EngineCommand:
+    """ComfyUI of `folder` with only our node pack, and its own input, output, temp and user folders below `state`."""
+    port = _free_port()
+    for name in ("input", "output", "temp", "user"):
+        (state / name).mkdir(parents=True, exist_ok=True)
+    arguments = (
+        *(str(python), "main.py", "--listen", "127.0.0.1", "--port", str(port)),
+        *("--disable-all-custom-nodes", "--whitelist-custom-nodes", NODE_PACK, "--disable-api-nodes"),
+        *("--disable-metadata", "--cache-classic", "--database-url", "sqlite:///:memory:"),
+        *("--input-directory", str(state / "input"), "--output-directory", str(state / "output")),
+        *("--temp-directory", str(state / "temp"), "--user-directory", str(state / "user")),
+    )
+    return EngineCommand("comfyui", arguments, folder, port)
+
+
+class EngineProcess:
+    """A running engine. Leaving the `with` block ends it and everything it started."""
+
+    def __init__(self, command: EngineCommand) -> None:
+        self._command = command
+        self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, str(REPOSITORY / "comfy_client" / "tether.py"), *command.arguments],
+                cwd=command.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WorkerError(
+                ErrorCode.ENGINE_UNAVAILABLE, f"{command.name} cannot be started", stage=Stage.START, detail=str(error)
+            ) from error
+        self._drain = threading.Thread(target=self._read_log, name=f"{command.name}-log", daemon=True)
+        self._drain.start()
+
+    def __enter__(self) -> "EngineProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self._command.url
+
+    def last_lines(self) -> Sequence[str]:
+        """The end of its log, for the operator."""
+        return list(self._lines)
+
+    def check(self) -> None:
+        """Raises WorkerError ENGINE_UNAVAILABLE once the process has ended."""
+        code = self._process.poll()
+        if code is not None:
+            raise WorkerError(
+                ErrorCode.ENGINE_UNAVAILABLE,
+                f"{self._command.name} ended unexpectedly (exit code {code})",
+                detail="\n".join(self.last_lines()),
+            )
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Wait until it answers HTTP.
+
+        Raises:
+            WorkerError: ENGINE_UNAVAILABLE when it ends, or does not answer within `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.check()
+            try:
+                if requests.get(f"{self.url}/prompt", timeout=5).status_code == requests.codes.ok:
+                    return
+            except requests.RequestException:
+                time.sleep(POLL_SECONDS)
+        raise WorkerError(
+            ErrorCode.ENGINE_UNAVAILABLE,
+            f"{self._command.name} did not answer within {seconds:g} s",
+            stage=Stage.START,
+            detail="\n".join(self.last_lines()),
+        )
+
+    def stop(self) -> None:
+        """End the process group: politely, then by force."""
+        for sent, patience in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, None)):
+            try:
+                os.killpg(self._process.pid, sent)
+                self._process.wait(patience)
+                break
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self._process.wait()
+        self._drain.join()
+
+    def _read_log(self) -> None:
+        pipe = self._process.stdout
+        assert pipe is not None  # noqa: S101 - it was asked for
+        with pipe:
+            for raw in pipe:
+                line = raw.decode("utf-8", "replace").rsplit("\r", 1)[-1].rstrip()
+                if line:
+                    self._lines.append(line)
+                    log.debug("[%s] %s", self._command.name, line)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""The published interface: requests in, replies and errors out. Imports no other room."""

@@ -1,0 +1,117 @@
+"""Every way a job can fail, as one table.
+
+Raised as `WorkerError` where the cause is known, caught once at the edge. The message of a
+`WorkerError` goes to the caller: one line, no path, no secret, no traceback. What only the
+operator may see goes into `detail`, which is logged.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """The stations of a job, in order. `error_stage` and the progress name them."""
+
+    START = "start"
+    VALIDATE = "validate"
+    FETCH = "fetch"
+    PREPARE = "prepare"
+    LOAD = "load"
+    SAMPLE = "sample"
+    ENCODE = "encode"
+    UPLOAD = "upload"
+
+
+class ErrorCode(StrEnum):
+    """`error_code` of the reply; each is described in `ERRORS`."""
+
+    MISSING_PARAMETER = "missing_parameter"
+    INVALID_INPUT = "invalid_input"
+    SOURCE_REFUSED = "source_refused"
+    SOURCE_TOO_LARGE = "source_too_large"
+    IMAGE_UNAVAILABLE = "image_unavailable"
+    IMAGE_INVALID = "image_invalid"
+    AUDIO_UNAVAILABLE = "audio_unavailable"
+    AUDIO_INVALID = "audio_invalid"
+    AUDIO_TOO_SHORT = "audio_too_short"
+    AUDIO_TOO_LONG = "audio_too_long"
+    REGION_INVALID = "region_invalid"
+    MODELS_MISSING = "models_missing"
+    ENGINE_UNAVAILABLE = "engine_unavailable"
+    GRAPH_REJECTED = "graph_rejected"
+    GENERATION_FAILED = "generation_failed"
+    OUT_OF_MEMORY = "out_of_memory"
+    GENERATION_STALLED = "generation_stalled"
+    INTERRUPTED = "interrupted"
+    ENCODE_FAILED = "encode_failed"
+    STORAGE_MISCONFIGURED = "storage_misconfigured"
+    STORAGE_FAILED = "storage_failed"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal_error"
+
+
+@dataclass(frozen=True)
+class ErrorKind:
+    """What a code means: where it usually arises, whether the same job may succeed later, and what to do."""
+
+    stage: Stage
+    retryable: bool
+    meaning: str
+
+
+ERRORS: dict[ErrorCode, ErrorKind] = {
+    ErrorCode.MISSING_PARAMETER: ErrorKind(Stage.VALIDATE, False, "A required field is absent; the message names it."),
+    ErrorCode.INVALID_INPUT: ErrorKind(
+        Stage.VALIDATE, False, "A field is unknown, out of range or contradicts another; the message says what to send."
+    ),
+    ErrorCode.SOURCE_REFUSED: ErrorKind(
+        Stage.FETCH, False, "A source is of a kind, or at a place, this worker does not read from."
+    ),
+    ErrorCode.SOURCE_TOO_LARGE: ErrorKind(Stage.FETCH, False, "A source has more bytes than allowed."),
+    ErrorCode.IMAGE_UNAVAILABLE: ErrorKind(Stage.FETCH, True, "The portrait could not be downloaded."),
+    ErrorCode.IMAGE_INVALID: ErrorKind(Stage.PREPARE, False, "The portrait is not a picture this worker can read."),
+    ErrorCode.AUDIO_UNAVAILABLE: ErrorKind(Stage.FETCH, True, "A voice could not be downloaded; the message names it."),
+    ErrorCode.AUDIO_INVALID: ErrorKind(Stage.PREPARE, False, "A voice is not audio this worker can decode."),
+    ErrorCode.AUDIO_TOO_SHORT: ErrorKind(Stage.PREPARE, False, "The voices last less than 0.5 s in all."),
+    ErrorCode.AUDIO_TOO_LONG: ErrorKind(Stage.PREPARE, False, "The voices need more frames than one graph can make."),
+    ErrorCode.REGION_INVALID: ErrorKind(
+        Stage.PREPARE, False, "Regions overlap, or are too small, once the picture is fitted."
+    ),
+    ErrorCode.MODELS_MISSING: ErrorKind(Stage.START, False, "Model files that this job needs are not installed."),
+    ErrorCode.ENGINE_UNAVAILABLE: ErrorKind(Stage.LOAD, True, "ComfyUI does not answer, or ended during the job."),
+    ErrorCode.GRAPH_REJECTED: ErrorKind(Stage.LOAD, False, "ComfyUI refused the graph; the message has its reason."),
+    ErrorCode.GENERATION_FAILED: ErrorKind(Stage.SAMPLE, False, "A node of the graph failed; the message names it."),
+    ErrorCode.OUT_OF_MEMORY: ErrorKind(
+        Stage.SAMPLE, True, "The GPU ran out of memory: a smaller size or more blocks_to_swap may pass."
+    ),
+    ErrorCode.GENERATION_STALLED: ErrorKind(Stage.SAMPLE, True, "ComfyUI made no progress for too long."),
+    ErrorCode.INTERRUPTED: ErrorKind(Stage.SAMPLE, True, "The generation was interrupted from outside the job."),
+    ErrorCode.ENCODE_FAILED: ErrorKind(Stage.ENCODE, True, "The frames could not be made into an MP4."),
+    ErrorCode.STORAGE_MISCONFIGURED: ErrorKind(Stage.START, False, "The storage settings are incomplete or refused."),
+    ErrorCode.STORAGE_FAILED: ErrorKind(Stage.UPLOAD, True, "The video is finished but could not be stored."),
+    ErrorCode.CANCELLED: ErrorKind(Stage.SAMPLE, False, "The caller cancelled the job."),
+    ErrorCode.INTERNAL: ErrorKind(Stage.START, True, "A defect of the worker; its log has the details."),
+}
+
+
+class WorkerError(Exception):
+    """A job's end without a video.
+
+    Args:
+        code: an entry of `ERRORS`.
+        message: one line for the caller.
+        stage: where it happened, when not at the code's usual stage.
+        detail: for the log only.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, *, stage: Stage | None = None, detail: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = " ".join(message.split()) or ERRORS[code].meaning
+        self.stage = stage or ERRORS[code].stage
+        self.detail = detail
+
+    @property
+    def retryable(self) -> bool:
+        """Whether sending the same job again may succeed."""
+        return ERRORS[self.code].retryable

@@ -1,0 +1,195 @@
+"""The `input` of a job, field by field: names, ranges, defaults and what each means.
+
+The first block of `JobInput` is the published interface of this service; its names, ranges and
+defaults stay as they are. Rules between fields are in `contract.rules`.
+"""
+
+import json
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+
+Mode = Literal["multitalk", "infinitetalk"]
+Scheduler = Literal[
+    "unipc",
+    "unipc/beta",
+    "dpm++",
+    "dpm++/beta",
+    "dpm++_sde",
+    "dpm++_sde/beta",
+    "euler",
+    "euler/beta",
+    "longcat_distill_euler",
+    "deis",
+    "lcm",
+    "lcm/beta",
+    "res_multistep",
+    "er_sde",
+    "flowmatch_distill",
+    "flowmatch_pusa",
+    "multitalk",
+    "sa_ode_stable",
+    "rcm",
+    "vibt_unipc",
+]
+ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", "hm-mkl-hm"]
+NamedRegion = Literal["left", "center", "right"]
+
+DEFAULT_NEGATIVE_PROMPT = (
+    "overexposed, static, blurred details, subtitles, worst quality, low quality, jpeg artifacts, ugly, deformed, "
+    "disfigured, extra fingers, poorly drawn hands, poorly drawn face, fused fingers, messy background, "
+    "exaggerated gestures, shaking camera"
+)
+METADATA_MAX_BYTES = 4096
+SOURCE_MAX_CHARS = 8192
+# Pydantic describes a union branch by branch; these say it in one sentence.
+EITHER_OR = {
+    "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
+    "top < bottom, or 'left', 'center' or 'right'",
+    "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
+}
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+def _check_source(value: str) -> str:
+    scheme = _SCHEME.match(value)
+    if scheme and scheme[1].lower() not in ("http", "https", "data"):
+        raise ValueError(f"'{scheme[1]}:' is not a source; send an https:// or http:// URL, a data: URI or a path")
+    if not (scheme and scheme[1].lower() == "data") and len(value) > SOURCE_MAX_CHARS:
+        raise ValueError(f"a URL or path has at most {SOURCE_MAX_CHARS} characters")
+    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in value):
+        raise ValueError("a source has no control characters; percent-encode them")
+    return value
+
+
+Source = Annotated[
+    str,
+    Field(min_length=1, description="https:// or http:// URL, data: URI, or path below a configured input root"),
+    AfterValidator(_check_source),
+]
+
+
+def _check_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = box
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(EITHER_OR["region"])
+    return box
+
+
+Box = Annotated[tuple[float, float, float, float], Field(strict=False), AfterValidator(_check_box)]
+Region = NamedRegion | Box
+
+
+def _check_window(value: int) -> int:
+    if value % 4 != 1:
+        raise ValueError(EITHER_OR["window_frames"])
+    return value
+
+
+WindowFrames = Annotated[
+    int,
+    Field(ge=33, le=81),
+    AfterValidator(_check_window),
+    WithJsonSchema({"type": "integer", "enum": list(range(33, 82, 4))}),
+]
+
+
+def _check_output_key(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._\-/]+", value):
+        raise ValueError("an output_key has letters, digits, '.', '_', '-' and '/' only")
+    if any(part in ("", ".", "..") for part in value.split("/")):
+        raise ValueError("an output_key has no '..', no empty part, and neither starts nor ends with '/'")
+    return value
+
+
+def _check_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    try:
+        size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
+    except (ValueError, UnicodeEncodeError) as error:
+        raise ValueError("metadata must be plain JSON without NaN, Infinity or lone surrogates") from error
+    if size > METADATA_MAX_BYTES:
+        raise ValueError(f"metadata has {size} bytes as JSON; send at most {METADATA_MAX_BYTES}")
+    return value
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class SpeakerInput(_Model):
+    """One voice, and optionally whose mouth it moves and when it starts."""
+
+    audio: Source
+    region: Region | None = Field(
+        None,
+        description="[left, top, right, bottom] as fractions of the original image, or left, center, right; "
+        "default: equal columns from left to right",
+    )
+    offset_seconds: float | None = Field(None, ge=0, le=3600, description="silence before this voice starts")
+
+
+class JobInput(_Model):
+    """What a caller may send as `input`."""
+
+    image_url: Source
+    audio_urls: Annotated[
+        tuple[Source, ...] | None,
+        Field(strict=False, min_length=1, max_length=4, description="speakers, left to right"),
+    ] = None
+    positive_prompt: str = Field("The person takes turns talking", min_length=1, max_length=2000)
+    negative_prompt: str = Field(DEFAULT_NEGATIVE_PROMPT, max_length=2000)
+    width: int = Field(400, ge=256, le=1536)
+    height: int = Field(704, ge=256, le=1536)
+    fps: int = Field(25, ge=10, le=60)
+    steps: int = Field(4, ge=1, le=50)
+    cfg_scale: float = Field(1.0, ge=0.1, le=20)
+    scheduler: Scheduler = "flowmatch_distill"
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="0 chooses one; the reply names it")
+    mode: Mode = "multitalk"
+    use_block_swap: bool = False
+    blocks_to_swap: int = Field(20, ge=0, le=40)
+    use_speed_lora: bool = True
+    speed_lora_strength: float = Field(1.0, ge=0, le=2)
+    max_audio_duration: float | None = Field(None, gt=0, description="seconds; longer audio is cut there")
+
+    speakers: Annotated[
+        tuple[SpeakerInput, ...] | None,
+        Field(strict=False, min_length=1, max_length=4, description="in place of audio_urls"),
+    ] = None
+    timing: Literal["together", "turns"] = "together"
+    resolution: Literal["480p", "720p"] | None = Field(None, description="in place of width and height")
+    fit: Literal["cover", "contain"] = "cover"
+    shift: float | None = Field(None, ge=0.1, le=100)
+    audio_scale: float = Field(1.0, ge=0, le=10)
+    audio_cfg_scale: float | None = Field(None, ge=0, le=10)
+    color_match: ColorMatch | None = None
+    window_frames: Literal["fit"] | WindowFrames = "fit"
+    crf: int = Field(18, ge=0, le=40)
+    metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)] | None = None
+    output_key: Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_check_output_key)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Self:
+        if self.audio_urls is not None and self.speakers is not None:
+            raise ValueError("send audio_urls or speakers, not both")
+        if self.resolution is not None and {"width", "height"} & self.model_fields_set:
+            raise ValueError("send resolution or width and height, not both")
+        return self
+
+    def names(self, field: str) -> bool:
+        """Whether the caller sent this field (a sent null counts as not sent)."""
+        return field in self.model_fields_set and getattr(self, field) is not None
+
+
+def field_names() -> list[str]:
+    """The names a request may have, in published order."""
+    return list(JobInput.model_fields)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of `input`; one of audio_urls and speakers is required."""
+    schema = JobInput.model_json_schema()
+    schema["title"] = "talking-video worker: input"
+    schema["anyOf"] = [{"required": ["audio_urls"]}, {"required": ["speakers"]}]
+    return schema

@@ -1,0 +1,139 @@
+"""From the raw `input` to a typed, frozen `Request`, or one `WorkerError`.
+
+Nothing else in the worker reads raw input.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from pydantic import JsonValue, ValidationError
+
+from contract import rules
+from contract.errors import ErrorCode, WorkerError
+from contract.explain import explain
+from contract.fields import ColorMatch, JobInput, Mode, Region
+
+LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScript caller
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """One voice: its source, whose mouth it moves (None: the default column), seconds of silence before it."""
+
+    audio: str
+    region: Region | None
+    offset_seconds: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """Pixels, multiples of 16."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job with every rule applied; what was adjusted is told in `warnings`.
+
+    `size` is None where `resolution` asks for the bucket nearest to the image's own aspect.
+    `shift` is None where it depends on that size (`contract.rules.default_shift`), `color_match`
+    where it depends on the length (`contract.rules.default_color_match`).
+    """
+
+    image: str
+    speakers: tuple[Speaker, ...]
+    positive_prompt: str
+    negative_prompt: str
+    size: Size | None
+    resolution: str | None
+    fit: str
+    fps: int
+    steps: int
+    cfg_scale: float
+    scheduler: str
+    seed: int
+    mode: Mode
+    blocks_to_swap: int | None
+    speed_lora_strength: float | None
+    max_audio_duration: float | None
+    timing: str
+    shift: float | None
+    audio_scale: float
+    audio_cfg_scale: float
+    color_match: ColorMatch | None
+    window_frames: int | None
+    crf: int
+    metadata: dict[str, JsonValue] | None
+    output_key: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def silent_others(self) -> bool:
+        """One speaker with a region: everybody else in the picture stays silent."""
+        return len(self.speakers) == 1 and self.speakers[0].region is not None
+
+
+def parse_request(raw: object) -> Request:
+    """Validate and resolve a job's `input`.
+
+    Raises:
+        WorkerError: MISSING_PARAMETER or INVALID_INPUT, with a message that says what to send instead.
+    """
+    if not isinstance(raw, dict):
+        raise WorkerError(ErrorCode.INVALID_INPUT, "input must be an object with image_url and audio_urls")
+    try:
+        fields = JobInput.model_validate(raw)
+    except ValidationError as error:
+        raise explain(error, raw) from error
+    if fields.audio_urls is None and fields.speakers is None:
+        raise WorkerError(ErrorCode.MISSING_PARAMETER, "Missing required parameter: audio_urls (or speakers)")
+    return _resolve(fields)
+
+
+def _resolve(fields: JobInput) -> Request:
+    warnings: list[str] = []
+    speakers = _speakers(fields)
+    scheduler = rules.choose_scheduler(fields, warnings)
+    rules.warn_about_quality(fields, len(speakers), warnings)
+    size = None
+    if fields.resolution is None:
+        size = Size(
+            rules.multiple_of_16("width", fields.width, warnings),
+            rules.multiple_of_16("height", fields.height, warnings),
+        )
+    return Request(
+        image=fields.image_url,
+        speakers=speakers,
+        positive_prompt=fields.positive_prompt,
+        negative_prompt=fields.negative_prompt,
+        size=size,
+        resolution=fields.resolution,
+        fit=fields.fit,
+        fps=fields.fps,
+        steps=fields.steps,
+        cfg_scale=fields.cfg_scale,
+        scheduler=scheduler,
+        seed=fields.seed or 1 + secrets.randbelow(LARGEST_CHOSEN_SEED),
+        mode=fields.mode,
+        blocks_to_swap=fields.blocks_to_swap if fields.use_block_swap else None,
+        speed_lora_strength=fields.speed_lora_strength if fields.use_speed_lora else None,
+        max_audio_duration=fields.max_audio_duration,
+        timing=fields.timing,
+        shift=fields.shift if fields.shift is not None else rules.fixed_shift(fields),
+        audio_scale=fields.audio_scale,
+        audio_cfg_scale=rules.audio_cfg_scale(fields),
+        color_match=fields.color_match,
+        window_frames=None if fields.window_frames == "fit" else fields.window_frames,
+        crf=fields.crf,
+        metadata=fields.metadata,
+        output_key=fields.output_key,
+        warnings=tuple(warnings),
+    )
+
+
+def _speakers(fields: JobInput) -> tuple[Speaker, ...]:
+    if fields.speakers is not None:
+        return tuple(Speaker(s.audio, s.region, s.offset_seconds or 0.0) for s in fields.speakers)
+    return tuple(Speaker(source, None, 0.0) for source in fields.audio_urls or ())

@@ -1,0 +1,131 @@
+"""What a caller gets back: the reply of a finished job, or the error of a failed one."""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from contract.errors import WorkerError
+
+Seconds = float
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, json_schema_serialization_defaults_required=True
+    )
+
+
+class VideoInfo(_Model):
+    """The MP4 as it is stored."""
+
+    width: int
+    height: int
+    fps: int
+    file_size_mb: float = Field(description="megabytes of 1,000,000 bytes")
+    mode: str
+    audio_files_used: int
+    duration_seconds: Seconds
+    frames: int
+    windows: int
+    sha256: str
+
+
+class GenerationParams(_Model):
+    """The values that were used, after every rule and default."""
+
+    positive_prompt: str
+    negative_prompt: str
+    steps: int
+    cfg_scale: float
+    seed: int
+    scheduler: str
+    mode: str
+    block_swap: bool
+    speed_lora: bool
+    workflow_version: str
+    blocks_to_swap: int | None
+    speed_lora_strength: float | None
+    shift: float
+    audio_scale: float
+    audio_cfg_scale: float
+    color_match: str
+    window_frames: int
+    overlap_frames: int
+
+
+class Timings(_Model):
+    """Seconds of wall clock. encode is what remained to do after the last frame; most of it runs beside sampling."""
+
+    fetch: Seconds
+    prepare: Seconds
+    load: Seconds
+    sample: Seconds
+    encode: Seconds
+    upload: Seconds
+
+
+class Reply(_Model):
+    """A finished job."""
+
+    output_video_url: str
+    processing_time_seconds: Seconds
+    generation_time_seconds: Seconds
+    video_info: VideoInfo
+    generation_params: GenerationParams
+    status: Literal["completed"] = "completed"
+    timings: Timings
+    warnings: tuple[str, ...]
+    engine: Literal["comfyui", "simulator"]
+    job_id: str
+    expires_at: str | None = Field(None, description="when output_video_url stops working, UTC; null: it does not")
+    metadata: dict[str, JsonValue] | None = None
+
+
+class Failure(_Model):
+    """A failed job."""
+
+    error: str = Field(min_length=1, description="one line")
+    error_code: str
+    error_stage: str
+    retryable: bool
+    status: Literal["failed"] = "failed"
+    job_id: str
+
+
+def failure(error: WorkerError, job_id: str) -> dict[str, Any]:
+    """The reply of a job that ended with `error`."""
+    reply = Failure(
+        error=error.message,
+        error_code=error.code.value,
+        error_stage=error.stage.value,
+        retryable=error.retryable,
+        job_id=job_id,
+    )
+    return as_json(reply)
+
+
+def as_json(reply: Reply | Failure) -> dict[str, Any]:
+    """Plain JSON values; `metadata` is left out where the caller sent none.
+
+    Raises:
+        ValueError: something in it is not JSON. Such a reply would never reach the caller.
+    """
+    data = reply.model_dump(mode="json")
+    if isinstance(reply, Reply) and reply.metadata is None:
+        del data["metadata"]
+    json.dumps(data, allow_nan=False).encode()
+    return data
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a reply: completed or failed."""
+    completed = Reply.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
+    failed = Failure.model_json_schema(mode="serialization")
+    completed["required"].remove("metadata")
+    definitions = completed.pop("$defs", {}) | {"Reply": completed, "Failure": failed}
+    return {
+        "title": "talking-video worker: reply",
+        "oneOf": [{"$ref": "#/$defs/Reply"}, {"$ref": "#/$defs/Failure"}],
+        "$defs": definitions,
+    }

@@ -1,0 +1,1 @@
+"""Inputs in, voices laid out, portrait fitted, finished frames encoded."""

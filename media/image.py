@@ -1,0 +1,154 @@
+"""The portrait: read whatever a caller sends, fit it to the frame, and map regions along with it.
+
+Positions in the original image are fractions (0 to 1, x to the right, y down) of the picture as a
+person sees it, that is after its EXIF orientation is applied. Positions in the frame are pixels.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from contract.errors import ErrorCode, WorkerError
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_PIXELS = 40_000_000
+WIDE_CROP = 0.4
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Height and width of the sizes the talk models were published with (talking-video.md §4.4).
+BUCKETS = {
+    "480p": (
+        *((320, 1216), (384, 1024), (448, 896), (512, 768), (576, 704), (640, 640), (704, 576), (768, 512)),
+        *((832, 448), (896, 448), (960, 384), (1088, 384), (1152, 320), (1216, 320), (1280, 320)),
+    ),
+    "720p": (
+        *((512, 1792), (576, 1600), (640, 1408), (704, 1280), (768, 1216), (832, 1088), (896, 1024), (960, 960)),
+        *((1024, 896), (1088, 832), (1152, 768), (1216, 768), (1280, 704), (1344, 704), (1408, 640), (1472, 640)),
+        *((1536, 576), (1664, 576), (1856, 512)),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the original picture lies in the frame: frame pixel = fraction * drawn size + offset."""
+
+    width: int
+    height: int
+    drawn_width: float
+    drawn_height: float
+    left: float
+    top: float
+
+    def x(self, fraction: float) -> float:
+        """Frame column of a fraction of the original's width; may lie outside the frame."""
+        return fraction * self.drawn_width + self.left
+
+    def y(self, fraction: float) -> float:
+        """Frame row of a fraction of the original's height; may lie outside the frame."""
+        return fraction * self.drawn_height + self.top
+
+    @property
+    def lost(self) -> float:
+        """Share of the original that the crop cuts away, 0 to 1."""
+        seen = min(self.width, self.drawn_width) * min(self.height, self.drawn_height)
+        return 1 - seen / (self.drawn_width * self.drawn_height)
+
+
+def open_portrait(path: Path, warnings: list[str]) -> Image.Image:
+    """The picture as a person sees it: upright, RGB, transparency on white, first frame.
+
+    Raises:
+        WorkerError: IMAGE_INVALID.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_many_pixels()
+            if image.format != "MPO" and getattr(image, "is_animated", False):
+                warnings.append("the image is animated; its first frame is used")
+            return _upright(_rgb(image), image)
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    except UnidentifiedImageError as error:
+        raise WorkerError(ErrorCode.IMAGE_INVALID, "The image is not a JPEG, PNG or WebP picture") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise WorkerError(
+            ErrorCode.IMAGE_INVALID, "The image is damaged and cannot be read", detail=str(error)
+        ) from error
+
+
+def _too_many_pixels() -> WorkerError:
+    return WorkerError(ErrorCode.IMAGE_INVALID, f"The image has more than {MAX_PIXELS // 10**6} megapixels")
+
+
+def _upright(picture: Image.Image, original: Image.Image) -> Image.Image:
+    """Turn as the EXIF orientation says; broken EXIF does not cost the picture."""
+    try:
+        orientation = original.getexif().get(ExifTags.Base.Orientation)
+    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return picture
+    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    image.load()
+    if image.mode.startswith("I"):
+        image = image.convert("I").point(_from_16_bit, "L")
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+_from_16_bit: Callable[[float], float] = lambda value: value * (255 / 65535)  # noqa: E731 - Pillow reads its arithmetic
+
+
+def choose_bucket(resolution: str, width: int, height: int) -> tuple[int, int]:
+    """Width and height of the bucket of "480p" or "720p" whose aspect is nearest to the image's own."""
+    aspect = height / width
+    nearest = min(BUCKETS[resolution], key=lambda bucket: abs(bucket[0] / bucket[1] - aspect))
+    return nearest[1], nearest[0]
+
+
+def plan_fit(original: tuple[int, int], frame: tuple[int, int], mode: str, warnings: list[str]) -> Fit:
+    """Where the picture lies: "cover" fills the frame and crops the centre, "contain" shows all of it."""
+    scales = frame[0] / original[0], frame[1] / original[1]
+    scale = max(scales) if mode == "cover" else min(scales)
+    drawn = original[0] * scale, original[1] * scale
+    fit = Fit(*frame, *drawn, left=(frame[0] - drawn[0]) / 2, top=(frame[1] - drawn[1]) / 2)
+    if fit.lost > WIDE_CROP:
+        warnings.append(
+            f"the crop to {frame[0]}x{frame[1]} loses {fit.lost:.0%} of the picture; "
+            "send a width and height nearer to its own aspect, a resolution, or fit contain"
+        )
+    return fit
+
+
+def draw_fitted(image: Image.Image, fit: Fit) -> Image.Image:
+    """The frame: the picture resampled (Lanczos) to its place, black where it does not reach."""
+    if fit.lost > 0 or (fit.drawn_width >= fit.width and fit.drawn_height >= fit.height):
+        box = (
+            max(0.0, -fit.left / fit.drawn_width * image.width),
+            max(0.0, -fit.top / fit.drawn_height * image.height),
+            min(1.0, (fit.width - fit.left) / fit.drawn_width) * image.width,
+            min(1.0, (fit.height - fit.top) / fit.drawn_height) * image.height,
+        )
+        return image.resize((fit.width, fit.height), Image.Resampling.LANCZOS, box=box)
+    frame = Image.new("RGB", (fit.width, fit.height))
+    drawn = image.resize((max(1, round(fit.drawn_width)), max(1, round(fit.drawn_height))), Image.Resampling.LANCZOS)
+    frame.paste(drawn, (round(fit.left), round(fit.top)))
+    return frame

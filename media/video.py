@@ -1,0 +1,208 @@
+"""The MP4: an encoder that follows the frames folder while the windows are written.
+
+One ffmpeg takes the PNGs as they appear (never a half-written one), and each PNG is deleted once it
+is fed, so that the disk holds little more than the window in the making. The picture is cut to the
+exact frame count, another fps is made last, and picture and sound end together.
+"""
+
+import struct
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, Stage, WorkerError
+from media.ffmpeg import FFMPEG, start, stop
+
+GENERATED_FPS = 25
+POLL_SECONDS = 0.02
+CLOSE_SECONDS = 600.0
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+SIZE_OFFSET = 16
+PLAYABLE_CRF = 1  # 0 is lossless: a profile of H.264 that most players do not know
+
+
+@dataclass(frozen=True)
+class VideoSpec:
+    """What to make: `frames` pictures at 25 fps, turned into `fps`, with the sound of `audio`, `seconds` long."""
+
+    width: int
+    height: int
+    frames: int
+    fps: int
+    crf: int
+    audio: Path
+
+    @property
+    def output_frames(self) -> int:
+        """Pictures of the MP4: the first count at `fps` that is not shorter than the generated ones."""
+        return -(-self.frames * self.fps // GENERATED_FPS)
+
+    @property
+    def seconds(self) -> float:
+        """Length of picture and sound alike."""
+        return self.output_frames / self.fps
+
+
+class FrameEncoder:
+    """Encodes the frames that appear in the one folder below `parent`, from frame_00000.png on.
+
+    Use: construct (starts at once), then `complete()` when no more frames will come, then `result()`.
+    Leaving the `with` block ends ffmpeg and the thread, whatever happened.
+    """
+
+    def __init__(self, spec: VideoSpec, parent: Path, output: Path, cancel: Cancellation) -> None:
+        self._spec = spec
+        self._parent = parent
+        self._output = output
+        self._cancel = cancel
+        self._stop = threading.Event()
+        self._complete = threading.Event()
+        self._fed = 0
+        self._error: WorkerError | None = None
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        self._ffmpeg = start(_command(spec, output), self._log.fileno(), stdin=subprocess.PIPE)
+        self._thread = threading.Thread(target=self._work, name="encoder")
+        self._thread.start()
+
+    def __enter__(self) -> "FrameEncoder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        stop(self._ffmpeg)
+        self._thread.join()
+        self._log.close()
+
+    @property
+    def fed(self) -> int:
+        """Frames handed to ffmpeg so far."""
+        return self._fed
+
+    def check(self) -> None:
+        """Raises the encoder's error as soon as there is one, so that a GPU does not work for nothing."""
+        if self._error is not None:
+            raise self._error
+
+    def complete(self) -> None:
+        """No more frames will be written: what is not there now is missing."""
+        self._complete.set()
+
+    def result(self) -> Path:
+        """Wait for the finished MP4.
+
+        Raises:
+            WorkerError: ENCODE_FAILED, GENERATION_FAILED where frames are missing, CANCELLED.
+        """
+        self.complete()
+        self._thread.join()
+        self.check()
+        return self._output
+
+    def _work(self) -> None:
+        try:
+            self._feed()
+            self._finish()
+        except WorkerError as error:
+            self._error = error
+        except OSError as error:
+            said = f"{error}; {self._said()}"
+            self._error = WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=said)
+
+    def _feed(self) -> None:
+        pipe = self._ffmpeg.stdin
+        assert pipe is not None  # noqa: S101 - it was asked for
+        frames = FrameFolder(self._parent, self._spec.width, self._spec.height)
+        while self._fed < self._spec.frames:
+            if self._stop.is_set():
+                raise WorkerError(ErrorCode.CANCELLED, "The encoder was stopped")
+            self._cancel.check()
+            complete = self._complete.is_set()
+            png = frames.take(self._fed)
+            if png is not None:
+                pipe.write(png)
+                self._fed += 1
+            elif complete:
+                message = f"Video generation failed: {self._fed} of {self._spec.frames} frames were written"
+                raise WorkerError(ErrorCode.GENERATION_FAILED, message, stage=Stage.ENCODE)
+            else:
+                self._complete.wait(POLL_SECONDS)
+
+    def _finish(self) -> None:
+        pipe = self._ffmpeg.stdin
+        assert pipe is not None  # noqa: S101 - it was asked for
+        pipe.close()
+        waited = 0.0
+        while self._ffmpeg.poll() is None:
+            if self._stop.wait(POLL_SECONDS):
+                raise WorkerError(ErrorCode.CANCELLED, "The encoder was stopped")
+            self._cancel.check()
+            waited += POLL_SECONDS
+            if waited > CLOSE_SECONDS:
+                raise WorkerError(ErrorCode.ENCODE_FAILED, "The encoder did not finish in time")
+        if self._ffmpeg.returncode:
+            raise WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=self._said())
+
+    def _said(self) -> str:
+        self._log.seek(0)
+        return self._log.read(1 << 16).decode("utf-8", "replace")[-2000:]
+
+
+class FrameFolder:
+    """The PNGs that the server writes one after the other into a folder of its own below `parent`."""
+
+    def __init__(self, parent: Path, width: int, height: int) -> None:
+        self._parent = parent
+        self._size = struct.pack(">II", width, height)
+        self._folder: Path | None = None
+
+    def take(self, number: int) -> bytes | None:
+        """The bytes of frame `number`, removed from the folder; None while it is not there or not whole.
+
+        Raises:
+            WorkerError: ENCODE_FAILED for a frame that is no PNG of the expected size.
+        """
+        if self._folder is None:
+            self._folder = next((path for path in self._parent.iterdir() if path.is_dir()), None)
+            if self._folder is None:
+                return None
+        path = self._folder / f"frame_{number:05d}.png"
+        try:
+            with path.open("rb") as file:
+                file.seek(-len(PNG_END), 2)
+                if file.read() != PNG_END:
+                    return None
+                file.seek(0)
+                data = file.read()
+        except OSError:  # not there yet, or shorter than its own end
+            return None
+        if not data.startswith(PNG_SIGNATURE) or data[SIZE_OFFSET : SIZE_OFFSET + 8] != self._size:
+            raise WorkerError(ErrorCode.ENCODE_FAILED, f"Frame {number} is not a PNG of the size that was asked for")
+        path.unlink()
+        return data
+
+
+def _command(spec: VideoSpec, output: Path) -> list[str]:
+    """H.264 with the colours tagged as they are, AAC, and the index at the front.
+
+    Frames between the generated ones are blended. Motion-compensated ones (minterpolate) took nine times as long,
+    which the GPU would wait for at the end of the job.
+    """
+    rate = []
+    if spec.fps != GENERATED_FPS:
+        convert = f"framerate=fps={spec.fps}" if spec.fps > GENERATED_FPS else f"fps=fps={spec.fps}:round=near"
+        rate = [convert, "tpad=stop_mode=clone:stop_duration=1", f"trim=end_frame={spec.output_frames}"]
+    filters = ",".join(["scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd", "format=yuv420p", *rate])
+    return [
+        *(*FFMPEG, "-loglevel", "error", "-protocol_whitelist", "file,pipe"),
+        *("-f", "image2pipe", "-c:v", "png", "-framerate", str(GENERATED_FPS), "-i", "pipe:0"),
+        *("-f", "wav", "-i", f"file:{spec.audio}", "-map", "0:v:0", "-map", "1:a:0", "-map_metadata", "-1"),
+        *("-vf", filters),
+        *("-c:v", "libx264", "-preset", "veryfast", "-crf", str(max(spec.crf, PLAYABLE_CRF)), "-pix_fmt", "yuv420p"),
+        *("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv"),
+        *("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4", str(output)),
+    ]

@@ -1,0 +1,97 @@
+"""Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from contract import rules
+from contract.cancel import Cancellation
+from contract.request import Request
+from media.fetch import Inputs
+from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
+from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
+from media.video import VideoSpec
+from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
+from workflows.plan import FPS, MAX_FRAMES, Plan, frames_for, make_plan
+
+# One second more than a graph can take: enough to see that a voice is too long without decoding hours of it.
+MOST_DECODED_SECONDS = MAX_FRAMES / FPS + 1
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A prepared job. Files are in the job's folder; `masks` is None for one voice."""
+
+    portrait: Path
+    voices: tuple[Path, ...]
+    masks: Path | None
+    video: VideoSpec
+    plan: Plan
+    shift: float
+    color_match: str
+
+
+def prepare(request: Request, inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation) -> Scene:
+    """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
+
+    Raises:
+        WorkerError: whatever is wrong with the inputs.
+    """
+    fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings)
+    timeline = _voices(request, inputs, folder, warnings, cancel)
+    plan = make_plan(
+        frames_for(timeline.seconds),
+        fit.width,
+        fit.height,
+        request.mode,
+        window_frames=request.window_frames,
+        steps=request.steps,
+        scheduler=request.scheduler,
+        cfg_scale=request.cfg_scale,
+        audio_cfg_scale=request.audio_cfg_scale,
+    )
+    masks = _masks(request, fit)
+    silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
+    masks_file = None
+    if masks:
+        masks_file = folder / "masks.png"
+        save_masks(masks, masks_file)
+    tracks = write_model_tracks(timeline, plan.audio_seconds, folder, listeners=silent_listeners, cancel=cancel)
+    video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
+    write_listener_mix(timeline, video.seconds, video.audio, cancel)
+    return Scene(
+        portrait=folder / "portrait.png",
+        voices=tuple(tracks),
+        masks=masks_file,
+        video=video,
+        plan=plan,
+        shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
+        color_match=request.color_match or rules.default_color_match(request.mode, timeline.seconds),
+    )
+
+
+def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[str]) -> Fit:
+    image = open_portrait(source, warnings)
+    if request.size is not None:
+        frame = (request.size.width, request.size.height)
+    else:
+        frame = choose_bucket(str(request.resolution), image.width, image.height)
+    fit = plan_fit((image.width, image.height), frame, request.fit, warnings)
+    draw_fitted(image, fit).save(target, compress_level=1)
+    return fit
+
+
+def _voices(request: Request, inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation) -> Timeline:
+    most = min(request.max_audio_duration or MOST_DECODED_SECONDS, MOST_DECODED_SECONDS)
+    decode_seconds = most if request.max_audio_duration is None else most + 0.001
+    voices = decode_voices(inputs.voices, folder, decode_seconds, cancel)
+    offsets = [speaker.offset_seconds for speaker in request.speakers]
+    return lay_out(voices, offsets, request.timing, request.max_audio_duration, warnings)
+
+
+def _masks(request: Request, fit: Fit) -> list[Image.Image] | None:
+    if len(request.speakers) == 1 and not request.silent_others:
+        return None
+    boxes = speaker_boxes([speaker.region for speaker in request.speakers], fit)
+    return draw_masks_with_silent_rest(boxes[0], fit) if request.silent_others else draw_masks(boxes, fit)

@@ -1,0 +1,280 @@
+# shellcheck shell=bash
+# One model file, for download_models.sh, which sources this: asks the server, fetches, proves, keeps.
+# The file at work is in the globals that `entry` sets. Functions return an exit code of download_models.sh, or AGAIN.
+# shellcheck disable=SC2154 # the caller sets endpoint, home, token, work, dest, strict, aria2c and entries
+readonly TRIES=5 AGAIN=75
+
+say() { printf '%s\n' "$*"; }
+warn() { printf 'WARNING: %s\n' "$*" >&2; }
+fail() { printf 'ERROR: %s\n' "${*:2}" >&2 && return "$1"; }
+human() { numfmt --to=si --suffix=B --format=%.1f -- "$1"; }
+rate() { printf '%d.%d MB/s' $(($1 / $2)) $(($1 * 10 / $2 % 10)); } # bytes, microseconds
+now_us() { say "${EPOCHREALTIME/./}"; }
+size() { stat -L -c %s -- "$1" 2>/dev/null || echo 0; }
+
+# Makes the entry with this number the one at work. `bytes` and `sum` begin as the list has them; a record beside the
+# file, or the server, completes them.
+entry() {
+  index=$1
+  read -r _ folder file source bytes sum <<<"${entries[index]}"
+  name=$folder/$file final=$dest/$folder/$file part=$dest/$folder/$file.part
+  heads=$work/$index.heads errors=$work/$index.errors
+  list_bytes=${bytes#-} list_sum=${sum#-}
+  bytes=$list_bytes sum=$list_sum
+}
+
+# --- the server -----------------------------------------------------------------------------------------------------
+
+origin() { [[ ${1,,} =~ ^https?://[^/?#]+ ]] && say "${BASH_REMATCH[0]}"; }
+ours() { [[ $(origin "$1") == "$home" ]]; }
+
+# The value of a header (named in lower case) of the last answer, after all redirects.
+header() {
+  local line value=''
+  while read -r line; do
+    if [[ ${line,,} == "$1:"* ]]; then value=${line#*:}; fi
+  done <"$heads"
+  value=${value%$'\r'}
+  say "${value# }"
+}
+
+# curl for one address; prints status and redirect. Address and token go in by stdin, where `ps` does not look.
+ask() {
+  local url=${1//\"/%22}
+  {
+    printf 'url = "%s"\n' "${url//\\/%5C}"
+    if [[ $token ]] && ours "$url"; then printf 'header = "Authorization: Bearer %s"\n' "$token"; fi
+  } | curl -q -sS -g --suppress-connect-headers --connect-timeout 30 -D "$heads" -w '%{http_code} %{redirect_url}\n' \
+    -K - "${@:2}" 2>"$errors"
+}
+
+# What an HTTP status that is no success means: try again, or an end with advice.
+refused() {
+  local status=$1 url=$2 advice
+  why="HTTP $status from $(origin "$url")" pause=$(retry_after)
+  case $status in
+    408 | 429 | 5??) return "$AGAIN" ;;
+    401 | 403) advice="accept its licence on the repository's page and set HF_TOKEN to a token that may read it" ;;
+    404 | 410) advice="check repository, revision and path in the list: $source" ;;
+    *) fail 4 "$name: $why"; return ;;
+  esac
+  if ! ours "$url"; then verdict=6; return "$AGAIN"; fi # a signed address runs out: the endpoint gives a new one
+  fail 6 "$name: $why: $advice"
+}
+
+# Seconds of a Retry-After header (a number, or a date), at most 600; nothing where there is none.
+retry_after() {
+  local value
+  value=$(header retry-after)
+  [[ $value ]] || return 0
+  [[ $value =~ ^[0-9]{1,9}$ ]] || value=$(($(date -d "$value" +%s 2>/dev/null || date +%s) - $(date +%s)))
+  value=$((value < 0 ? 0 : 10#$value))
+  say $((value > 600 ? 600 : value))
+}
+
+# Asks the endpoint for the file: sets `location`, where its bytes are, and completes `bytes` and `sum`.
+resolve() {
+  local url=$endpoint/$source hop answer status next told_bytes='' told_sum=''
+  for hop in 1 2 3 4 5 6; do
+    if ((hop == 6)); then fail 4 "$name: $endpoint redirects without end"; return; fi
+    answer=$(ask "$url" -I -o /dev/null -m 60) || { why=$(tail -n 1 "$errors"); return "$AGAIN"; }
+    read -r status next <<<"$answer"
+    location=$url
+    if ours "$url"; then
+      if [[ $(header x-linked-size) =~ ^[1-9][0-9]*$ ]]; then told_bytes=${BASH_REMATCH[0]}; fi
+      if [[ $(header x-linked-etag) =~ ^\"([0-9a-f]{64})\"$ ]]; then told_sum=${BASH_REMATCH[1]}; fi
+    fi
+    case $status in
+      2??)
+        if [[ -z $told_bytes && $(header content-length) =~ ^[1-9][0-9]*$ ]]; then told_bytes=${BASH_REMATCH[0]}; fi
+        break ;;
+      3??)
+        if [[ -z $next ]]; then fail 4 "$name: $url answers HTTP $status without a place"; return; fi
+        location=$next url=$next
+        if ! ours "$next" && [[ $told_bytes$list_bytes ]]; then break; fi ;;
+      *)
+        ours "$url" || break # the content's host may refuse to be asked only for the headers
+        refused "$status" "$url" || return ;;
+    esac
+  done
+  agree "$told_bytes" "$told_sum"
+}
+
+agree() {
+  if [[ $1 && $list_bytes && $1 != "$list_bytes" ]]; then
+    fail 5 "$name: $endpoint has $1 bytes, the list says $list_bytes: it is another file"
+  elif [[ $2 && $list_sum && $2 != "$list_sum" ]]; then
+    fail 5 "$name: $endpoint has sha256 $2, the list says $list_sum: it is another file"
+  else
+    bytes=${list_bytes:-$1} sum=${list_sum:-$2}
+    [[ $sum || -z $strict ]] || unproved
+  fi
+}
+
+# Calls a function until it succeeds or there is no sense in it; progress gives it all its tries back.
+persist() {
+  local code wait
+  tries=0 verdict=4
+  while :; do
+    code=0 pause='' why=''
+    "$@" || code=$?
+    ((code == AGAIN)) || return "$code"
+    ((++tries < TRIES)) || { fail "$verdict" "$name: gave up after $tries tries: $why"; return; }
+    wait=${pause:-$((RETRY_SECONDS << (tries - 1)))}
+    say "again $name in $wait s: $why"
+    sleep "$wait"
+  done
+}
+
+# --- the bytes ------------------------------------------------------------------------------------------------------
+
+complete() { [[ $bytes && ! -f $part.aria2 ]] && (($(size "$part") == bytes)); }
+
+# Bytes on the disk: aria2c leaves holes while its control file is there.
+filled() {
+  if [[ -f $part.aria2 ]]; then echo $(($(stat -c '%b * 512' -- "$part" 2>/dev/null || echo 0))); else size "$part"; fi
+}
+
+discard() {
+  say "again $name from the start: $1"
+  rm -f -- "$part" "$part.aria2"
+  had=0
+}
+
+no_space() { fail 3 "$name: the disk took no more after $(human "$(filled)"): $(grep . "$errors" | tail -n 1)"; }
+
+# One line of progress after the other, until it is killed: nobody writes to the pipe that it listens to.
+report() {
+  local last since have at share
+  last=$(filled) since=$(now_us)
+  while read -r -t "$PROGRESS_SECONDS" <>"$work/never"; (($? > 128)); do
+    have=$(filled) at=$(now_us) share=$(human "$(filled)")
+    if [[ $bytes ]]; then share="$((have * 100 / bytes)) % of $(human "$bytes")"; fi
+    say "  ... $name: $share, $(rate $((have - last)) $((at - since)))"
+    last=$have since=$at
+  done
+}
+
+with_curl() {
+  local code=0 hops=5 answer status
+  [[ ! -f $part.aria2 ]] || discard "only aria2c could go on with its .part file"
+  if [[ $token ]] && ours "$location"; then hops=0; fi # the token follows no redirect
+  answer=$(ask "$location" -f -L --max-redirs "$hops" --speed-limit 1024 --speed-time 60 \
+    -C "$(size "$part")" -o "$part") || code=$?
+  status=${answer%% *} why=$(tail -n 1 "$errors")
+  if ((code == 33)) || [[ $status == 416 ]]; then
+    discard "the server does not resume"
+    return "$AGAIN"
+  fi
+  case $code in
+    0) ;;
+    22) refused "$status" "$location" ;;
+    23 | 153) no_space ;; # cannot write; SIGXFSZ
+    *) return "$AGAIN" ;;
+  esac
+}
+
+with_aria2c() {
+  local code=0 answer
+  printf '%s\n' "$location" " dir=${part%/*}" " out=${part##*/}" | aria2c --no-conf --no-netrc --input-file=- \
+    --continue --allow-overwrite --auto-file-renaming=false --file-allocation=none --disk-cache=0 --auto-save-interval=10 \
+    --split=8 --max-connection-per-server=8 --min-split-size=1M --connect-timeout=30 --timeout=60 \
+    --lowest-speed-limit=1K --console-log-level=error --summary-interval=0 --download-result=hide \
+    --show-console-readout=false --stop-with-process=$$ >"$errors" 2>&1 || code=$?
+  why="aria2c ended with code $code"
+  case $code in
+    0) ;;
+    8)
+      discard "the server does not resume"
+      return "$AGAIN" ;;
+    9 | 17 | 153) no_space ;; # disk full; file error; SIGXFSZ
+    3 | 22 | 24 | 29) # a status, but aria2c does not tell which
+      answer=$(ask "$location" -r 0-0 -o /dev/null -m 60) || return "$AGAIN"
+      [[ $answer != 2* ]] || return "$AGAIN"
+      refused "${answer%% *}" "$location" ;;
+    *) return "$AGAIN" ;;
+  esac
+}
+
+# aria2c takes part only where a sha256 proves its work, and where no token is needed: it would take that anywhere.
+download() {
+  local tool=with_curl code=0 monitor
+  if [[ $aria2c && $sum ]] && ! { [[ $token ]] && ours "$location"; }; then tool=with_aria2c; fi
+  report &
+  monitor=$!
+  "$tool" || code=$?
+  kill "$monitor"
+  wait "$monitor" 2>/dev/null
+  if (($(filled) > furthest)); then furthest=$(filled) tries=0; fi
+  return "$code"
+}
+
+# One try to complete the .part file.
+transfer() {
+  if [[ $sum ]] && complete; then return; fi
+  resolve || return
+  [[ -f $part ]] || rm -f -- "$part.aria2"
+  if [[ $leftover && -z $sum ]]; then discard "nothing proves that the .part file belongs to it"; fi
+  if [[ $bytes ]] && (($(size "$part") > bytes)); then discard "its .part file is too long"; fi
+  leftover=${sum:+$leftover}
+  complete || download || return
+  if [[ $bytes ]] && ! complete; then
+    why="the connection ended after $(filled) of $bytes bytes"
+    return "$AGAIN"
+  fi
+}
+
+# --- the proof ------------------------------------------------------------------------------------------------------
+
+# Whether a file is as it should be (its sha256 is looked at only if asked for); `why` says what is wrong.
+right() {
+  local have
+  have=$(size "$1")
+  if [[ $bytes && $have != "$bytes" ]]; then why="it has $have bytes, not $bytes"; return 1; fi
+  [[ $sum && $2 ]] || return 0
+  have=$(sha256sum <"$1") && have=${have%% *}
+  if [[ $have != "$sum" ]]; then why="its sha256 is $have, not $sum"; return 1; fi
+}
+
+unproved() { fail 5 "$name: neither the list nor $endpoint tells its sha256 (--strict)"; }
+unverified() { warn "$name is unverified: neither the list nor $endpoint tells its sha256"; }
+
+# Keeps what the server said where the list says nothing: for later runs, and for `sha256sum -c`.
+record() {
+  [[ $sum ]] && [[ -z $list_sum || -z $list_bytes ]] || return 0
+  printf '# %s bytes; size and sha256 as %s gave them for %s on %s\n%s  %s\n' "${bytes:-?}" "$endpoint" "$source" \
+    "$(date -u +%F)" "$sum" "$file" >"$final.sha256.part" && mv -f -- "$final.sha256.part" "$final.sha256"
+}
+
+read_record() {
+  [[ -f $final.sha256 ]] || return 0
+  local text
+  text=$(<"$final.sha256")
+  if [[ -z $bytes && $text =~ ^'# '([0-9]+)' bytes' ]]; then bytes=${BASH_REMATCH[1]}; fi
+  if [[ -z $sum && $text =~ ([0-9a-f]{64})'  ' ]]; then sum=${BASH_REMATCH[1]}; fi
+}
+
+# Fetches the entry with this number, proves it, and only then gives it its name.
+fetch() {
+  entry "$1"
+  local leftover='' furthest=0 had began
+  mkdir -p -- "${final%/*}" || return
+  had=$(filled) began=$(now_us)
+  if [[ -f $part ]]; then leftover=yes; fi
+  say "start $name${bytes:+ ($(human "$bytes"))}${leftover:+, going on from $(human "$had")}"
+  while :; do
+    persist transfer || return
+    right "$part" yes && break
+    if [[ $leftover ]]; then
+      discard "the .part file of an earlier run was wrong: $why" && leftover=''
+    else
+      rm -f -- "$part"
+      fail 5 "$name: what came is wrong and was removed: $why"
+      return
+    fi
+  done
+  had=$(($(size "$part") - had))
+  { sync -d -- "$part" && record && mv -f -- "$part" "$final"; } || return
+  [[ $sum ]] || unverified
+  say "done $name: $(human "$(size "$final")")${sum:+, sha256 proved}, $(rate "$had" $(($(now_us) - began)))"
+}

@@ -1,0 +1,111 @@
+"""Every environment variable that the worker reads, with its type, default and meaning.
+
+Nothing else in the worker reads the environment. A bad value stops the start with its name.
+"""
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the message names each bad variable."""
+
+
+class Settings(BaseSettings):
+    """The worker's settings. Field names in capitals are the variables' names."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, allow_inf_nan=False)
+
+    engine: Literal["comfyui", "simulator"] = Field(
+        "comfyui", description="what makes the frames: ComfyUI, or a stand-in that needs no GPU"
+    )
+    comfyui_url: str | None = Field(None, pattern=r"^http://", description="use this running server and start none")
+    comfyui_dir: Path = Field(Path("/opt/ComfyUI"), description="folder of the ComfyUI to start")
+    comfyui_python: Path = Field(Path("/opt/comfyui-venv/bin/python"), description="interpreter to start ComfyUI with")
+    comfyui_start_seconds: float = Field(300, gt=0, description="how long ComfyUI may take until it answers")
+    simulator_speed: float = Field(
+        1.0, ge=0, description="how much faster than its model the simulator works; 0: no waiting"
+    )
+    stall_seconds: float = Field(
+        600, gt=0, description="a generation without any sign of progress for this long is ended"
+    )
+
+    base_model: Literal["q4_k_m", "q8_0", "fp8"] = Field("q4_k_m", description="which base model of models.json")
+    base_precision: Literal["fp32", "bf16", "fp16", "fp16_fast"] = Field("fp16_fast", description="of the base model")
+    attention_mode: Literal["sdpa", "flash_attn_2", "flash_attn_3", "sageattn", "sageattn_3", "comfy"] = Field(
+        "sdpa", description="attention kernel, as WanVideoModelLoader names it"
+    )
+    vae_precision: Literal["fp16", "fp32", "bf16"] = Field("bf16", description="of the VAE")
+    wav2vec_precision: Literal["fp32", "bf16", "fp16"] = Field("fp16", description="of the voice encoder")
+
+    storage: Literal["local", "s3"] | None = Field(None, description="default: s3 where S3_BUCKET is set, else local")
+    output_dir: Path = Field(Path("output"), description="folder of STORAGE=local")
+    s3_bucket: str | None = Field(None, validate_default=True, description="bucket of STORAGE=s3")
+    s3_endpoint_url: str | None = Field(
+        None, pattern=r"^https?://", description="any S3-compatible service; default AWS"
+    )
+    s3_access_key_id: str | None = Field(
+        None, description="default: boto3's own chain (role, profile, AWS_… variables)"
+    )
+    s3_secret_access_key: SecretStr | None = Field(None, description="belongs to S3_ACCESS_KEY_ID")
+    s3_region: str | None = Field(None, description="default: boto3's own choice")
+    s3_public_base_url: str | None = Field(
+        None, pattern=r"^https?://", description="replies name this address plus the key instead of a presigned URL"
+    )
+    s3_key_prefix: str = Field("", pattern=r"^[A-Za-z0-9._/-]*$", description="put before every key")
+    s3_presign_seconds: int = Field(604_800, ge=60, le=604_800, description="how long a presigned URL works")
+
+    input_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (Path("/runpod-volume"),), description="folders below which a source may be a plain path, separated by ':'"
+    )
+    image_max_mb: float = Field(20, gt=0, description="largest portrait, in MB of 1,000,000 bytes")
+    audio_max_mb: float = Field(200, gt=0, description="largest voice file, in MB of 1,000,000 bytes")
+    work_dir: Path = Field(
+        Path(tempfile.gettempdir()) / "talking-video", description="where a job's files are while it runs"
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
+    log_format: Literal["text", "json"] = Field("json", description="json: one object a line; text: for people")
+
+    @field_validator("input_roots", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(Path(part) for part in value.split(":") if part) if isinstance(value, str) else value
+
+    @field_validator("s3_bucket")
+    @classmethod
+    def _bucket_for_s3(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("storage") == "s3":
+            raise ValueError("needed for STORAGE=s3")
+        return value
+
+    @property
+    def storage_kind(self) -> Literal["local", "s3"]:
+        """Where finished videos go."""
+        return self.storage or ("s3" if self.s3_bucket else "local")
+
+    @property
+    def log_level_number(self) -> int:
+        """For the logging module."""
+        return logging.getLevelNamesMapping()[self.log_level]
+
+
+def read_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises:
+        SettingsError: one line that names every bad variable and what it should be.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [
+            f"{str(p['loc'][0]).upper()}: {p['msg'].removeprefix('Value error, ')}"
+            for p in error.errors(include_url=False, include_input=False)
+        ]
+        raise SettingsError("bad settings: " + "; ".join(problems)) from error

@@ -1,0 +1,1 @@
+"""A stand-in for ComfyUI that speaks its protocol and draws stand-in frames."""

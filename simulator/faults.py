@@ -1,0 +1,124 @@
+"""Faults on demand: `--fault KIND[:key=value[,key=value]]`, repeatable.
+
+| kind | keys | what happens |
+|---|---|---|
+| drop-socket | times, window | at a progress tick the WebSocket of the prompt's client is cut without a goodbye |
+| die | window or node | the process ends at once with exit code 1 |
+| hang | window or node | no more progress; HTTP stays alive; an interrupt has no effect |
+| silent | window or node | HTTP and WebSocket no longer answer; the sampling goes on |
+| oom | window or node, times | execution_error with torch.OutOfMemoryError |
+| error | node or window, times, message | execution_error with RuntimeError and that message |
+| dead-thread | window or node | the prompt worker ends silently: the prompt stays in queue_running for ever |
+
+window=k: when the k-th window (from 1) starts; the frames of the windows before it are on disk. node=X: when a node of
+class X or with the id X starts. Neither: window=1. times=N: that often in the life of this process, default 1,
+`times=always` for ever. `message` may hold commas and therefore comes last.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from simulator.failures import NodeError
+
+KINDS = ("drop-socket", "die", "hang", "silent", "oom", "error", "dead-thread")
+KEYS = ("window", "node", "times", "message")
+OOM_TIPS = (
+    "This error means you ran out of memory on your GPU.\n\n"
+    "TIPS: If the workflow worked before you might have accidentally set the batch_size to a large number."
+)
+OOM_MESSAGE = (
+    "CUDA out of memory. Tried to allocate 1.44 GiB. GPU 0 has a total capacity of 23.53 GiB of which 1.12 GiB is "
+    "free. Including non-PyTorch memory, this process has 22.40 GiB memory in use. Of the allocated memory "
+    "21.31 GiB is allocated by PyTorch, and 622.18 MiB is reserved by PyTorch but unallocated. If reserved but "
+    "unallocated memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.  "
+    "See documentation for Memory Management  (https://pytorch.org/docs/stable/notes/cuda.html#environment-variables)"
+)
+
+
+@dataclass
+class Fault:
+    """One fault and how often it may still happen (None: always)."""
+
+    kind: str
+    window: int | None
+    node: str | None
+    left: int | None
+    message: str
+
+    def take(self) -> bool:
+        """Use it up by one; False if it is used up."""
+        if self.left == 0:
+            return False
+        if self.left is not None:
+            self.left -= 1
+        return True
+
+
+def parse(spec: str) -> Fault:
+    """Read one `--fault` value; raises ValueError with a sentence for the caller."""
+    kind, _, rest = spec.partition(":")
+    if kind not in KINDS:
+        raise ValueError(f"unknown fault {kind!r}, known are {', '.join(KINDS)}")
+    head, found, message = rest.partition("message=")
+    values = {}
+    for pair in filter(None, head.split(",")):
+        key, _, value = pair.partition("=")
+        if key not in KEYS or not value:
+            raise ValueError(f"fault {spec!r}: {pair!r} is not one of {', '.join(KEYS)} with a value")
+        values[key] = value
+    node = values.get("node")
+    everywhere = kind == "drop-socket" or node is not None
+    window = int(values["window"]) if "window" in values else None if everywhere else 1
+    times = values.get("times", "1")
+    left = None if times == "always" else int(times)
+    return Fault(kind, window, node, left, message if found else "simulated failure")
+
+
+class FaultPlan:
+    """Makes the faults happen. silence and drop are what `silent` and `drop-socket` do to the server."""
+
+    def __init__(self, faults: Sequence[Fault], silence: Callable[[], None], drop: Callable[[], None]) -> None:
+        self._faults = [fault for fault in faults if fault.kind != "drop-socket"]
+        self._drops = [fault for fault in faults if fault.kind == "drop-socket"]
+        self._silence = silence
+        self._drop = drop
+
+    def at_window(self, number: int) -> None:
+        """Window `number` starts."""
+        for fault in self._faults:
+            if fault.window == number and fault.node is None and fault.take():
+                self._happen(fault)
+
+    def at_node(self, node_id: str, class_type: str) -> None:
+        """A node starts."""
+        for fault in self._faults:
+            if fault.node in (node_id, class_type) and fault.take():
+                self._happen(fault)
+
+    def at_tick(self, window: int) -> None:
+        """A progress tick was sent in window `window` (0: while weights load) to a client that listens."""
+        for fault in self._drops:
+            if fault.window in (None, window) and fault.take():
+                self._drop()
+
+    def _happen(self, fault: Fault) -> None:
+        if fault.kind == "die":
+            os._exit(1)
+        if fault.kind == "hang":
+            _wait_for_ever()
+        if fault.kind == "silent":
+            self._silence()
+        if fault.kind == "oom":
+            raise NodeError("torch.OutOfMemoryError", OOM_MESSAGE, OOM_TIPS)
+        if fault.kind == "error":
+            raise RuntimeError(fault.message)
+        if fault.kind == "dead-thread":
+            raise SystemExit
+
+
+def _wait_for_ever() -> NoReturn:
+    while True:
+        threading.Event().wait()

@@ -1,0 +1,191 @@
+"""The sampler: the real loop's windows, ticks, frames and failures, without a model.
+
+It runs the graphs of this project (WanVideoImageToVideoMultiTalk and MultiTalkWav2VecEmbeds into WanVideoSampler) and
+refuses others. Where the real server fails it fails at the same point, with the same exception; it is stricter in two
+places on purpose: the number of masks, and masks that vanish on the token grid, which the real one turns into a bad
+video.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from simulator import pictures, windows
+from simulator.audio import loudness
+from simulator.call import Call
+from simulator.frames import Artist, centre_mask
+from simulator.values import ClipPlan, Samples, TextEmbeds, VideoModel, VoiceEmbeds
+
+WEIGHTS = 1233
+WEIGHT_TICKS = 12
+WEIGHT_SECONDS = 1.0
+STEP_SECONDS = 0.25
+DECODE_SECONDS = 0.3
+MEASURED_CLIP = (81, 400, 704)
+ENDLESS_PAUSE_SECONDS = 0.01
+DISTILLED_STEPS = 4
+FIXED_STEPS = ("multitalk", "rcm")
+DEFAULT_SPLIT = ((0.05, 0.45), (0.55, 0.95))
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What is to be sampled, complete."""
+
+    plan: ClipPlan
+    voices: VoiceEmbeds
+    portrait: Image.Image
+    negative: bool
+    cfg: float
+    steps: int
+
+    @property
+    def step_seconds(self) -> float:
+        """Simulated seconds of one step: 0.25 at 400x704, else by the model's work (`reference/talking-video.md
+        §9`)."""
+        plan = self.plan
+        share = windows.pass_flops(plan.window, plan.width, plan.height) / windows.pass_flops(*MEASURED_CLIP)
+        return STEP_SECONDS * share * (1 + (self.cfg != 1.0) + self.voices.audio_passes)
+
+    @property
+    def decode_seconds(self) -> float:
+        """Simulated seconds of decoding one window."""
+        return DECODE_SECONDS * self.plan.width * self.plan.height / (MEASURED_CLIP[1] * MEASURED_CLIP[2])
+
+
+def sample(call: Call) -> Samples:
+    """Run the loop to its end; frames go to the plan's folder window by window.
+
+    Raises what the real sampler raises (`reference/talking-video.md §3-§5`), RuntimeError for a graph that is not the
+    project's, PromptInterruptedError at a progress tick.
+    """
+    clip = _clip(call)
+    plan, voices = clip.plan, clip.voices
+    had_split = voices.split_by_default
+    voices.split_by_default = len(voices.audios) == 2 and voices.masks is None
+    total = windows.total_frames(voices.frames, voices.together)
+    most = windows.estimated_windows(total, plan.window, plan.overlap) * clip.steps
+    done = itertools.count(1)
+    artist: Artist | None = None
+    frames = 0
+    for window in windows.walk(total, plan.window, plan.overlap):
+        call.faults.at_window(window.number)
+        for _ in range(clip.steps):
+            call.clock.wait(clip.step_seconds)
+            if window.number == 1:
+                _first_step(clip, had_split)
+            call.tick(min(next(done), most), most, window.number)
+            if plan.window < plan.overlap and window.number > 1:
+                call.clock.pause(ENDLESS_PAUSE_SECONDS)
+        call.clock.wait(clip.decode_seconds)
+        frames += window.frames
+        if plan.folder:
+            artist = artist or _artist(clip)
+            _write(artist, Path(plan.folder), window)
+    return Samples(frames, plan.folder, (plan.width, plan.height))
+
+
+def _clip(call: Call) -> Clip:
+    model, plan = call.need("model", VideoModel), call.need("image_embeds", ClipPlan)
+    voices, text = call.get("multitalk_embeds", VoiceEmbeds), call.get("text_embeds", TextEmbeds)
+    _load_weights(call)
+    steps = _steps(call.text("scheduler"), call.number("steps"))
+    if voices is None or text is None or plan.portrait is None or model.talk is None or call.inputs.get("samples"):
+        raise RuntimeError(
+            "simulator: only this project's graphs run here: WanVideoSampler needs text_embeds, multitalk_embeds of "
+            "MultiTalkWav2VecEmbeds, image_embeds of WanVideoImageToVideoMultiTalk with a start_image, a model with a "
+            "multitalk_model, and no samples"
+        )
+    return Clip(plan, voices, plan.portrait, text.has_negative, call.real("cfg", 1.0), steps)
+
+
+def _load_weights(call: Call) -> None:
+    for tick in range(WEIGHT_TICKS):
+        call.tick(1 + tick * (WEIGHTS - 1) // (WEIGHT_TICKS - 1), WEIGHTS)
+        call.clock.wait(WEIGHT_SECONDS / WEIGHT_TICKS)
+    call.tick(0, WEIGHTS)
+
+
+def _steps(scheduler: str, asked: int) -> int:
+    """How many steps a window takes; raises ValueError like the schedulers with a fixed list of timesteps.
+
+    flowmatch_causvid is held to the recorded server's rule for its small weights; the 14B model would take up to 9.
+    """
+    if scheduler in FIXED_STEPS:
+        return DISTILLED_STEPS
+    if scheduler == "flowmatch_distill" and asked != DISTILLED_STEPS:
+        raise ValueError("This scheduler is only for 4 steps")
+    if scheduler == "flowmatch_causvid" and asked != DISTILLED_STEPS:
+        raise ValueError("CausVid 1.3B schedule is only for 4 steps")
+    return asked
+
+
+def _first_step(clip: Clip, had_split: bool) -> None:
+    """What the first pass through the model trips over."""
+    voices, plan = clip.voices, clip.plan
+    count = len(voices.audios)
+    if clip.cfg != 1.0 and not clip.negative:
+        raise ValueError("Negative embeddings must be provided for CFG scale > 1.0")
+    if count > 1 and voices.masks is None and not had_split:
+        if count == 2:
+            raise AttributeError("'NoneType' object has no attribute 'max'")
+        raise TypeError("'NoneType' object is not subscriptable")
+    if plan.width % windows.PATCH or plan.height % windows.PATCH:
+        columns, rows = plan.width // windows.PATCH, plan.height // windows.PATCH
+        latent_frames = (plan.window - 1) // 4 + 1
+        values = 16 * latent_frames * (plan.width // 8) * (plan.height // 8)
+        raise RuntimeError(
+            f"shape '[16, {latent_frames}, {rows * 2}, {columns * 2}]' is invalid for input of size {values}"
+        )
+    if count > 1 and voices.masks is not None:
+        _check_masks(voices.masks.frames, count, plan)
+
+
+def _check_masks(masks: tuple[Image.Image, ...], speakers: int, plan: ClipPlan) -> None:
+    if len(masks) != speakers + 1:
+        raise RuntimeError(
+            f"simulator: {speakers} speakers need {speakers + 1} masks, background last; there are {len(masks)}"
+        )
+    for number, mask in enumerate(masks, 1):
+        if not pictures.has_tokens(mask, plan.width, plan.height):
+            raise RuntimeError(
+                f"simulator: nothing of mask {number} is left on the 16x16 pixel grid of a {plan.width}x{plan.height} "
+                "video; the real model would compute NaN attention"
+            )
+
+
+def _artist(clip: Clip) -> Artist:
+    size = (clip.plan.width, clip.plan.height)
+    return Artist(clip.portrait, _regions(clip.voices, size), list(_levels(clip.voices)))
+
+
+def _regions(voices: VoiceEmbeds, size: tuple[int, int]) -> list[Image.Image]:
+    count = len(voices.audios)
+    if voices.masks is not None:
+        masks = [mask.resize(size, Image.Resampling.NEAREST) for mask in voices.masks.frames[:count]]
+        return masks if all(mask.getbbox() for mask in masks) else [centre_mask(size)]
+    if count == 1:
+        return [centre_mask(size)]
+    regions = []
+    for left, right in DEFAULT_SPLIT:
+        region = Image.new("L", size, 0)
+        region.paste(255, (round(size[0] * left), size[1] // 10, round(size[0] * right), size[1] * 9 // 10))
+        regions.append(region)
+    return regions
+
+
+def _levels(voices: VoiceEmbeds) -> Iterator[list[float]]:
+    before = 0
+    for audio, frames in zip(voices.audios, voices.frames, strict=True):
+        levels = loudness(audio, frames, voices.fps)
+        yield [0.0] * before + levels
+        if voices.together == "add":
+            before += frames
+
+
+def _write(artist: Artist, folder: Path, window: windows.Window) -> None:
+    for index in range(window.first_frame, window.first_frame + window.frames):
+        artist.write(folder / f"frame_{index:05d}.png", index, window.number)

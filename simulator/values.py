@@ -1,0 +1,121 @@
+"""What travels along the links of a graph: just enough of each thing to judge a graph and draw its frames."""
+
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from simulator.audio import Audio
+from simulator.windows import Together
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A loaded file, or something made of one, of which only kind and name matter."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        """What PreviewAny shows."""
+        return f"<simulated {self.kind} {self.name}>"
+
+
+@dataclass(frozen=True)
+class Images:
+    """A batch of RGB pictures of one size."""
+
+    frames: tuple[Image.Image, ...]
+
+    def __str__(self) -> str:
+        """What PreviewAny shows."""
+        return f"<simulated IMAGE batch of {len(self.frames)}>"
+
+
+@dataclass(frozen=True)
+class Masks:
+    """A batch of masks: L pictures of one size, any value above 0 counts as inside."""
+
+    frames: tuple[Image.Image, ...]
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A LoRA and whether it is to be merged into the model's weights."""
+
+    name: str
+    merged: bool
+
+
+@dataclass(frozen=True)
+class TalkModel:
+    """A MultiTalk or InfiniteTalk file; mode is what the loader makes of its name."""
+
+    name: str
+
+    @property
+    def mode(self) -> str:
+        """`infinitetalk` iff the file name contains "infinite" (`reference/talking-video.md §1.3`)."""
+        return "infinitetalk" if "infinite" in self.name.lower() else "multitalk"
+
+
+@dataclass(frozen=True)
+class VideoModel:
+    """The base model with the talk model patched in (None: a plain video model)."""
+
+    name: str
+    talk: TalkModel | None
+
+
+@dataclass(frozen=True)
+class TextEmbeds:
+    """Prompts as embeddings: only whether there is a negative one matters."""
+
+    has_negative: bool
+
+
+@dataclass
+class VoiceEmbeds:
+    """The voices of a clip.
+
+    audios: in speaking order; frames: length of each in frames at `fps`; split_by_default: set by the first run of two
+    speakers without masks, after which the real node pack has a left/right split to use (`reference/talking-video.md
+    §3.1`).
+    """
+
+    audios: tuple[Audio, ...]
+    frames: tuple[int, ...]
+    together: Together
+    fps: float
+    masks: Masks | None
+    audio_passes: bool
+    split_by_default: bool = field(default=False)
+
+
+@dataclass(frozen=True)
+class ClipPlan:
+    """What WanVideoImageToVideoMultiTalk hands to the sampler. folder: where frames go, "" for none."""
+
+    portrait: Image.Image | None
+    width: int
+    height: int
+    window: int
+    overlap: int
+    mode: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A finished clip: how many frames, where they are ("" in memory), their size."""
+
+    frames: int
+    folder: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Video:
+    """Frames that stay in memory, on their way to a file."""
+
+    frames: int
+    size: tuple[int, int]

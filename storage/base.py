@@ -1,0 +1,55 @@
+"""What every place for finished videos promises."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class StoredVideo:
+    """A video that has arrived whole.
+
+    Args:
+        url: where to get it, percent-encoded.
+        size_bytes: the size at the place, equal to the size of the file handed in.
+        expires_at: when the URL stops working (UTC), or None if it does not.
+    """
+
+    url: str
+    size_bytes: int
+    expires_at: datetime | None
+
+
+class Storage(Protocol):
+    """A place that takes finished videos. Safe to use from several threads."""
+
+    def check(self) -> None:
+        """Find out, before the GPU works, whether a video could be put here; leaves nothing behind.
+
+        Raises:
+            WorkerError: at stage START; STORAGE_MISCONFIGURED if the settings are unusable or refused,
+                STORAGE_FAILED if the place gave no answer from which that could be told.
+        """
+
+    def put(self, video: Path, key: str) -> StoredVideo:
+        """Store `video` under `key` (relative, parts separated by `/`) and replace what was there.
+
+        Returns only when the whole file has arrived. `video` itself is left as it is.
+
+        Raises:
+            WorkerError: at stage UPLOAD; STORAGE_MISCONFIGURED if trying again cannot help, else STORAGE_FAILED.
+        """
+
+
+def storage_key(output_key: str | None, job_id: str) -> str:
+    """The key of a job's video.
+
+    Returns:
+        `output_key` as it came (the contract has validated it), or `<job id>.mp4` with `-` for every character of
+        the job id other than letters, digits, `.`, `_` and `-`.
+    """
+    if output_key is not None:
+        return output_key
+    return re.sub(r"[^A-Za-z0-9._-]", "-", job_id) + ".mp4"

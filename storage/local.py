@@ -1,0 +1,90 @@
+"""Videos in a folder, such as a network volume: each appears whole under its name, or not at all."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contract.errors import ErrorCode, Stage, WorkerError
+from storage.base import StoredVideo
+
+
+class LocalStorage:
+    """Implements `Storage` with a folder of this machine.
+
+    The URL is a `file://` URL and does not expire. Nothing is ever written outside the folder.
+
+    Args:
+        folder: created when missing; may itself be a symbolic link.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def check(self) -> None:
+        """Create the folder if it is missing, then write and remove a one-byte file. Errors as `Storage.check`."""
+        with _os_errors_as(ErrorCode.STORAGE_MISCONFIGURED, Stage.START, "The storage folder cannot be written"):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            probe = _temporary_in(self._folder)
+            try:
+                probe.write_bytes(b"\0")
+            finally:
+                probe.unlink(missing_ok=True)
+
+    def put(self, video: Path, key: str) -> StoredVideo:
+        """Copy `video` to folder/key in one visible step. Errors as `Storage.put`.
+
+        A reader sees the former file or the new one, never a part. A key whose real place is not inside the folder is
+        STORAGE_MISCONFIGURED: the contract refuses such keys, so a symbolic link in the folder leads away.
+        """
+        with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The video could not be stored in the folder"):
+            target = self._confined(key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            size = _copy_atomically(video, target)
+        return StoredVideo(url=target.as_uri(), size_bytes=size, expires_at=None)
+
+    def _confined(self, key: str) -> Path:
+        root = self._folder.resolve()
+        try:
+            target = (root / key).resolve()
+        except RuntimeError:  # how Python before 3.13 reports links that form a ring
+            target = root
+        if root not in target.parents:
+            raise WorkerError(
+                ErrorCode.STORAGE_MISCONFIGURED, "The key leads out of the storage folder.", stage=Stage.UPLOAD
+            )
+        return target
+
+
+def _copy_atomically(source: Path, target: Path) -> int:
+    """Returns the number of bytes written. Leaves no temporary file, whatever happens."""
+    temporary = _temporary_in(target.parent)
+    try:
+        with source.open("rb") as reader, temporary.open("xb") as writer:
+            shutil.copyfileobj(reader, writer, 1024 * 1024)
+            writer.flush()
+            # Without this a crash after the rename can leave an empty file under the final name.
+            os.fsync(writer.fileno())
+            size = writer.tell()
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return size
+
+
+def _temporary_in(folder: Path) -> Path:
+    # In the same folder, because a rename is atomic only within one file system. Not made with `tempfile`,
+    # which would leave the video readable by its owner alone.
+    return folder / f".{uuid.uuid4().hex}.part"
+
+
+@contextmanager
+def _os_errors_as(code: ErrorCode, stage: Stage, what: str) -> Iterator[None]:
+    """Turns an OSError into a `WorkerError` that gives the system's reason, without the path."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise WorkerError(code, f"{what}: {reason}.", stage=stage, detail=repr(error)) from error

@@ -1,0 +1,137 @@
+"""What the exceptions of boto3 mean for a job.
+
+Told apart by class, error code and status, never by an exception's text: that may hold a file's path, the endpoint
+or a signed query. For the same reason the original is not chained; what an operator needs of it is in `detail`.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    CredentialRetrievalError,
+    EndpointProviderError,
+    InvalidConfigError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+    ValidationError,
+)
+
+from contract.errors import ErrorCode, Stage, WorkerError
+
+_CREDENTIAL_ERRORS = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+_SETTING_ERRORS = (
+    ParamValidationError,
+    ValidationError,
+    NoRegionError,
+    EndpointProviderError,
+    ConfigParseError,
+    InvalidConfigError,
+)
+
+# Answers that stay the same until somebody changes the settings or the rights. "401" and "403" stand for an answer
+# without a body, which is all that a HEAD request gets.
+_REFUSALS = frozenset(
+    {
+        "401",
+        "403",
+        "AccessDenied",
+        "AccountProblem",
+        "AllAccessDisabled",
+        "AuthorizationHeaderMalformed",
+        "ExpiredToken",
+        "Forbidden",
+        "InvalidAccessKeyId",
+        "InvalidBucketName",
+        "InvalidSecurity",
+        "InvalidToken",
+        "NoSuchBucket",
+        "NotSignedUp",
+        "PermanentRedirect",
+        "SignatureDoesNotMatch",
+        "Unauthorized",
+    }
+)
+_PASSING_STATUSES = frozenset({408, 409, 425, 429})
+
+
+@contextmanager
+def storage_errors(bucket: str, stage: Stage) -> Iterator[None]:
+    """Turns what boto3 raises into `WorkerError`, and a video that cannot be read into STORAGE_FAILED."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, Boto3Error) as error:
+        raise _worker_error(error, bucket, stage) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise WorkerError(
+            ErrorCode.STORAGE_FAILED, f"The finished video could not be read: {reason}.", stage=stage
+        ) from error
+
+
+def is_forbidden(error: ClientError) -> bool:
+    """Whether the storage answered that the caller may not; why, an answer without a body does not tell."""
+    return _status(error) in {401, 403}
+
+
+def error_code(error: ClientError) -> str:
+    """The storage's own name for the error, or the status if that name is not a plain word."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code if re.fullmatch(r"[A-Za-z0-9.]{1,64}", code) else str(_status(error))
+
+
+def _worker_error(error: Exception, bucket: str, stage: Stage) -> WorkerError:
+    # The transfer manager raises its own S3UploadFailedError while it handles the ClientError that has the code.
+    context = error.__context__
+    reply = context if isinstance(error, Boto3Error) and isinstance(context, ClientError) else error
+    if isinstance(reply, ClientError):
+        return _reply_error(reply, bucket, stage)
+    name = type(error).__name__
+    code = ErrorCode.STORAGE_MISCONFIGURED
+    if isinstance(error, _CREDENTIAL_ERRORS):
+        message = f"The storage has no usable credentials ({name})."
+    elif isinstance(error, _SETTING_ERRORS):
+        message = f"The storage settings cannot be used: bucket, region or endpoint is malformed ({name})."
+    else:
+        code = ErrorCode.STORAGE_FAILED
+        message = f"The storage of bucket {bucket!r} was not reached or gave no usable answer ({name})."
+    return WorkerError(code, message, stage=stage, detail=_detail(error))
+
+
+def _reply_error(error: ClientError, bucket: str, stage: Stage) -> WorkerError:
+    name, status = error_code(error), _status(error)
+    # Before the first video there is no object to miss and no upload to lose: what the storage then calls the
+    # caller's fault is the settings' fault.
+    refused_at_start = stage is Stage.START and 400 <= status < 500 and status not in _PASSING_STATUSES
+    if name in _REFUSALS or refused_at_start:
+        code, verb = ErrorCode.STORAGE_MISCONFIGURED, "refused"
+    else:
+        code, verb = ErrorCode.STORAGE_FAILED, "failed at"
+    message = f"The storage {verb} {error.operation_name} on bucket {bucket!r} ({name})."
+    return WorkerError(code, message, stage=stage, detail=f"{_detail(error)}, status {status}")
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _detail(error: Exception) -> str:
+    """Class names only: enough to tell a refused connection from an unknown host, and free of secrets."""
+    inner = getattr(error, "kwargs", {}).get("error")
+    return type(error).__name__ + (f" from {type(inner).__name__}" if inner is not None else "")

@@ -1,0 +1,259 @@
+"""Every number, choice and boolean of a request: its name, range, default and strictness; unknown fields by name."""
+
+import dataclasses
+import math
+
+import pytest
+
+from contract.errors import ErrorCode
+from contract.fields import DEFAULT_NEGATIVE_PROMPT, field_names
+from contract.request import Size, parse_request
+from tests.contract.contract_samples import (
+    BOOLEANS,
+    CHOICES,
+    FRACTIONS,
+    IMAGE,
+    NOT_NUMBERS,
+    SCHEDULERS,
+    VOICE,
+    WHOLE_NUMBERS,
+    Number,
+    beyond,
+    job,
+    parse,
+    refusal,
+    speaking,
+)
+
+NUMBERS = (*WHOLE_NUMBERS, *FRACTIONS)
+by_name = pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number.name)
+
+
+def test_the_names_are_the_published_ones() -> None:
+    assert field_names() == [
+        *("image_url", "audio_urls", "positive_prompt", "negative_prompt", "width", "height", "fps", "steps"),
+        *("cfg_scale", "scheduler", "seed", "mode", "use_block_swap", "blocks_to_swap", "use_speed_lora"),
+        *("speed_lora_strength", "max_audio_duration", "speakers", "timing", "resolution", "fit", "shift"),
+        *("audio_scale", "audio_cfg_scale", "color_match", "window_frames", "crf", "metadata", "output_key"),
+    ]
+
+
+def test_the_defaults_are_the_published_ones() -> None:
+    request = parse()
+    assert request.seed > 0  # 0 asks for a seed of the worker's choice
+    assert dataclasses.asdict(request) == {
+        "image": IMAGE,
+        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0},),
+        "positive_prompt": "The person takes turns talking",
+        "negative_prompt": DEFAULT_NEGATIVE_PROMPT,
+        "size": {"width": 400, "height": 704},
+        "resolution": None,
+        "fit": "cover",
+        "fps": 25,
+        "steps": 4,
+        "cfg_scale": 1.0,
+        "scheduler": "flowmatch_distill",
+        "seed": request.seed,
+        "mode": "multitalk",
+        "blocks_to_swap": None,
+        "speed_lora_strength": 1.0,
+        "max_audio_duration": None,
+        "timing": "together",
+        "shift": 11.0,
+        "audio_scale": 1.0,
+        "audio_cfg_scale": 1.0,
+        "color_match": None,
+        "window_frames": None,
+        "crf": 18,
+        "metadata": None,
+        "output_key": None,
+        "warnings": (),
+    }
+    assert parse(use_block_swap=True).blocks_to_swap == 20
+    assert "quality" in DEFAULT_NEGATIVE_PROMPT
+
+
+@by_name
+def test_a_number_is_taken_up_to_the_edges_of_its_range(number: Number) -> None:
+    for edge in (number.low, number.high):
+        kept = number.read(parse_request(number.job(edge)))
+        assert kept == edge or (number.name == "seed" and edge == 0)
+
+
+@by_name
+def test_a_number_outside_its_range_is_refused_with_the_range(number: Number) -> None:
+    for value, bound in zip(beyond(number, whole=number in WHOLE_NUMBERS), (number.low, number.high), strict=True):
+        message = refusal(number.job(value))
+        assert f"{number.name}: " in message
+        assert f" {bound:g}" in message or f" {bound}" in message
+
+
+@by_name
+def test_what_is_no_number_is_refused_by_name(number: Number) -> None:
+    for value in NOT_NUMBERS:
+        assert refusal(number.job(value)).startswith(f"Invalid input: {number.name}: ")
+
+
+@pytest.mark.parametrize("number", WHOLE_NUMBERS, ids=lambda number: number.name)
+def test_a_fraction_is_no_whole_number(number: Number) -> None:
+    assert all("integer" in refusal(number.job(value)) for value in (30.0, 30.5))
+
+
+@pytest.mark.parametrize("number", FRACTIONS, ids=lambda number: number.name)
+def test_a_whole_number_is_a_fraction_too(number: Number) -> None:
+    assert number.read(parse_request(number.job(1))) == 1.0
+
+
+@by_name
+def test_null_is_a_value_only_where_none_is_the_default(number: Number) -> None:
+    if number.default is None:
+        assert number.read(parse_request(number.job(None))) == number.read(parse())
+    else:
+        assert f"{number.name}: " in refusal(number.job(None))
+
+
+@pytest.mark.parametrize("name", ["seed", "width", "steps", "cfg_scale"])
+def test_a_number_too_long_to_print_is_refused_like_any_other(name: str) -> None:
+    assert f"{name}: " in refusal(job(**{name: 10**5000}))
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_every_choice_is_taken(name: str) -> None:
+    assert [getattr(parse(**{name: choice}), name) for choice in CHOICES[name]] == list(CHOICES[name])
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_another_choice_is_refused_with_the_ones_there_are(name: str) -> None:
+    others: tuple[object, ...] = ("", "other", CHOICES[name][0].upper(), 1, True, ["cover"])
+    for other in others:
+        message = refusal(job(**{name: other}))
+        assert message.startswith(f"Invalid input: {name}: ")
+        assert all(f"'{choice}'" in message for choice in CHOICES[name])
+
+
+def test_the_scheduler_that_fails_on_the_server_is_no_choice() -> None:
+    assert "scheduler" in refusal(job(scheduler="flowmatch_causvid"))
+    assert len(SCHEDULERS) == 20
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+@pytest.mark.parametrize("value", [0, 1, "true", "false", None, 1.0, []], ids=repr)
+def test_only_true_and_false_are_booleans(name: str, value: object) -> None:
+    message = refusal(job(**{name: value}))
+    assert message.startswith(f"Invalid input: {name}: ")
+    assert "boolean" in message
+
+
+def test_block_swap_and_the_speed_lora_are_switched() -> None:
+    assert parse(use_block_swap=True, blocks_to_swap=7).blocks_to_swap == 7
+    assert parse(use_block_swap=False, blocks_to_swap=7).blocks_to_swap is None
+    assert parse(use_speed_lora=True, speed_lora_strength=0.5).speed_lora_strength == 0.5
+    assert parse(use_speed_lora=False, speed_lora_strength=0.5).speed_lora_strength is None
+
+
+@pytest.mark.parametrize("value", [5e-324, 0.5, 10, 400.0, 1e9])
+def test_a_longest_audio_is_any_time_above_zero(value: float) -> None:
+    assert parse(max_audio_duration=value).max_audio_duration == value
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -1, math.nan, math.inf, "10", True], ids=repr)
+def test_no_other_longest_audio(value: object) -> None:
+    assert refusal(job(max_audio_duration=value)).startswith("Invalid input: max_audio_duration: ")
+
+
+@pytest.mark.parametrize("window", range(33, 82, 4))
+def test_a_window_is_four_times_a_whole_number_plus_one(window: int) -> None:
+    assert parse(window_frames=window).window_frames == window
+
+
+@pytest.mark.parametrize("window", [29, 32, 34, 35, 36, 80, 82, 85, 0, -33, 10**30, "81", "", 65.0, True, None, [81]])
+def test_any_other_window_is_refused_with_those_there_are(window: object) -> None:
+    message = refusal(job(window_frames=window))
+    assert message.startswith("Invalid input: window_frames: ")
+    assert all(words in message for words in ("'fit'", "33", "81"))
+
+
+@pytest.mark.parametrize("seed", [1, 2**53, 2**63 - 1])
+def test_a_seed_is_kept(seed: int) -> None:
+    assert parse(seed=seed).seed == seed
+
+
+@pytest.mark.parametrize("raw", [job(), job(seed=0)], ids=["none", "zero"])
+def test_seed_zero_chooses_one_that_every_caller_can_read_back(raw: dict[str, object]) -> None:
+    chosen = {parse_request(raw).seed for _ in range(20)}
+    assert len(chosen) == 20
+    assert all(0 < seed < 2**53 for seed in chosen)
+
+
+@pytest.mark.parametrize("name", ["positive_prompt", "negative_prompt"])
+@pytest.mark.parametrize("text", ["x" * 2000, "é" * 2000, "A woman | (speaks:1.2) [1]\nto the camera"])
+def test_a_prompt_of_2000_characters_is_kept(name: str, text: str) -> None:
+    assert getattr(parse(**{name: text}), name) == text
+
+
+@pytest.mark.parametrize("name", ["positive_prompt", "negative_prompt"])
+@pytest.mark.parametrize("value", ["x" * 2001, 7, None, ["a"], True, "\ud800"], ids=lambda value: repr(value)[:12])
+def test_any_other_prompt_is_refused(name: str, value: object) -> None:
+    assert refusal(job(**{name: value})).startswith(f"Invalid input: {name}: ")
+
+
+def test_only_the_negative_prompt_may_be_empty() -> None:
+    assert parse(negative_prompt="").negative_prompt == ""
+    assert "positive_prompt: " in refusal(job(positive_prompt=""))
+
+
+@pytest.mark.parametrize("name", ["steeps", "imageUrl", "Width", "num_frames", "déjà", "x" * 60])
+def test_an_unknown_field_is_refused_by_name(name: str) -> None:
+    assert f"unknown field '{name}'" in refusal(job(**{name: 1}))
+
+
+@pytest.mark.parametrize("name", ["image-url", "audio urls", "int", "str", "float", "2nd_audio", "a.b", "seed[]"])
+def test_an_unknown_field_is_refused_by_name_whatever_its_characters(name: str) -> None:
+    assert f"unknown field '{name}'" in refusal(job(**{name: 1}))
+
+
+def test_an_unknown_field_of_a_speaker_is_refused_by_name() -> None:
+    assert "'speakers.0.regio'" in refusal(speaking({"audio": VOICE, "regio": "left"}))
+
+
+def test_an_unknown_field_of_a_speaker_is_refused_by_name_whatever_its_characters() -> None:
+    assert "off-set" in refusal(speaking({"audio": VOICE, "off-set": 1}))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("steeps", "steps"), ("imageurl", "image_url"), ("audio_url", "audio_urls")]
+)
+def test_a_slip_of_a_name_is_answered_with_the_right_one(name: str, meant: str) -> None:
+    assert f"'{meant}'" in refusal(job(**{name: 1}))
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    message = refusal(job(width=1, steps=99, mode="x", foo=1, bar=2))
+    assert all(words in message for words in ("width", "256", "steps", "50", "mode", "'multitalk'", "'foo'", "'bar'"))
+
+
+@pytest.mark.parametrize("raw", [None, [], "{}", 3, True, [job()]], ids=repr)
+def test_an_input_is_an_object(raw: object) -> None:
+    assert "object" in refusal(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ({}, "image_url"),
+        ({"audio_urls": [VOICE]}, "image_url"),
+        ({"image_url": IMAGE}, "audio_urls"),
+        ({"image_url": IMAGE, "audio_urls": None, "speakers": None}, "audio_urls"),
+        (speaking({"region": "left"}), "speakers.0.audio"),
+        (speaking({"audio": VOICE}, {}), "speakers.1.audio"),
+    ],
+)
+def test_what_is_missing_is_named_behind_the_published_phrase(raw: object, name: str) -> None:
+    assert refusal(raw, ErrorCode.MISSING_PARAMETER).startswith(f"Missing required parameter: {name}")
+
+
+def test_a_request_does_not_change() -> None:
+    request = parse()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        request.steps = 5  # type: ignore[misc]
+    assert request.size == Size(400, 704)

@@ -1,0 +1,144 @@
+"""Each fault on demand does what it says, where it says."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+import websocket
+
+from tests.simulator.simulator_process import (
+    PATIENCE,
+    REPO,
+    Client,
+    Message,
+    Simulator,
+    changed,
+    ended,
+    endless,
+    is_tick,
+    one_speaker,
+)
+
+Start = Callable[..., Simulator]
+GONE = (ConnectionError, websocket.WebSocketException)
+
+
+def steps_done(message: Message) -> bool:
+    """The last step of the first window of `one_speaker` was told."""
+    return is_tick(message) and (message["data"]["value"], message["data"]["max"]) == (4, 16)
+
+
+def begin(simulator: Simulator, folder: Path) -> Client:
+    client = simulator.connect("faulty")
+    assert simulator.queue(one_speaker(folder), "faulty", prompt_id="p").status_code == 200
+    return client
+
+
+def frames_written(folder: Path) -> int:
+    return len(list((folder / "frames").glob("*/*.png")))
+
+
+def ask_for_ever(simulator: Simulator) -> None:
+    while True:
+        requests.get(f"{simulator.url}/prompt", timeout=(PATIENCE, 1.0))
+
+
+def test_die_ends_the_process_at_a_window(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "die:window=2")
+    begin(simulator, tmp_path)
+    assert simulator.process.wait(PATIENCE) == 1
+    assert frames_written(tmp_path) == 17
+
+
+def test_die_ends_the_process_at_a_node(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "die:node=WanVideoModelLoader")
+    client = begin(simulator, tmp_path)
+    assert simulator.process.wait(PATIENCE) == 1
+    with pytest.raises(GONE):
+        client.until(is_tick)
+
+
+def test_hang_stops_progress_but_not_http(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "hang:window=2")
+    client = begin(simulator, tmp_path)
+    client.until(steps_done)
+    simulator.post("/interrupt", {"prompt_id": "p"})
+    simulator.queue(one_speaker(tmp_path), prompt_id="behind")
+    assert client.next()["type"] == "status"
+    state = simulator.get("/queue").json()
+    assert [item[1] for item in state["queue_running"] + state["queue_pending"]] == ["p", "behind"]
+    assert frames_written(tmp_path) == 17
+
+
+def test_dead_thread_leaves_the_prompt_running_for_ever(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "dead-thread:window=2")
+    client = begin(simulator, tmp_path)
+    client.until(steps_done)
+    simulator.queue(one_speaker(tmp_path), prompt_id="behind")
+    assert client.next()["type"] == "status"
+    state = simulator.get("/queue").json()
+    assert [item[1] for item in state["queue_running"]] == ["p"]
+    assert [item[1] for item in state["queue_pending"]] == ["behind"]
+
+
+def test_silent_answers_nothing_more(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "silent:node=lora")
+    begin(simulator, tmp_path)
+    with pytest.raises(requests.Timeout):
+        ask_for_ever(simulator)
+    assert simulator.process.poll() is None
+    assert simulator.stop() == 0
+
+
+def test_drop_socket_cuts_so_often_and_no_more(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "drop-socket:times=2")
+    client = simulator.connect("faulty")
+    simulator.queue(endless(one_speaker(tmp_path)), "faulty", prompt_id="p")
+    for _ in range(2):
+        with pytest.raises(GONE):
+            client.until(ended("p"))
+        client = simulator.connect("faulty")
+    simulator.post("/interrupt", {"prompt_id": "p"})
+    client.until(ended("p"))
+
+
+def test_out_of_memory_happens_once_and_looks_real(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "oom:window=2")
+    graph = one_speaker(tmp_path)
+    error = simulator.run(graph).event("execution_error")
+    assert (error["node_id"], error["exception_type"]) == ("sample", "torch.OutOfMemoryError")
+    assert error["exception_message"].startswith("CUDA out of memory. Tried to allocate ")
+    assert "\nThis error means you ran out of memory on your GPU.\n\nTIPS: " in error["exception_message"]
+    assert frames_written(tmp_path) == 17
+    assert simulator.run(graph).succeeded
+
+
+@pytest.mark.parametrize("place", ["WanVideoVAELoader", "vae"])
+def test_error_at_a_class_or_an_id_so_often(place: str, start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", f"error:node={place},times=2,message=no, not now")
+    graph = one_speaker(tmp_path)
+    for _ in range(2):
+        error = simulator.run(graph).event("execution_error")
+        assert (error["node_id"], error["exception_type"]) == ("vae", "RuntimeError")
+        assert error["exception_message"] == "no, not now\n"
+    assert simulator.run(graph).succeeded
+
+
+def test_always_never_stops(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "oom:times=always", "--fault", "error:node=LoadAudio")
+    graph = one_speaker(tmp_path)
+    assert simulator.run(graph).event("execution_error")["node_id"] == "audio1"
+    for seed in range(3):
+        error = simulator.run(changed(graph, "sample", seed=seed)).event("execution_error")
+        assert error["exception_type"] == "torch.OutOfMemoryError"
+
+
+@pytest.mark.parametrize("spec", ["explode", "die:whenever=1"])
+def test_a_fault_nobody_knows_is_refused(spec: str) -> None:
+    command = [sys.executable, "-m", "simulator", "--fault", spec]
+    result = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert result.returncode == 2
+    assert "--fault" in result.stderr

@@ -1,0 +1,189 @@
+"""What the S3 tests share: a whole S3 (moto) and a server whose every answer the test chooses, both on 127.0.0.1."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+
+from contract.errors import ErrorCode, Stage, WorkerError
+from storage.s3 import S3Config
+
+BUCKET = "videos"
+ACCESS_KEY = "MARKEDKEYID"
+SECRET_KEY = "marked+secret/key"
+VIDEO = bytes(range(256)) * 20
+
+
+def keep_to_this_test(monkeypatch: pytest.MonkeyPatch, empty_home: Path) -> None:
+    """Hide the machine's own AWS settings and proxies, and keep boto3 from asking the network for credentials."""
+    for name in os.environ:
+        if name.upper().startswith(("AWS_", "BOTO_")) or name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(empty_home))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(empty_home / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(empty_home / "no-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def s3_config(
+    endpoint_url: str | None,
+    *,
+    bucket: str = BUCKET,
+    access_key_id: str | None = ACCESS_KEY,
+    secret_access_key: str | None = SECRET_KEY,
+    region: str | None = None,
+    public_base_url: str | None = None,
+    key_prefix: str = "",
+    presign_seconds: int = 3600,
+) -> S3Config:
+    """A config that works with the servers below, but for what is given."""
+    return S3Config(
+        bucket=bucket,
+        endpoint_url=endpoint_url,
+        access_key_id=access_key_id,
+        secret_access_key=secret_access_key,
+        region=region,
+        public_base_url=public_base_url,
+        key_prefix=key_prefix,
+        presign_seconds=presign_seconds,
+    )
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    """A whole S3; gives its URL. Its contents belong to the process: `only_bucket` makes them the test's own."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+def only_bucket(s3_url: str) -> None:
+    """Empty a moto server and let it trust everybody again; then make the one bucket `BUCKET`."""
+    requests.post(f"{s3_url}/moto-api/reset-auth", data="inf", timeout=30).raise_for_status()
+    requests.post(f"{s3_url}/moto-api/reset", timeout=30).raise_for_status()
+    requests.put(f"{s3_url}/{BUCKET}", timeout=30).raise_for_status()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as it arrived; header names in lower case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.target).query, keep_blank_values=True)
+
+
+NO_LENGTH = -1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to send back.
+
+    `length` replaces the true Content-Length (for HEAD), `NO_LENGTH` leaves it out; `hang_up` sends nothing at all.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    length: int | None = None
+    hang_up: bool = False
+
+
+def s3_error(status: int, code: str) -> Answer:
+    """An error in S3's words, which quote the key id, as the real ones do."""
+    text = f"<Error><Code>{code}</Code><Message>about {ACCESS_KEY}</Message><AWSAccessKeyId>{ACCESS_KEY}"
+    return Answer(status, f"{text}</AWSAccessKeyId><RequestId>4711</RequestId></Error>".encode())
+
+
+MULTIPART_BEGUN = Answer(
+    200, b"<InitiateMultipartUploadResult><UploadId>upload-1</UploadId></InitiateMultipartUploadResult>"
+)
+
+
+def obedient(request: Seen) -> Answer:
+    """Takes everything, and tells the size of `VIDEO` to whoever asks."""
+    if request.method == "POST":
+        return MULTIPART_BEGUN
+    return Answer(200, length=len(VIDEO)) if request.method == "HEAD" else Answer(200)
+
+
+@dataclass
+class Scripted:
+    """A running server and what it has been asked, in order."""
+
+    url: str = ""
+    seen: list[Seen] = field(default_factory=list)
+
+    def methods(self) -> list[str]:
+        return [request.method for request in self.seen]
+
+
+@contextmanager
+def scripted_server(answer: Callable[[Seen], Answer]) -> Iterator[Scripted]:
+    """A server that reads each request whole and then sends what `answer` returns for it."""
+    scripted = Scripted()
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            with lock:
+                scripted.seen.append(Seen(self.command, self.path, headers, body))
+                reply = answer(scripted.seen[-1])
+            self.close_connection = True
+            if reply.hang_up:
+                return
+            self.send_response(reply.status)
+            if reply.length != NO_LENGTH:
+                self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(reply.body)
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_CONNECT = _serve  # noqa: N815 - http.server's spelling
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class has it
+            """Keep the test's output free of a line for every request."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    scripted.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield scripted
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def failure(call: Callable[[], object]) -> tuple[ErrorCode, Stage]:
+    """The code and the stage of the `WorkerError` that this call must end in."""
+    with pytest.raises(WorkerError) as caught:
+        call()
+    return caught.value.code, caught.value.stage

@@ -1,0 +1,58 @@
+"""Who may know whom, for the modules at the top level; the rooms' own rules are in pyproject.toml (import-linter)."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+ROOMS = {"contract", "media", "workflows", "comfy_client", "storage", "simulator", "comfy_nodes"}
+UPWARD = {"settings", "pipeline", "scene", "handler", "logs"}
+SOURCES = [
+    path
+    for path in REPOSITORY.rglob("*.py")
+    if not {".venv", "tests", "build", "output"} & set(path.relative_to(REPOSITORY).parts)
+]
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [
+        ("settings.py", set()),
+        ("logs.py", set()),
+        ("scene.py", ROOMS - {"simulator", "comfy_nodes"}),
+        ("pipeline.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"scene"}),
+        ("handler.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"settings", "pipeline", "logs"}),
+    ],
+)
+def test_modules_at_the_top_know_only_what_lies_below(module: str, allowed: set[str]) -> None:
+    known = _imports(REPOSITORY / module) & (ROOMS | UPWARD)
+    assert known <= allowed
+
+
+def test_only_the_handler_imports_the_runpod_sdk() -> None:
+    assert [path.name for path in SOURCES if "runpod" in _imports(path)] == ["handler.py"]
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    """The handler sets one variable for the SDK, which reads it at import; nobody else touches the environment."""
+    readers = []
+    for path in SOURCES:
+        attributes = {
+            node.attr
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
+        }
+        if attributes & {"environ", "getenv", "putenv"}:
+            readers.append(path.name)
+    assert sorted(readers) <= ["demo.py", "handler.py"]

@@ -1,0 +1,131 @@
+"""A job that cannot be done: what the caller gets, the exit code, and that nothing is left behind."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from tests.worker.bench import Bench, Simulator, serving_api
+
+KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id"}
+
+
+def _job(bench: Bench, **more: Any) -> dict[str, Any]:
+    job = {
+        "image_url": bench.picture(),
+        "audio_urls": [bench.voice("v.wav", [(3.0, 0.5)])],
+        "width": 256,
+        "height": 256,
+    }
+    return {**job, **more}
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "stage", "begins"),
+    [
+        ({"image_url": None}, "invalid_input", "validate", "Invalid input: image_url"),
+        ({"step": 4}, "invalid_input", "validate", "Invalid input: unknown field 'step'"),
+        ({"audio_urls": None}, "missing_parameter", "validate", "Missing required parameter: audio_urls"),
+        (
+            {"audio_urls": ["none.wav"]},
+            "source_refused",
+            "fetch",
+            "No valid audio files could be downloaded: ",
+        ),
+        ({"image_url": "v.wav"}, "image_invalid", "prepare", "The image is not"),
+        ({"audio_urls": ["portrait.png"]}, "audio_invalid", "prepare", "No valid audio files could be downloaded"),
+        ({"audio_urls": ["v.wav", "portrait.png"]}, "audio_invalid", "prepare", "speaker 2"),
+    ],
+)
+def test_a_bad_request_is_answered_before_the_gpu_works(
+    bench: Bench, change: dict[str, Any], code: str, stage: str, begins: str
+) -> None:
+    run = bench.run(_job(bench, **change))
+    assert run.code == 1
+    assert set(run.reply) == KEYS
+    assert (run.reply["error_code"], run.reply["error_stage"], run.reply["status"]) == (code, stage, "failed")
+    assert run.reply["error"].startswith(begins)
+    assert run.reply["error"] in run.printed.replace("\\", "")
+    assert bench.leftovers() == []
+    assert list((bench.folder / "output").glob("**/*")) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "ends_as", "says"),
+    [
+        ("oom:window=1", ("out_of_memory", True), "the GPU ran out of memory"),
+        (
+            "error:node=WanVideoSampler,message=no luck today",
+            ("generation_failed", False),
+            "WanVideoSampler: no luck today",
+        ),
+        ("die:window=1", ("engine_unavailable", True), "ComfyUI"),
+        ("hang:window=1", ("generation_stalled", True), "no progress"),
+    ],
+)
+def test_a_failing_server_fails_the_job_with_its_reason(
+    bench: Bench, start_simulator: Callable[..., Simulator], fault: str, ends_as: tuple[str, bool], says: str
+) -> None:
+    server = start_simulator("--fault", fault)
+    run = bench.run(_job(bench), ENGINE="comfyui", COMFYUI_URL=server.url, STALL_SECONDS="8")
+    assert run.code == 1
+    assert (run.reply["error_code"], run.reply["retryable"]) == ends_as
+    assert says in run.reply["error"]
+    assert bench.leftovers() == []
+
+
+def test_a_lost_socket_is_no_error(bench: Bench, start_simulator: Callable[..., Simulator]) -> None:
+    server = start_simulator("--fault", "drop-socket:times=3")
+    run = bench.run(_job(bench), ENGINE="comfyui", COMFYUI_URL=server.url)
+    assert run.code == 0, run.log
+    assert run.reply["engine"] == "comfyui"
+    assert requests.get(f"{server.url}/history", timeout=10).json() == {}
+
+
+def test_missing_models_are_named(bench: Bench, start_simulator: Callable[..., Simulator]) -> None:
+    server = start_simulator("--models-missing", "wan2.1-i2v-14b-480p-Q4_K_M.gguf")
+    run = bench.run(_job(bench), ENGINE="comfyui", COMFYUI_URL=server.url)
+    assert run.reply["error_code"] == "models_missing"
+    assert run.reply["error"] == "Required models are missing: wan2.1-i2v-14b-480p-Q4_K_M.gguf"
+
+
+def test_bad_settings_stop_the_start_with_their_names(bench: Bench) -> None:
+    run = bench.run(_job(bench), ENGINE="magic", S3_PRESIGN_SECONDS="soon")
+    assert run.code == 1
+    assert "ENGINE" in run.log
+    assert "S3_PRESIGN_SECONDS" in run.log
+
+
+def test_an_engine_that_cannot_start_stops_the_worker(bench: Bench) -> None:
+    run = bench.run(_job(bench), ENGINE="comfyui", COMFYUI_DIR=str(bench.folder), COMFYUI_PYTHON="/bin/false")
+    assert run.code == 1
+    assert "comfyui ended unexpectedly" in run.log
+
+
+def test_the_local_api_takes_the_same_road(bench: Bench) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with serving_api(bench, port) as process:
+        job = _job(bench)
+        good = _post(process, port, {"input": job})
+        bad = _post(process, port, {"input": {**job, "fps": 5}})
+    assert good["status"] == "COMPLETED"
+    assert good["output"]["video_info"]["frames"] == 75
+    assert bad["status"] == "FAILED"
+    assert "fps" in bad["error"]
+    assert bench.leftovers() == []
+
+
+def _post(process: Any, port: int, body: dict[str, Any]) -> dict[str, Any]:
+    """POST /runsync as soon as the API listens."""
+    while process.poll() is None:
+        try:
+            answer = requests.post(f"http://127.0.0.1:{port}/runsync", json=body, timeout=60)
+        except requests.ConnectionError:
+            continue
+        reply: dict[str, Any] = answer.json()
+        return reply
+    raise AssertionError("the API ended")

@@ -1,0 +1,279 @@
+"""Every graph that a job can need is one that the real server takes: classes, inputs, types, ranges, links."""
+
+import json
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+import workflows.graph
+from contract.fields import ColorMatch, Scheduler
+from settings import Settings
+from tests.workflows.graph_checker import REPOSITORY, Graph, choices, declared, links, problems
+from tests.workflows.graph_samples import FOLDER, MODES, every_kind_of_job, plan, values
+from workflows.graph import GraphValues, Precision, build_graph, output_node, sampler_node, workflow_version
+from workflows.models import choose_models
+
+by_mode = pytest.mark.parametrize("mode", MODES)
+LOADERS = (
+    *("CLIPLoader", "CLIPVisionLoader", "WanVideoVAELoader", "Wav2VecModelLoader", "MultiTalkModelLoader"),
+    *("WanVideoLoraSelect", "WanVideoBlockSwap", "WanVideoModelLoader"),
+)
+
+
+def template(mode: str) -> Graph:
+    """A template as it stands in the repository."""
+    graph: Graph = json.loads((REPOSITORY / "workflows" / f"{mode}.json").read_text(encoding="utf-8"))
+    return graph
+
+
+def inputs(graph: Graph, title: str) -> dict[str, Any]:
+    """The inputs of the node with this title."""
+    (found,) = [entry["inputs"] for entry in graph.values() if entry["_meta"]["title"] == title]
+    return dict(found)
+
+
+def titles(graph: Graph) -> set[str]:
+    return {entry["_meta"]["title"] for entry in graph.values()}
+
+
+def loaders(graph: Graph) -> Graph:
+    return {node: entry for node, entry in graph.items() if entry["class_type"] in LOADERS}
+
+
+@by_mode
+def test_a_template_is_valid_as_it_stands(mode: str) -> None:
+    assert problems(template(mode)) == []
+
+
+@pytest.mark.parametrize("job", every_kind_of_job())
+def test_every_kind_of_job_makes_a_valid_graph(job: GraphValues) -> None:
+    graph = build_graph(job)
+    assert problems(graph) == []
+    assert json.loads(json.dumps(graph)) == graph
+
+
+@by_mode
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        {"seed": 0, "cfg": 0.1, "shift": 0.1, "audio_scale": 0.0, "audio_cfg_scale": 0.0, "steps": 1},
+        {"seed": 2**63 - 1, "cfg": 20.0, "shift": 100.0, "audio_scale": 10.0, "audio_cfg_scale": 10.0, "steps": 50},
+        {"speed_lora": 0.0, "blocks_to_swap": 0, "width": 256, "height": 256},
+        {"speed_lora": 2.0, "blocks_to_swap": 40, "width": 1536, "height": 1536},
+        {"width": 512, "height": 1856, "tiled_vae": True, "positive_prompt": 'a "|" [1] (b:1.2) \n é', "cfg": 2.0},
+        {"plan": plan(1)},
+        {"plan": plan(10_000)},
+        {"plan": plan(10_000, mode="infinitetalk")},
+        *({"plan": plan(300, window_frames=window)} for window in range(33, 82, 4)),
+    ],
+    ids=lambda extreme: ",".join(f"{k}={v}" for k, v in extreme.items())[:40],
+)
+def test_the_edges_of_a_request_are_within_the_nodes_ranges(mode: str, extreme: dict[str, Any]) -> None:
+    assert problems(build_graph(values(mode, 2, **extreme))) == []
+
+
+@by_mode
+@pytest.mark.parametrize("scheduler", get_args(Scheduler))
+def test_the_server_knows_every_scheduler(mode: str, scheduler: str) -> None:
+    assert problems(build_graph(values(mode, scheduler=scheduler))) == []
+
+
+def test_the_requests_choices_are_the_servers() -> None:
+    assert set(choices("WanVideoSampler", "scheduler")) - set(get_args(Scheduler)) == {"flowmatch_causvid"}
+    assert set(choices("WanVideoImageToVideoMultiTalk", "colormatch")) == set(get_args(ColorMatch))
+
+
+@pytest.mark.parametrize("color_match", get_args(ColorMatch))
+def test_the_server_knows_every_color_match(color_match: str) -> None:
+    assert problems(build_graph(values("multitalk", color_match=color_match))) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "class_type", "name", "field"),
+    [
+        ("attention_mode", "WanVideoModelLoader", "attention_mode", "attention"),
+        ("base_precision", "WanVideoModelLoader", "base_precision", "base"),
+        ("vae_precision", "WanVideoVAELoader", "precision", "vae"),
+        ("wav2vec_precision", "Wav2VecModelLoader", "base_precision", "wav2vec"),
+    ],
+)
+def test_the_settings_precisions_are_the_servers(setting: str, class_type: str, name: str, field: str) -> None:
+    allowed = get_args(Settings.model_fields[setting].annotation)
+    assert len(allowed) > 1
+    assert set(allowed) <= set(choices(class_type, name))
+    for mode, value in product(MODES, allowed):
+        assert problems(build_graph(values(mode, precision=Precision(**{field: value})))) == []
+
+
+@by_mode
+def test_the_values_stand_where_they_belong(mode: str) -> None:
+    made = plan(700, mode=mode)
+    job = values(
+        mode,
+        2,
+        plan=made,
+        width=640,
+        height=384,
+        cfg=5.0,
+        steps=20,
+        shift=7.0,
+        seed=99,
+        scheduler="unipc",
+        audio_scale=1.5,
+        audio_cfg_scale=0.8,
+        color_match="hm",
+        speed_lora=0.7,
+        blocks_to_swap=13,
+        tiled_vae=True,
+        precision=Precision(base="bf16", attention="sageattn", vae="fp32", wav2vec="fp32"),
+    )
+    graph = build_graph(job)
+    sampler = {"steps": 20, "cfg": 5.0, "shift": 7.0, "seed": 99, "scheduler": "unipc"}
+    assert inputs(graph, "Sampler").items() >= sampler.items()
+    windows = inputs(graph, "Windows")
+    assert (windows["width"], windows["height"], windows["mode"]) == (640, 384, mode)
+    assert (windows["frame_window_size"], windows["motion_frame"]) == (made.window, made.overlap)
+    assert (windows["colormatch"], windows["tiled_vae"]) == ("hm", True)
+    assert windows["output_path"] == str(FOLDER / "frames")
+    voices = inputs(graph, "Voice embeds")
+    assert (voices["num_frames"], voices["fps"]) == (made.generated, 25.0)
+    assert (voices["audio_scale"], voices["audio_cfg_scale"], voices["multi_audio_type"]) == (1.5, 0.8, "para")
+    assert inputs(graph, "Portrait")["image"] == str(FOLDER / "portrait.png")
+    assert inputs(graph, "Masks image")["image"] == str(FOLDER / "masks.png")
+    assert [inputs(graph, f"Voice {n}")["audio"] for n in (1, 2)] == [str(FOLDER / f"track_{n}.wav") for n in (1, 2)]
+    assert inputs(graph, "Positive prompt")["text"] == "A woman speaks"
+    assert inputs(graph, "Negative prompt")["text"] == "blurred"
+    assert (inputs(graph, "Speed LoRA")["strength"], inputs(graph, "Block swap")["blocks_to_swap"]) == (0.7, 13)
+    assert inputs(graph, "VAE")["precision"] == "fp32"
+    assert inputs(graph, "Wav2vec2")["base_precision"] == "fp32"
+    assert (inputs(graph, "Base model")["base_precision"], inputs(graph, "Base model")["attention_mode"]) == (
+        "bf16",
+        "sageattn",
+    )
+
+
+@by_mode
+@pytest.mark.parametrize("voices", [1, 2, 3, 4])
+@pytest.mark.parametrize("masked", [True, False])
+def test_voices_and_masks_are_linked_exactly_as_given(mode: str, voices: int, masked: bool) -> None:
+    graph = build_graph(values(mode, voices, masks=FOLDER / "masks.png" if masked else None))
+    linked = inputs(graph, "Voice embeds")
+    audios = {f"audio_{number}" for number in range(1, voices + 1)}
+    assert {name for name in linked if name.startswith("audio_") and name[-1].isdigit()} == audios
+    for number in range(1, voices + 1):
+        assert graph[linked[f"audio_{number}"][0]]["_meta"]["title"] == f"Voice {number}"
+    assert ("ref_target_masks" in linked) is masked
+    assert ({"Masks", "Masks image"} <= titles(graph)) is masked
+
+
+@by_mode
+@pytest.mark.parametrize(("cfg", "there"), [(1.0, False), (0.9, True), (5.0, True)])
+def test_the_negative_prompt_is_encoded_only_where_it_counts(mode: str, cfg: float, there: bool) -> None:
+    graph = build_graph(values(mode, cfg=cfg))
+    assert ("Negative prompt" in titles(graph)) is there
+    assert ("negative" in inputs(graph, "Text embeds")) is there
+
+
+@by_mode
+def test_the_lora_and_block_swap_are_there_exactly_where_asked_for(mode: str) -> None:
+    bare, full = build_graph(values(mode, speed_lora=None)), build_graph(values(mode, blocks_to_swap=0))
+    assert not titles(bare) & {"Speed LoRA", "Block swap"}
+    assert not set(inputs(bare, "Base model")) & {"lora", "block_swap_args"}
+    assert titles(full) >= {"Speed LoRA", "Block swap"}
+    assert inputs(full, "Speed LoRA")["merge_loras"] is False  # true raises with a GGUF base model
+    assert set(inputs(full, "Base model")) >= {"lora", "block_swap_args", "multitalk_model"}
+
+
+@by_mode
+@pytest.mark.parametrize("base", ["q4_k_m", "q8_0", "fp8"])
+@pytest.mark.parametrize("voices", [1, 2, 4])
+def test_the_model_files_are_those_chosen(mode: str, base: str, voices: int) -> None:
+    graph, chosen = build_graph(values(mode, voices, base=base)), choose_models(mode, voices, base)
+    assert inputs(graph, "Base model")["model"] == chosen.base
+    assert inputs(graph, "Talk model")["model"] == chosen.talk
+    assert inputs(graph, "Speed LoRA")["lora"] == chosen.speed_lora
+    assert inputs(graph, "VAE")["model_name"] == chosen.vae
+    assert inputs(graph, "Text encoder")["clip_name"] == chosen.text_encoder
+    assert inputs(graph, "CLIP vision")["clip_name"] == chosen.clip_vision
+    assert inputs(graph, "Wav2vec2")["model"] == chosen.wav2vec
+    assert problems(graph) == []
+
+
+@by_mode
+def test_loader_nodes_are_the_same_in_every_job_of_a_mode(mode: str) -> None:
+    one = build_graph(values(mode, 2))
+    other = build_graph(
+        values(
+            mode,
+            4,
+            plan=plan(900, mode=mode),
+            width=1280,
+            height=704,
+            portrait=Path("/other/face.png"),
+            frames_parent=Path("/other/frames"),
+            positive_prompt="Four people speak",
+            steps=20,
+            cfg=5.0,
+            seed=8,
+            shift=5.0,
+            scheduler="unipc",
+            color_match="disabled",
+            audio_cfg_scale=2.0,
+        )
+    )
+    assert loaders(one) == loaders(other)
+    assert {entry["class_type"] for entry in loaders(one).values()} == set(LOADERS) - {"WanVideoBlockSwap"}
+    assert set(one) <= set(other)
+
+
+@by_mode
+def test_one_and_two_voices_share_every_loader_but_the_talk_model(mode: str) -> None:
+    one, two = loaders(build_graph(values(mode, 1))), loaders(build_graph(values(mode, 2)))
+    different = {node for node in one if one[node] != two[node]}
+    assert {one[node]["class_type"] for node in different} == (
+        set() if mode == "multitalk" else {"MultiTalkModelLoader"}
+    )
+
+
+@by_mode
+def test_building_a_graph_leaves_no_trace_in_the_next(mode: str) -> None:
+    first = json.dumps(build_graph(values(mode, 1, speed_lora=None)))
+    build_graph(values(mode, 4, blocks_to_swap=20, cfg=5.0))
+    assert json.dumps(build_graph(values(mode, 1, speed_lora=None))) == first
+
+
+@by_mode
+def test_the_two_nodes_that_matter_are_found(mode: str) -> None:
+    graph = build_graph(values(mode))
+    assert graph[sampler_node(graph)]["class_type"] == "WanVideoSampler"
+    shown = graph[output_node(graph)]
+    assert shown["class_type"] == "PreviewAny"
+    source, output = shown["inputs"]["source"]
+    assert (graph[source]["class_type"], output) == ("WanVideoPassImagesFromSamples", 1)  # the frames folder
+    assert links(graph, source) == {sampler_node(graph)}
+
+
+@by_mode
+@pytest.mark.parametrize(("edit", "changes"), [(lambda t: t, False), (lambda t: t.replace("11.0", "10.0", 1), True)])
+def test_the_version_changes_with_the_templates_text_and_only_then(
+    mode: str, edit: Callable[[str], str], changes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {name: workflow_version(name) for name in MODES}
+    for name in MODES:
+        text = (REPOSITORY / "workflows" / f"{name}.json").read_text(encoding="utf-8")
+        (tmp_path / f"{name}.json").write_text(edit(text) if name == mode else text, encoding="utf-8")
+    monkeypatch.setattr(workflows.graph, "FOLDER", tmp_path)
+    after = {name: workflow_version(name) for name in MODES}
+    assert {name for name in MODES if before[name] != after[name]} == ({mode} if changes else set())
+    assert all(version.startswith(f"{name}-") for name, version in before.items())
+    assert before["multitalk"] != before["infinitetalk"]
+
+
+def test_every_input_that_tells_the_modes_apart_is_declared() -> None:
+    known = declared("WanVideoImageToVideoMultiTalk")
+    assert set(MODES) < set(known["mode"][0])
+    for mode, overlap in (("multitalk", 25), ("infinitetalk", 9)):
+        assert inputs(build_graph(values(mode, plan=plan(mode=mode))), "Windows")["motion_frame"] == overlap

@@ -1,0 +1,1 @@
+"""Numbers in, a ComfyUI graph out: frame arithmetic, graph templates, the list of model files."""

@@ -1,0 +1,69 @@
+"""The list of model files (`models.json`) and which of them a job needs."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+LIST = Path(__file__).with_name("models.json")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file: what it is for, where ComfyUI looks for it, and where it comes from.
+
+    `speakers` ("one", "several", "any") matters for talk models only; `bytes` and `sha256` are None
+    where no source gives them. `variant` tells apart base models (q4_k_m, q8_0, fp8) and talk models
+    (default, q8_0).
+    """
+
+    role: str
+    modes: tuple[str, ...]
+    folder: str
+    file: str
+    repository: str
+    revision: str
+    path: str
+    licence: str
+    bytes: int | None = None
+    sha256: str | None = None
+    variant: str | None = None
+    speakers: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelSet:
+    """The file names of one job, as the loader nodes list them."""
+
+    base: str
+    talk: str
+    speed_lora: str
+    vae: str
+    text_encoder: str
+    clip_vision: str
+    wav2vec: str
+
+
+def read_models() -> tuple[ModelFile, ...]:
+    """Every entry of the list."""
+    entries = json.loads(LIST.read_text(encoding="utf-8"))["models"]
+    return tuple(ModelFile(**{**entry, "modes": tuple(entry["modes"])}) for entry in entries)
+
+
+def choose_models(mode: str, voices: int, base_variant: str, *, talk_variant: str = "default") -> ModelSet:
+    """The files for a mode ("multitalk", "infinitetalk"), a number of voices, and variants of base and talk model.
+
+    InfiniteTalk has a file for one voice and another for several; a GGUF talk model (q8_0) needs a GGUF base
+    (talking-video.md §2.1). MultiTalk has only "default".
+
+    Raises:
+        KeyError: the list has no such base or talk variant for this mode.
+        ValueError: the two variants cannot run together.
+    """
+    models = [model for model in read_models() if mode in model.modes]
+    one_of_role = {model.role: model.file for model in models if model.role not in ("base", "talk")}
+    bases = {model.variant: model.file for model in models if model.role == "base"}
+    fitting = ("any", "one" if voices == 1 else "several")
+    talks = {model.variant: model.file for model in models if model.role == "talk" and model.speakers in fitting}
+    if talks[talk_variant].endswith(".gguf") and not bases[base_variant].endswith(".gguf"):
+        raise ValueError(f"the talk model {talk_variant} is GGUF and needs a GGUF base, not {base_variant}")
+    return ModelSet(base=bases[base_variant], talk=talks[talk_variant], **one_of_role)
