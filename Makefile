@@ -5,7 +5,7 @@ VENV := .venv
 EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long check schema lock clean setup setup-dev ffmpeg
+.PHONY: demo test test-long test-real check schema lock clean setup setup-dev ffmpeg
 
 demo: setup ffmpeg
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
@@ -45,3 +45,7 @@ lock:
 
 clean:
 	rm -rf $(VENV) build output .mypy_cache .ruff_cache
+
+# COMFYUI_DIR and COMFYUI_PYTHON name a real ComfyUI; tests/real/conftest.py says what it must have.
+test-real: setup-dev ffmpeg
+	$(BIN)/python -m pytest -v -m real tests/real tests/image

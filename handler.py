@@ -13,26 +13,25 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import logs
-from comfy_client.client import ComfyClient
-from comfy_client.server import EngineProcess, comfyui_command, simulator_command
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.response import as_json, failure
+from engine import ReadyEngine, running_engine
 from media.fetch import FetchLimits
 from pipeline import Parts, Progress, run_job
 from settings import Settings, SettingsError, read_settings
 from storage.base import Storage
 from storage.local import LocalStorage
 from storage.s3 import S3Config, S3Storage
-from workflows.graph import Precision
 
 log = logging.getLogger(__name__)
 MEGABYTE = 1_000_000
+# After these the engine may not be what it was; the next job gets a fresh one.
+ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.GENERATION_STALLED, ErrorCode.GPU_FAULT)
 Job = dict[str, Any]
 
 
@@ -68,15 +67,18 @@ def answer(job: Job, parts: Parts, cancel: Cancellation) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge."""
     job_id = str(job["id"])
     try:
-        parts.engine_alive()
-        reply = run_job(job_id, job.get("input"), parts, cancel, Reporter())
-        log.info("completed in %.1f s", reply.processing_time_seconds)
-        return as_json(reply)
+        parts.engine.ensure_ready()
+        done = run_job(job_id, job.get("input"), parts, cancel, Reporter())
+        log.info("completed in %.1f s", done.processing_time_seconds)
+        return as_json(done)
     except WorkerError as error:
         log.error("failed at %s with %s: %s", error.stage, error.code, error.message)
         if error.detail:
             log.error("detail: %s", error.detail)
-        return failure(error, job_id)
+        if error.code in ENGINE_FAULTS:
+            parts.engine.distrust()
+        reply = failure(error, job_id)
+        return {**reply, "refresh_worker": True} if parts.engine.gave_up else reply
     except Exception:
         log.exception("failed with an unexpected error")
         return failure(
@@ -120,42 +122,22 @@ def make_storage(settings: Settings) -> Storage:
     )
 
 
-@contextmanager
-def running_engine(settings: Settings) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The engine's URL and a check that it still runs: a server that is there already, or one of our own."""
-    if settings.comfyui_url:
-        yield settings.comfyui_url, lambda: None
-        return
-    if settings.engine == "simulator":
-        command = simulator_command(settings.simulator_speed)
-    else:
-        command = comfyui_command(settings.comfyui_dir, settings.comfyui_python, settings.work_dir / "comfyui")
-    with EngineProcess(command) as engine:
-        engine.wait_until_ready(settings.comfyui_start_seconds)
-        log.info("%s is ready", command.name)
-        yield engine.url, engine.check
-
-
-def make_parts(settings: Settings, url: str, engine_alive: Callable[[], None]) -> Parts:
+def make_parts(settings: Settings, ready: ReadyEngine) -> Parts:
     """What every job of this worker shares."""
     return Parts(
-        engine=settings.engine,
-        engine_alive=engine_alive,
-        client=ComfyClient(url),
+        engine_name=settings.engine,
+        engine=ready.engine,
+        modes=ready.modes,
         storage=make_storage(settings),
         limits=FetchLimits(
             roots=settings.input_roots,
             image_bytes=int(settings.image_max_mb * MEGABYTE),
             audio_bytes=int(settings.audio_max_mb * MEGABYTE),
         ),
-        precision=Precision(
-            base=settings.base_precision,
-            attention=settings.attention_mode,
-            vae=settings.vae_precision,
-            wav2vec=settings.wav2vec_precision,
-        ),
+        precision=ready.precision,
         base_model=settings.base_model,
         stall_seconds=settings.stall_seconds,
+        load_seconds=settings.load_seconds,
         work_dir=settings.work_dir,
     )
 
@@ -185,9 +167,9 @@ def main() -> None:
 
     logs.set_up(settings.log_level_number, settings.log_format)
     try:
-        with running_engine(settings) as (url, engine_alive):
-            parts = make_parts(settings, url, engine_alive)
-            parts.storage.check()
+        make_storage(settings).check()
+        with running_engine(settings) as ready:
+            parts = make_parts(settings, ready)
             handle = make_handler(parts)
             runpod.serverless.start({"handler": _printing(handle) if is_test else handle})
     except WorkerError as error:

@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from comfy_client.client import ComfyClient, Watch, new_id
+from comfy_client.client import Watch, new_id
 from comfy_client.progress import Position, ProgressReader
+from comfy_client.supervisor import Engine
 from contract.cancel import Cancellation
-from contract.errors import Stage
+from contract.errors import ErrorCode, Stage, WorkerError
 from contract.request import Request, parse_request
 from contract.response import GenerationParams, Reply, Timings, VideoInfo
 from media.fetch import FetchLimits, fetch_inputs
@@ -45,16 +47,17 @@ BEGINS = {
 
 @dataclass(frozen=True)
 class Parts:
-    """What every job of this worker shares. `engine_alive` raises once the engine's process has ended."""
+    """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"."""
 
-    engine: str
-    engine_alive: Callable[[], None]
-    client: ComfyClient
+    engine_name: Literal["comfyui", "simulator"]
+    engine: Engine
+    modes: tuple[str, ...]
     storage: Storage
     limits: FetchLimits
     precision: Precision
     base_model: str
     stall_seconds: float
+    load_seconds: float
     work_dir: Path
 
 
@@ -103,6 +106,11 @@ def run_job(job_id: str, raw: object, parts: Parts, cancel: Cancellation, report
     watch = Stopwatch()
     report(_at(Stage.VALIDATE))
     request = parse_request(raw)
+    if request.mode not in parts.modes:
+        raise WorkerError(
+            ErrorCode.MODELS_MISSING,
+            f"Required models are missing: this worker has those of {' and '.join(parts.modes)}, not of {request.mode}",
+        )
     warnings = list(request.warnings)
     with _job_folder(parts.work_dir) as folder:
         report(_at(Stage.FETCH))
@@ -133,7 +141,7 @@ def run_job(job_id: str, raw: object, parts: Parts, cancel: Cancellation, report
         generation_params=_generation_params(request, scene),
         timings=_timings(watch),
         warnings=tuple(warnings),
-        engine="simulator" if parts.engine == "simulator" else "comfyui",
+        engine=parts.engine_name,
         job_id=job_id,
         expires_at=stored.expires_at.isoformat() if stored.expires_at else None,
         metadata=request.metadata,
@@ -170,14 +178,17 @@ def _generate(graph: Graph, scene: Scene, folder: Path, course: _Course) -> Path
             report(Progress(Stage.SAMPLE, percent, position) if sampling else _at(Stage.LOAD))
 
         def beat() -> None:
-            parts.engine_alive()
+            parts.engine.check()
             encoder.check()
 
-        eyes = Watch(beat, lambda read: moved(read.position), lambda: encoder.fed, parts.stall_seconds)
+        eyes = Watch(
+            beat, lambda read: moved(read.position), lambda: encoder.fed, parts.stall_seconds, parts.load_seconds
+        )
+        client = parts.engine.client
         try:
-            outputs = parts.client.run(graph, prompt_id, reader, eyes, cancel)
+            outputs = client.run(graph, prompt_id, reader, eyes, cancel)
         finally:
-            parts.client.forget(prompt_id)
+            client.forget(prompt_id)
         watch.lap(Stage.SAMPLE if sampling else Stage.LOAD)
         log.info("the frames were written to %s", Path(outputs[output_node(graph)]["text"][0]).name)
         report(_at(Stage.ENCODE))

@@ -31,17 +31,35 @@ class Settings(BaseSettings):
     simulator_speed: float = Field(
         1.0, ge=0, description="how much faster than its model the simulator works; 0: no waiting"
     )
-    stall_seconds: float = Field(
-        600, gt=0, description="a generation without any sign of progress for this long is ended"
+    stall_seconds: float = Field(300, gt=0, description="a sampling that shows no progress for this long is ended")
+    load_seconds: float = Field(900, gt=0, description="the same before the first step: weights load without a word")
+    comfyui_node_packs: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="further node packs to allow, separated by ':'"
+    )
+    comfyui_node_folders: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="further folders with node packs, separated by ':'"
     )
 
-    base_model: Literal["q4_k_m", "q8_0", "fp8"] = Field("q4_k_m", description="which base model of models.json")
-    base_precision: Literal["fp32", "bf16", "fp16", "fp16_fast"] = Field("fp16_fast", description="of the base model")
-    attention_mode: Literal["sdpa", "flash_attn_2", "flash_attn_3", "sageattn", "sageattn_3", "comfy"] = Field(
-        "sdpa", description="attention kernel, as WanVideoModelLoader names it"
+    modes: Literal["auto", "all", "multitalk", "infinitetalk"] = Field(
+        "auto", description="modes whose models must be there; auto: those whose models are, at least one"
     )
-    vae_precision: Literal["fp16", "fp32", "bf16"] = Field("bf16", description="of the VAE")
-    wav2vec_precision: Literal["fp32", "bf16", "fp16"] = Field("fp16", description="of the voice encoder")
+    model_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (Path("/opt/models"), Path("/runpod-volume/models"), Path("/runpod-volume/ComfyUI/models")),
+        description="folders with model files, first found first taken, separated by ':'",
+    )
+    model_cache: Path = Field(
+        Path("/runpod-volume/huggingface-cache/hub"), description="RunPod's folder of cached models, looked at last"
+    )
+    base_model: Literal["q4_k_m", "q8_0", "fp8"] = Field("q4_k_m", description="which base model of models.json")
+    base_precision: Literal["fp32", "bf16", "fp16", "fp16_fast"] | None = Field(
+        None, description="of the base model; default: what suits the GPU, here and below"
+    )
+    attention_mode: Literal["sdpa", "flash_attn_2", "flash_attn_3", "sageattn", "sageattn_3", "comfy"] | None = Field(
+        None, description="attention kernel, as WanVideoModelLoader names it"
+    )
+    vae_precision: Literal["fp16", "fp32", "bf16"] | None = Field(None, description="of the VAE")
+    wav2vec_precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="of the voice encoder")
+    force_offload: bool | None = Field(None, description="take the weights off the GPU after each job")
 
     storage: Literal["local", "s3"] | None = Field(None, description="default: s3 where S3_BUCKET is set, else local")
     output_dir: Path = Field(Path("output"), description="folder of STORAGE=local")
@@ -72,10 +90,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
     log_format: Literal["text", "json"] = Field("json", description="json: one object a line; text: for people")
 
-    @field_validator("input_roots", mode="before")
+    @field_validator("input_roots", "model_roots", "comfyui_node_folders", "comfyui_node_packs", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(Path(part) for part in value.split(":") if part) if isinstance(value, str) else value
+        return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
     @field_validator("s3_bucket")
     @classmethod

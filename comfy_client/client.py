@@ -29,6 +29,12 @@ CANCEL_SECONDS = 60.0
 CANCEL_POLL_SECONDS = 0.2
 REFUSED_SECONDS = 5.0  # nobody listens: the server is gone
 SILENT_SECONDS = 120.0  # it listens and does not answer: loading weights can hold it for a while
+ENDED_BY_ITSELF = (
+    ErrorCode.GENERATION_FAILED,
+    ErrorCode.GPU_FAULT,
+    ErrorCode.OUT_OF_MEMORY,
+    ErrorCode.INTERRUPTED,
+)
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,15 @@ class Watch:
     """What a caller of `run` is told and may object to.
 
     `beat` is called at least twice a second and may raise to end the job; `on_position` after each
-    message that moved the job on; `other_signs` gives a number that changes while work goes on.
+    message that moved the job on; `other_signs` gives a number that changes while work goes on. Weights
+    load without a word, so that more patience (seconds) is due before the first step than after it.
     """
 
     beat: Callable[[], None]
     on_position: Callable[[ProgressReader], None]
     other_signs: Callable[[], int]
     stall_seconds: float
+    load_seconds: float
 
 
 class ComfyClient:
@@ -52,6 +60,24 @@ class ComfyClient:
         self._url = url.rstrip("/")
         self._http = requests.Session()
         self._http.trust_env = False  # the server is on this machine; no proxy stands between
+
+    def answers(self, seconds: float) -> bool:
+        """Whether it answers HTTP within `seconds`."""
+        try:
+            return self._http.get(f"{self._url}/prompt", timeout=seconds).ok
+        except requests.RequestException:
+            return False
+
+    def idle(self, seconds: float) -> bool:
+        """Whether it works on nothing. Raises requests.RequestException where it does not answer within `seconds`."""
+        answer = self._http.get(f"{self._url}/queue", timeout=seconds)
+        answer.raise_for_status()
+        queue = answer.json()
+        return not queue.get("queue_running") and not queue.get("queue_pending")
+
+    def object_info(self) -> dict[str, Any]:
+        """The server's node facts. Raises requests.RequestException."""
+        return self._get("/object_info")
 
     def close(self) -> None:
         """Drop the connections."""
@@ -73,7 +99,7 @@ class ComfyClient:
             try:
                 return self._follow(listener, prompt_id, reader, watch, cancel)
             except WorkerError as error:
-                if error.code not in (ErrorCode.GENERATION_FAILED, ErrorCode.OUT_OF_MEMORY, ErrorCode.INTERRUPTED):
+                if error.code not in ENDED_BY_ITSELF:
                     self.withdraw(prompt_id)
                 raise
 

@@ -67,7 +67,10 @@ def _failed(data: dict[str, Any]) -> WorkerError:
     detail = "".join(str(line) for line in data.get("traceback", []))[-4000:]
     if kind.rsplit(".", 1)[-1] == "OutOfMemoryError":
         return WorkerError(ErrorCode.OUT_OF_MEMORY, f"{FAILED}: the GPU ran out of memory", detail=detail)
-    reason = str(data.get("exception_message", "")).strip().split("\n", 1)[0] or kind
+    message = str(data.get("exception_message", ""))
+    if kind.endswith("AcceleratorError") or message.startswith("CUDA error"):  # until torch 2.8: a plain RuntimeError
+        return WorkerError(ErrorCode.GPU_FAULT, f"{FAILED}: the GPU failed", detail=f"{message}\n{detail}")
+    reason = message.strip().split("\n", 1)[0] or kind
     return WorkerError(
         ErrorCode.GENERATION_FAILED, public(f"{FAILED}: {data.get('node_type')}: {reason}"), detail=detail
     )

@@ -19,7 +19,6 @@ from contract.errors import ErrorCode, Stage, WorkerError
 
 log = logging.getLogger(__name__)
 
-NODE_PACK = "ComfyUI-WanVideoWrapper"
 POLL_SECONDS = 0.1
 STOP_SECONDS = 10
 KEPT_LINES = 200
@@ -48,19 +47,36 @@ def simulator_command(speed: float) -> EngineCommand:
     return EngineCommand("simulator", arguments, REPOSITORY, port)
 
 
-def comfyui_command(folder: Path, python: Path, state: Path) -> EngineCommand:
-    """ComfyUI of `folder` with only our node pack, and its own input, output, temp and user folders below `state`."""
+@dataclass(frozen=True)
+class ComfyInstall:
+    """A ComfyUI on this machine. `state` takes its input, output, temp and user folders and its search paths."""
+
+    folder: Path
+    python: Path
+    state: Path
+    node_packs: tuple[str, ...]
+    cpu: bool
+
+    @property
+    def search_paths(self) -> Path:
+        """The extra_model_paths file."""
+        return self.state / "extra_model_paths.yaml"
+
+
+def comfyui_command(install: ComfyInstall) -> EngineCommand:
+    """ComfyUI with the named node packs only, and folders of its own. `search_paths` must have been written."""
     port = _free_port()
     for name in ("input", "output", "temp", "user"):
-        (state / name).mkdir(parents=True, exist_ok=True)
+        (install.state / name).mkdir(parents=True, exist_ok=True)
     arguments = (
-        *(str(python), "main.py", "--listen", "127.0.0.1", "--port", str(port)),
-        *("--disable-all-custom-nodes", "--whitelist-custom-nodes", NODE_PACK, "--disable-api-nodes"),
+        *(str(install.python), "main.py", "--listen", "127.0.0.1", "--port", str(port), *(["--cpu"] * install.cpu)),
+        *("--disable-all-custom-nodes", "--whitelist-custom-nodes", *install.node_packs, "--disable-api-nodes"),
         *("--disable-metadata", "--cache-classic", "--database-url", "sqlite:///:memory:"),
-        *("--input-directory", str(state / "input"), "--output-directory", str(state / "output")),
-        *("--temp-directory", str(state / "temp"), "--user-directory", str(state / "user")),
+        *("--extra-model-paths-config", str(install.search_paths)),
+        *("--input-directory", str(install.state / "input"), "--output-directory", str(install.state / "output")),
+        *("--temp-directory", str(install.state / "temp"), "--user-directory", str(install.state / "user")),
     )
-    return EngineCommand("comfyui", arguments, folder, port)
+    return EngineCommand("comfyui", arguments, install.folder, port)
 
 
 class EngineProcess:
@@ -95,6 +111,11 @@ class EngineProcess:
     def url(self) -> str:
         """Where it answers."""
         return self._command.url
+
+    @property
+    def pid(self) -> int:
+        """Of the process, which leads its group."""
+        return self._process.pid
 
     def last_lines(self) -> Sequence[str]:
         """The end of its log, for the operator."""

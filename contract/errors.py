@@ -41,6 +41,7 @@ class ErrorCode(StrEnum):
     GRAPH_REJECTED = "graph_rejected"
     GENERATION_FAILED = "generation_failed"
     OUT_OF_MEMORY = "out_of_memory"
+    GPU_FAULT = "gpu_fault"
     GENERATION_STALLED = "generation_stalled"
     INTERRUPTED = "interrupted"
     ENCODE_FAILED = "encode_failed"
@@ -84,6 +85,7 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.OUT_OF_MEMORY: ErrorKind(
         Stage.SAMPLE, True, "The GPU ran out of memory: a smaller size or more blocks_to_swap may pass."
     ),
+    ErrorCode.GPU_FAULT: ErrorKind(Stage.SAMPLE, True, "The GPU failed; the worker starts ComfyUI again."),
     ErrorCode.GENERATION_STALLED: ErrorKind(Stage.SAMPLE, True, "ComfyUI made no progress for too long."),
     ErrorCode.INTERRUPTED: ErrorKind(Stage.SAMPLE, True, "The generation was interrupted from outside the job."),
     ErrorCode.ENCODE_FAILED: ErrorKind(Stage.ENCODE, True, "The frames could not be made into an MP4."),

@@ -113,16 +113,16 @@ agree() {
 
 # Calls a function until it succeeds or there is no sense in it; progress gives it all its tries back.
 persist() {
-  local code wait
+  local code seconds
   tries=0 verdict=4
   while :; do
     code=0 pause='' why=''
     "$@" || code=$?
     ((code == AGAIN)) || return "$code"
     ((++tries < TRIES)) || { fail "$verdict" "$name: gave up after $tries tries: $why"; return; }
-    wait=${pause:-$((RETRY_SECONDS << (tries - 1)))}
-    say "again $name in $wait s: $why"
-    sleep "$wait"
+    seconds=${pause:-$((RETRY_SECONDS << (tries - 1)))}
+    say "again $name in $seconds s: $why"
+    sleep "$seconds"
   done
 }
 
@@ -148,7 +148,7 @@ report() {
   local last since have at share
   last=$(filled) since=$(now_us)
   while read -r -t "$PROGRESS_SECONDS" <>"$work/never"; (($? > 128)); do
-    have=$(filled) at=$(now_us) share=$(human "$(filled)")
+    have=$(filled) at=$(now_us) share=$(human "$have")
     if [[ $bytes ]]; then share="$((have * 100 / bytes)) % of $(human "$bytes")"; fi
     say "  ... $name: $share, $(rate $((have - last)) $((at - since)))"
     last=$have since=$at
@@ -177,9 +177,10 @@ with_curl() {
 with_aria2c() {
   local code=0 answer
   printf '%s\n' "$location" " dir=${part%/*}" " out=${part##*/}" | aria2c --no-conf --no-netrc --input-file=- \
-    --continue --allow-overwrite --auto-file-renaming=false --file-allocation=none --disk-cache=0 --auto-save-interval=10 \
-    --split=8 --max-connection-per-server=8 --min-split-size=1M --connect-timeout=30 --timeout=60 \
-    --lowest-speed-limit=1K --console-log-level=error --summary-interval=0 --download-result=hide \
+    --continue --allow-overwrite --auto-file-renaming=false --file-allocation=none --disk-cache=0 \
+    --split=8 --max-connection-per-server=8 --min-split-size=1M --auto-save-interval=10 \
+    --connect-timeout=30 --timeout=60 --lowest-speed-limit=1K \
+    --console-log-level=error --summary-interval=0 --download-result=hide \
     --show-console-readout=false --stop-with-process=$$ >"$errors" 2>&1 || code=$?
   why="aria2c ended with code $code"
   case $code in
@@ -189,7 +190,7 @@ with_aria2c() {
       return "$AGAIN" ;;
     9 | 17 | 153) no_space ;; # disk full; file error; SIGXFSZ
     3 | 22 | 24 | 29) # a status, but aria2c does not tell which
-      answer=$(ask "$location" -r 0-0 -o /dev/null -m 60) || return "$AGAIN"
+      answer=$(ask "$location" -r 0-0 -L -o /dev/null -m 60) || return "$AGAIN"
       [[ $answer != 2* ]] || return "$AGAIN"
       refused "${answer%% *}" "$location" ;;
     *) return "$AGAIN" ;;
@@ -274,7 +275,8 @@ fetch() {
     fi
   done
   had=$(($(size "$part") - had))
-  { sync -d -- "$part" && record && mv -f -- "$part" "$final"; } || return
+  sync -d -- "$part" 2>/dev/null || : # where the file system can
+  { record && mv -f -- "$part" "$final"; } || return
   [[ $sum ]] || unverified
   say "done $name: $(human "$(size "$final")")${sum:+, sha256 proved}, $(rate "$had" $(($(now_us) - began)))"
 }

@@ -7,7 +7,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROOMS = {"contract", "media", "workflows", "comfy_client", "storage", "simulator", "comfy_nodes"}
-UPWARD = {"settings", "pipeline", "scene", "handler", "logs"}
+UPWARD = {"settings", "pipeline", "scene", "engine", "handler", "logs"}
 SOURCES = [
     path
     for path in REPOSITORY.rglob("*.py")
@@ -32,7 +32,8 @@ def _imports(path: Path) -> set[str]:
         ("logs.py", set()),
         ("scene.py", ROOMS - {"simulator", "comfy_nodes"}),
         ("pipeline.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"scene"}),
-        ("handler.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"settings", "pipeline", "logs"}),
+        ("engine.py", {"comfy_client", "contract", "workflows", "settings"}),
+        ("handler.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"settings", "pipeline", "engine", "logs"}),
     ],
 )
 def test_modules_at_the_top_know_only_what_lies_below(module: str, allowed: set[str]) -> None:

@@ -21,12 +21,17 @@ Graph = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Precision:
-    """What suits the GPU: number formats and the attention kernel, as the loader nodes name them."""
+    """What suits the GPU: number formats and the attention kernel, as the loader nodes name them.
+
+    `force_offload` takes the weights off the GPU after each job; without it the next job starts sooner, where
+    VAE and text encoder fit beside them.
+    """
 
     base: str = "fp16_fast"
     attention: str = "sdpa"
     vae: str = "bf16"
     wav2vec: str = "fp16"
+    force_offload: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ def build_graph(values: GraphValues) -> Graph:
     template.fill("Voice embeds", audio_scale=values.audio_scale, audio_cfg_scale=values.audio_cfg_scale)
     template.fill("Portrait", image=str(values.portrait))
     template.fill("Positive prompt", text=values.positive_prompt)
-    _fill_models(template, values)
+    _fill_models(template, values.models, values.precision)
+    _fill_speed(template, values)
     _fill_sampling(template, values)
     for number in range(1, VOICES + 1):
         if number <= len(values.voices):
@@ -86,6 +92,13 @@ def build_graph(values: GraphValues) -> Graph:
         template.take_out("Negative prompt")  # the server would encode it and never use it
     else:
         template.fill("Negative prompt", text=values.negative_prompt)
+    return template.graph
+
+
+def template_graph(mode: str, models: ModelSet, precision: Precision) -> Graph:
+    """A mode's template with its model files and number formats: everything that a server must have for it."""
+    template = _Template(_text(mode))
+    _fill_models(template, models, precision)
     return template.graph
 
 
@@ -104,18 +117,22 @@ def sampler_node(graph: Graph) -> str:
     return next(node for node, entry in graph.items() if entry["_meta"]["title"] == "Sampler")
 
 
-def _fill_models(template: "_Template", values: GraphValues) -> None:
-    models, precision = values.models, values.precision
+def _fill_models(template: "_Template", models: ModelSet, precision: Precision) -> None:
     template.fill("Text encoder", clip_name=models.text_encoder)
     template.fill("CLIP vision", clip_name=models.clip_vision)
     template.fill("VAE", model_name=models.vae, precision=precision.vae)
     template.fill("Wav2vec2", model=models.wav2vec, base_precision=precision.wav2vec)
     template.fill("Talk model", model=models.talk)
     template.fill("Base model", model=models.base, base_precision=precision.base, attention_mode=precision.attention)
+    template.fill("Speed LoRA", lora=models.speed_lora)
+    template.fill("Sampler", force_offload=precision.force_offload)
+
+
+def _fill_speed(template: "_Template", values: GraphValues) -> None:
     if values.speed_lora is None:
         template.take_out("Speed LoRA")
     else:
-        template.fill("Speed LoRA", lora=models.speed_lora, strength=values.speed_lora)
+        template.fill("Speed LoRA", strength=values.speed_lora)
     if values.blocks_to_swap is None:
         template.take_out("Block swap")
     else:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 import requests
 
+from comfy_client.supervisor import RunningServer
+from engine import ReadyEngine
 from handler import make_handler, make_parts
 from settings import Settings
 from tests.worker.bench import Bench, Simulator
+from workflows.graph import Precision
 
 
 def _queue(url: str) -> tuple[int, int]:
@@ -29,7 +32,7 @@ def test_a_cancelled_job_frees_the_server_and_the_disk(
     """However often the stop is asked for."""
     server = start_simulator("--speed", "0.2")
     settings = Settings(input_roots=(bench.folder,), output_dir=bench.folder / "output", work_dir=bench.work)
-    handle = make_handler(make_parts(settings, server.url, lambda: None))
+    handle = make_handler(make_parts(settings, ReadyEngine(RunningServer(server.url), Precision(), ("multitalk",))))
     job = {
         "image_url": bench.picture(),
         "audio_urls": [bench.voice("v.wav", [(1.0, 0.5)])],

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from tests.worker.bench import Bench, Simulator, serving_api
+from workflows.models import read_models
 
 KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id"}
 
@@ -98,8 +99,19 @@ def test_bad_settings_stop_the_start_with_their_names(bench: Bench) -> None:
     assert "S3_PRESIGN_SECONDS" in run.log
 
 
+def test_missing_model_files_stop_the_start_by_name(bench: Bench) -> None:
+    run = bench.run(_job(bench), ENGINE="comfyui", MODEL_ROOTS=str(bench.folder), COMFYUI_DIR=str(bench.folder))
+    assert run.code == 1
+    assert "Required models are missing: " in run.log
+    assert "wan2.1-i2v-14b-480p-Q4_K_M.gguf" in run.log
+
+
 def test_an_engine_that_cannot_start_stops_the_worker(bench: Bench) -> None:
-    run = bench.run(_job(bench), ENGINE="comfyui", COMFYUI_DIR=str(bench.folder), COMFYUI_PYTHON="/bin/false")
+    for model in read_models():
+        (bench.folder / model.folder).mkdir(exist_ok=True)
+        (bench.folder / model.folder / model.file).touch()
+    places = {"MODEL_ROOTS": str(bench.folder), "COMFYUI_DIR": str(bench.folder), "COMFYUI_PYTHON": "/bin/false"}
+    run = bench.run(_job(bench), ENGINE="comfyui", **places)
     assert run.code == 1
     assert "comfyui ended unexpectedly" in run.log
 

@@ -1,0 +1,194 @@
+# The talking-video worker with its ComfyUI, for RunPod serverless and for your own GPU. Needs BuildKit (Docker 23+).
+#
+#   docker build --platform linux/amd64 -t talking-video-worker .
+#
+# build argument  values                                  meaning
+# MODELS          none, multitalk, infinitetalk, all      models to put into the image (none: they come from the volume)
+# BASE            q4_k_m, q8_0, fp8                       base model to download, and the worker's default BASE_MODEL
+# WITH_SAGE       1, 0                                    compile SageAttention (12 min and more), or do without it
+# MAX_JOBS        a number (2)                            its compilers at a time; each takes about 8 GB of RAM
+# REVISION        text                                    commit of this repository, for the image's label
+#
+# What changes least comes first, so that a change of the worker's code costs seconds.
+# apt versions are not pinned: Ubuntu's archive drops old ones, and the base image's digest fixes the release.
+
+# CUDA 12.8 is the first that knows Blackwell (12.0). Ubuntu 24.04 brings Python 3.12 and ffmpeg 6.
+# "runtime" without cuDNN: torch's own packages bring the CUDA libraries that it uses, cuDNN among them.
+ARG CUDA_RUNTIME=nvidia/cuda:12.8.1-runtime-ubuntu24.04@sha256:ebef3c171eeef0298e4eb2e4be843105edf3b8b0ac45e0b43acee358e8046867
+ARG CUDA_DEVEL=nvidia/cuda:12.8.1-devel-ubuntu24.04@sha256:520292dbb4f755fd360766059e62956e9379485d9e073bbd2f6e3c20c270ed66
+
+# The one place for these pins; tests/image holds everything else in the repository against them.
+ARG COMFYUI_COMMIT=a125cd84b054a57729b5eecab930ca9408719832
+ARG WANVIDEOWRAPPER_COMMIT=088128b224242e110d3906c6750e9a3a348a659b
+# 2.2.0 with the fixes after its tag: at the tag, the Hopper kernel's name is taken by its stand-in for torch.compile,
+# which computes nothing.
+ARG SAGEATTENTION_COMMIT=d1a57a546c3d395b1ffcbeecc66d81db76f3b4b5
+
+ARG MODELS=none
+ARG BASE=q4_k_m
+ARG WITH_SAGE=1
+
+
+# --- what every stage stands on --------------------------------------------------------------------------------------
+FROM ${CUDA_RUNTIME} AS base
+SHELL ["/bin/bash", "-euxo", "pipefail", "-c"]
+# gcc and Python's headers: Triton, which SageAttention's kernels use, compiles its launchers when a job first needs them.
+# hadolint ignore=DL3008
+RUN apt-get update; \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+      aria2 ca-certificates curl ffmpeg gcc libc6-dev python3 python3-dev python3-venv; \
+    rm -rf /var/lib/apt/lists/*; \
+    python3 -c 'import sys; assert sys.version_info[:2] == (3, 12), sys.version'
+# RunPod honours an image's user, and mounts volumes owned by root: the worker only reads them. Group 0 lets it read
+# what root's group may. The home and /output are open to all, so that `--user` may name anybody.
+RUN useradd --uid 10001 --gid 0 --create-home --home-dir /home/worker --shell /usr/sbin/nologin worker; \
+    install -d -m 1777 /home/worker /output
+
+
+# --- ComfyUI's environment: 8 GB that change with the lock only ------------------------------------------------------
+FROM base AS comfyui-env
+COPY docker/comfyui-requirements.txt /opt/locks/
+# --no-deps: the lock is complete, `pip check` proves it, and nothing that it does not name gets in.
+RUN python3 -m venv /opt/comfyui-venv; \
+    /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/comfyui-requirements.txt; \
+    /opt/comfyui-venv/bin/pip check; \
+    /opt/comfyui-venv/bin/python -c 'import torch; assert torch.version.cuda == "12.8", torch.version.cuda'
+
+
+# --- ComfyUI and the one node pack, by commit ------------------------------------------------------------------------
+FROM base AS comfyui
+# hadolint ignore=DL3008
+RUN apt-get update; \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends git; \
+    rm -rf /var/lib/apt/lists/*
+COPY docker/fetch_commit.sh /opt/docker/
+ARG COMFYUI_COMMIT
+RUN /opt/docker/fetch_commit.sh https://github.com/Comfy-Org/ComfyUI "$COMFYUI_COMMIT" /opt/ComfyUI
+ARG WANVIDEOWRAPPER_COMMIT
+# The worker's user cannot write here: without the bytecode, every start would compile the sources anew.
+RUN /opt/docker/fetch_commit.sh https://github.com/kijai/ComfyUI-WanVideoWrapper "$WANVIDEOWRAPPER_COMMIT" \
+      /opt/ComfyUI/custom_nodes/ComfyUI-WanVideoWrapper; \
+    python3 -m compileall -q -j 0 /opt/ComfyUI
+
+
+# --- SageAttention, as a wheel that may be absent: the image works without it ----------------------------------------
+FROM base AS sage-0
+RUN mkdir /wheels
+
+FROM ${CUDA_DEVEL} AS sage-1
+SHELL ["/bin/bash", "-euxo", "pipefail", "-c"]
+# hadolint ignore=DL3008
+RUN apt-get update; \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ git python3 python3-dev python3-venv; \
+    rm -rf /var/lib/apt/lists/*
+# The same environment, as the wheel must fit this very torch.
+COPY --from=comfyui-env /opt/comfyui-venv /opt/comfyui-venv
+COPY docker/fetch_commit.sh docker/build_sage.py docker/sage-requirements.txt /opt/docker/
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/docker/sage-requirements.txt
+ARG SAGEATTENTION_COMMIT
+RUN /opt/docker/fetch_commit.sh https://github.com/thu-ml/SageAttention "$SAGEATTENTION_COMMIT" /opt/sage
+# A100; 3090, A40, A6000; 4090, L4, L40S; H100, H200; 5090, RTX PRO 6000.
+ARG SAGE_TARGETS="8.0;8.6;8.9;9.0;12.0"
+ARG MAX_JOBS=2
+RUN mkdir /wheels; \
+    bin=$(/opt/comfyui-venv/bin/python -c 'import pathlib, triton; print(pathlib.Path(triton.__file__).parent / "backends/nvidia/bin")'); \
+    PATH="/opt/comfyui-venv/bin:$PATH" CUOBJDUMP="$bin/cuobjdump" TORCH_CUDA_ARCH_LIST="$SAGE_TARGETS" \
+      CUDA_HOME=/usr/local/cuda LIBRARY_PATH=/usr/local/cuda/lib64/stubs EXT_PARALLEL=1 MAX_JOBS="$MAX_JOBS" \
+      python /opt/docker/build_sage.py /opt/sage /wheels
+
+# hadolint ignore=DL3006
+FROM sage-${WITH_SAGE} AS sage
+
+
+# --- models, if asked for --------------------------------------------------------------------------------------------
+FROM base AS models
+COPY scripts/download_models.sh scripts/fetch_model.sh /opt/download/scripts/
+COPY workflows/models.json /opt/download/workflows/
+ARG MODELS
+ARG BASE
+RUN case "$BASE" in q4_k_m|q8_0|fp8) ;; *) echo "BASE=$BASE: use q4_k_m, q8_0 or fp8" >&2; exit 2 ;; esac; \
+    mkdir -p /opt/models; \
+    case "$MODELS" in \
+      none) ;; \
+      multitalk|infinitetalk|all) \
+        /opt/download/scripts/download_models.sh --mode "$MODELS" --base "$BASE" --dest /opt/models ;; \
+      *) echo "MODELS=$MODELS: use none, multitalk, infinitetalk or all" >&2; exit 2 ;; \
+    esac; \
+    chmod -R a+rX /opt/models
+
+
+# --- the worker's environment: no torch, or the SDK's start-up checks would hold a CUDA context in the worker --------
+FROM base AS worker-env
+COPY requirements.txt /opt/locks/worker-requirements.txt
+RUN python3 -m venv /opt/worker-venv; \
+    /opt/worker-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/worker-requirements.txt; \
+    /opt/worker-venv/bin/pip check
+
+
+# --- all of it together ----------------------------------------------------------------------------------------------
+FROM comfyui-env AS worker
+COPY --from=comfyui /opt/ComfyUI /opt/ComfyUI
+RUN --mount=type=bind,from=sage,source=/wheels,target=/wheels \
+    find /wheels -name '*.whl' -exec /opt/comfyui-venv/bin/pip install --no-cache-dir --no-index --no-deps {} +
+COPY --from=models /opt/models /opt/models
+COPY --from=worker-env /opt/worker-venv /opt/worker-venv
+
+WORKDIR /app
+COPY docker/NOTICE /NOTICE
+COPY docker/healthcheck.sh /opt/docker/
+COPY workflows/ workflows/
+COPY scripts/download_models.sh scripts/fetch_model.sh scripts/
+COPY contract/ contract/
+COPY media/ media/
+COPY storage/ storage/
+COPY comfy_client/ comfy_client/
+COPY comfy_nodes/ comfy_nodes/
+COPY simulator/ simulator/
+COPY handler.py engine.py logs.py pipeline.py scene.py settings.py ./
+RUN python3 -m compileall -q /app
+
+ARG BASE
+# USER and HOME: torch and Triton ask for a name and a home, which a `--user` of your own has not.
+# HF_HUB_OFFLINE: no node fetches a model in the middle of a job; what is missing is said at the start.
+# RUNPOD_INIT_TIMEOUT: seconds until RunPod calls a starting worker unhealthy; 7 minutes are short for a cold disk.
+# RUNPOD_MIN_DISK_PERCENT: the SDK ends a worker with less free than 10 % of a disk that may be the whole host's.
+# The SDK's other checks stay on (RUNPOD_SKIP_GPU_CHECK, RUNPOD_SKIP_AUTO_SYSTEM_CHECKS): the GPU test runs in a process
+# of its own and finds dead cards; those that use torch skip themselves, as the worker has none.
+ENV BASE_MODEL=${BASE} \
+    HF_HUB_OFFLINE=1 \
+    HOME=/home/worker \
+    OUTPUT_DIR=/output \
+    PYTHONUNBUFFERED=1 \
+    RUNPOD_INIT_TIMEOUT=900 \
+    RUNPOD_MIN_DISK_PERCENT=2 \
+    USER=worker
+USER 10001:0
+STOPSIGNAL SIGTERM
+# RunPod goes by the SDK's pings; this is for your own Docker. The start may take as long as RUNPOD_INIT_TIMEOUT.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=900s --retries=3 CMD ["/opt/docker/healthcheck.sh"]
+# The main process, not the child of a shell: the container ends with it, also when it is killed. Were it not so, the
+# SDK's ping process would go on telling RunPod that all is well.
+CMD ["/opt/worker-venv/bin/python", "-u", "handler.py"]
+
+
+# --- proof, without a GPU: `docker build --target verify` runs it alone -----------------------------------------------
+FROM worker AS verify
+COPY docker/verify.sh docker/verify_comfyui.py /opt/docker/
+RUN COMFYUI_LOCK=/opt/locks/comfyui-requirements.txt /opt/docker/verify.sh; \
+    echo "docker/verify.sh passed" >/tmp/verified
+
+
+# --- the image, which exists only if the proof passed ----------------------------------------------------------------
+FROM worker AS final
+COPY --from=verify /tmp/verified /opt/docker/verified
+ARG COMFYUI_COMMIT
+ARG WANVIDEOWRAPPER_COMMIT
+ARG SAGEATTENTION_COMMIT
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="talking-video worker" \
+      org.opencontainers.image.description="One portrait and one to four voices in, the URL of a lip-synced MP4 out" \
+      org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-only" \
+      org.opencontainers.image.revision="${REVISION}" \
+      comfyui.commit="${COMFYUI_COMMIT}" \
+      wanvideowrapper.commit="${WANVIDEOWRAPPER_COMMIT}" \
+      sageattention.commit="${SAGEATTENTION_COMMIT}"

@@ -1,0 +1,49 @@
+"""What GPU this machine has, found in a process of ComfyUI's own environment."""
+
+import json
+import logging
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+PROBE = Path(__file__).with_name("gpu_probe.py")
+PROBE_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class GpuFacts:
+    """`memory_gb` counts 10^9 bytes and is 0 without a GPU; `sage` tells whether SageAttention ran on it."""
+
+    device: str = "cpu"
+    name: str = "CPU"
+    memory_gb: float = 0.0
+    capability: tuple[int, int] = (0, 0)
+    torch: str = ""
+    sage: bool = False
+
+
+def probe_gpu(python: Path) -> GpuFacts:
+    """Ask ComfyUI's interpreter. A probe that fails is told in the log, and counts as what it had said until then."""
+    found: dict[str, object] = {}
+    try:
+        done = subprocess.run(
+            [str(python), str(PROBE)], capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
+        )
+        output, said = done.stdout, done.stderr
+        if done.returncode:
+            log.warning("the GPU probe ended with %d: %s", done.returncode, said.strip().rsplit("\n", 1)[-1])
+    except subprocess.TimeoutExpired as error:
+        output = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout or ""
+        log.warning("the GPU probe took more than %d s", PROBE_SECONDS)
+    except OSError as error:
+        log.warning("the GPU probe cannot be started: %s", error)
+        return GpuFacts()
+    for line in output.splitlines():
+        if line.startswith("{"):
+            found |= json.loads(line)
+    capability = found.pop("capability", None)
+    if isinstance(capability, list):
+        found["capability"] = tuple(capability)
+    return GpuFacts(**found)  # type: ignore[arg-type] # our own probe's keys

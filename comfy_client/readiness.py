@@ -1,0 +1,61 @@
+"""Whether a server can run a graph: its node classes, inputs, types and files, by /object_info. Pure.
+
+A server that did not import a node pack answers all the same (contracts.md trap 66), unknown inputs are
+ignored and constants pass for links (trap 38): so every part of a graph is looked up before the first job.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FILES_OF_A_JOB = {("LoadImage", "image"), ("LoadAudio", "audio")}
+LOADER_INPUTS = {"model", "model_name", "clip_name", "lora"}
+ANY = "*"
+
+
+@dataclass(frozen=True)
+class Shortcomings:
+    """What a server lacks: names of model files, and sentences about everything else."""
+
+    models: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def shortcomings(graph: Mapping[str, Any], object_info: Mapping[str, Any]) -> Shortcomings:
+    """Hold a graph against a server's node facts."""
+    models: list[str] = []
+    others: list[str] = []
+    for node in graph.values():
+        for name, kind, value in _misfits(node, graph, object_info):
+            if kind == "file":
+                models.append(str(value))
+            else:
+                others.append(f"node {node['class_type']}: {kind} '{name}'")
+    return Shortcomings(tuple(dict.fromkeys(models)), tuple(dict.fromkeys(others)))
+
+
+def _misfits(node: Any, graph: Any, object_info: Any) -> Iterator[tuple[str, str, object]]:
+    """(input, what is wrong, value) for each input that the server would not take as it is."""
+    facts = object_info.get(node["class_type"])
+    if facts is None:
+        yield node["class_type"], "there is no such node as", None
+        return
+    required, optional = facts["input"].get("required", {}), facts["input"].get("optional", {})
+    for name in required:
+        if name not in node["inputs"]:
+            yield name, "no value for the input", None
+    for name, value in node["inputs"].items():
+        declared = required.get(name) or optional.get(name)
+        if declared is None:
+            yield name, "there is no input", value
+        elif isinstance(value, list):
+            source = object_info.get(graph[value[0]]["class_type"])
+            given = source["output"][value[1]] if source else ANY
+            if ANY not in (given, declared[0]) and given != declared[0]:
+                yield name, f"{given} does not fit the input", value
+        elif (
+            isinstance(declared[0], list)
+            and value not in declared[0]
+            and (node["class_type"], name) not in FILES_OF_A_JOB
+        ):
+            yield name, "file" if name in LOADER_INPUTS else f"'{value}' is not a choice of the input", value

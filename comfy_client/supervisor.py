@@ -1,0 +1,136 @@
+"""Keeps one engine running: looks at it before each job, starts it again when it failed, and knows when to give up."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import requests
+
+from comfy_client.client import ComfyClient
+from comfy_client.server import EngineProcess
+from contract.errors import ErrorCode, Stage, WorkerError
+
+log = logging.getLogger(__name__)
+
+MOST_RESTARTS = 3
+WITHIN_SECONDS = 600.0
+FIRST_PAUSE_SECONDS = 1.0
+LOOK_SECONDS = 10
+
+
+class Engine(Protocol):
+    """What a job needs of the program that makes the frames."""
+
+    @property
+    def client(self) -> ComfyClient:
+        """Talks to it. Changes when it is started again: ask anew for each job."""
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it failed so often that the worker should be replaced."""
+
+    def ensure_ready(self) -> None:
+        """Before a job: see that it answers and is idle; start it again where not. Raises ENGINE_UNAVAILABLE."""
+
+    def check(self) -> None:
+        """During a job: raises ENGINE_UNAVAILABLE once its process has ended."""
+
+    def distrust(self) -> None:
+        """After a failure that it may not have survived: the next job gets a fresh one."""
+
+
+class RunningServer:
+    """A server that somebody else started and keeps running."""
+
+    gave_up = False
+
+    def __init__(self, url: str) -> None:
+        self.client = ComfyClient(url)
+
+    def ensure_ready(self) -> None:
+        """Raises ENGINE_UNAVAILABLE where it does not answer."""
+        if not self.client.answers(LOOK_SECONDS):
+            raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "ComfyUI does not answer at its URL", stage=Stage.START)
+
+    def check(self) -> None:
+        """Its process is not ours to look at."""
+
+    def distrust(self) -> None:
+        """Nor ours to start again."""
+
+
+class SupervisedEngine:
+    """An engine of our own, ended with the `with` block.
+
+    Args:
+        start: starts a process that is ready for jobs, or raises WorkerError.
+        clock, pause: time.monotonic and time.sleep.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], EngineProcess],
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._start, self._clock, self._pause = start, clock, pause
+        self._restarts: list[float] = []
+        self._distrusted = False
+        self.gave_up = False
+        self._process = start()
+        self.client = ComfyClient(self._process.url)
+
+    def __enter__(self) -> "SupervisedEngine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self._process.stop()
+
+    def check(self) -> None:
+        """Raises WorkerError ENGINE_UNAVAILABLE once the process has ended."""
+        self._process.check()
+
+    def distrust(self) -> None:
+        """The next `ensure_ready` starts it again."""
+        self._distrusted = True
+
+    def ensure_ready(self) -> None:
+        """Start it again where it ended, is distrusted, does not answer, or still works on something.
+
+        Raises:
+            WorkerError: ENGINE_UNAVAILABLE after three restarts in ten minutes; `gave_up` is then true.
+        """
+        while not self._is_ready():
+            now = self._clock()
+            self._restarts = [moment for moment in self._restarts if now - moment < WITHIN_SECONDS]
+            if len(self._restarts) >= MOST_RESTARTS:
+                self.gave_up = True
+                message = f"ComfyUI failed {MOST_RESTARTS} times in {WITHIN_SECONDS / 60:g} minutes"
+                raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, message, stage=Stage.START)
+            self._pause(FIRST_PAUSE_SECONDS * 2 ** len(self._restarts))
+            self._restarts.append(now)
+            self._restart()
+
+    def _is_ready(self) -> bool:
+        if self._distrusted:
+            return False
+        try:
+            self._process.check()
+            return self.client.idle(LOOK_SECONDS)
+        except (WorkerError, requests.RequestException) as error:
+            log.warning("the engine is not ready: %s", error)
+            return False
+
+    def _restart(self) -> None:
+        log.warning("starting the engine again; its last lines were:\n%s", "\n".join(self._process.last_lines()[-20:]))
+        self.client.close()
+        self._process.stop()
+        try:
+            self._process = self._start()
+        except WorkerError as error:
+            log.error("the engine did not start: %s", error.message)
+            return
+        self.client = ComfyClient(self._process.url)
+        self._distrusted = False

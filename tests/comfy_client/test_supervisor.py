@@ -1,0 +1,122 @@
+"""The engine is started again where it failed, with growing pauses, and given up after three times in ten minutes."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from comfy_client.server import EngineCommand, EngineProcess, simulator_command
+from comfy_client.supervisor import RunningServer, SupervisedEngine
+from contract.errors import ErrorCode, WorkerError
+
+
+@dataclass
+class Clock:
+    """Time that passes when told to."""
+
+    now: float = 0.0
+    pauses: list[float] = field(default_factory=list)
+
+    def time(self) -> float:
+        return self.now
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@dataclass
+class Shop:
+    """Starts simulators and remembers them."""
+
+    started: list[EngineProcess] = field(default_factory=list)
+
+    def start(self) -> EngineProcess:
+        process = EngineProcess(simulator_command(0))
+        self.started.append(process)
+        process.wait_until_ready(60)
+        return process
+
+    def kill_last(self) -> None:
+        """And wait until it is dead."""
+        process = self.started[-1]
+        os.kill(process.pid, signal.SIGKILL)
+        gone = threading.Event()
+        while not gone.wait(0.01):
+            try:
+                process.check()
+            except WorkerError:
+                gone.set()
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    shop = Shop()
+    yield shop
+    for process in shop.started:
+        process.stop()
+
+
+def test_a_healthy_engine_is_left_alone(shop: Shop) -> None:
+    with SupervisedEngine(shop.start) as engine:
+        engine.ensure_ready()
+        engine.check()
+    assert len(shop.started) == 1
+
+
+def test_a_killed_or_distrusted_engine_is_started_again(shop: Shop) -> None:
+    clock = Clock()
+    with SupervisedEngine(shop.start, clock.time, clock.pause) as engine:
+        shop.kill_last()
+        with pytest.raises(WorkerError) as caught:
+            engine.check()
+        assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
+        engine.ensure_ready()
+        engine.check()
+        assert engine.client.answers(10)
+        engine.distrust()
+        engine.ensure_ready()
+        assert engine.client.idle(10)
+    assert len(shop.started) == 3
+    assert clock.pauses == [1.0, 2.0]
+
+
+def test_three_restarts_in_ten_minutes_are_enough(shop: Shop) -> None:
+    clock = Clock()
+    with SupervisedEngine(shop.start, clock.time, clock.pause) as engine:
+        for _ in range(3):
+            engine.distrust()
+            engine.ensure_ready()
+        engine.distrust()
+        with pytest.raises(WorkerError) as caught:
+            engine.ensure_ready()
+        assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
+        assert engine.gave_up
+        clock.now += 600
+        engine.ensure_ready()
+    assert len(shop.started) == 5
+
+
+def test_nothing_of_it_outlives_the_with_block(shop: Shop) -> None:
+    with SupervisedEngine(shop.start):
+        pid = shop.started[0].pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_program_that_ends_at_once_is_told_with_its_last_lines() -> None:
+    command = EngineCommand("broken", ("/bin/sh", "-c", "echo no luck; exit 3"), Path("/"), 1)
+    with EngineProcess(command) as process, pytest.raises(WorkerError) as caught:
+        process.wait_until_ready(30)
+    assert "exit code 3" in caught.value.message
+    assert list(process.last_lines()) == ["no luck"]
+
+
+def test_a_running_server_that_is_gone_is_told() -> None:
+    with pytest.raises(WorkerError) as caught:
+        RunningServer("http://127.0.0.1:9").ensure_ready()
+    assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE

@@ -1,0 +1,83 @@
+"""The build arguments MODELS and BASE take what the list of models and its download script know."""
+
+import re
+import subprocess
+
+import pytest
+
+from tests.image.dockerfile import DOCKERFILE, REPOSITORY
+from workflows.models import read_models
+
+SCRIPT = REPOSITORY / "scripts" / "download_models.sh"
+(RUN,) = [run.text for run in DOCKERFILE.stages["models"].all("RUN")]
+
+
+def _accepted(variable: str) -> set[str]:
+    block = RUN.split(f'case "${variable}" in', 1)[1].split("esac", 1)[0]
+    return {value for pattern in re.findall(r"([\w|]+)\)", block) for value in pattern.split("|")}
+
+
+def _list(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(SCRIPT), "--list", *options], capture_output=True, text=True, timeout=60, check=False)
+
+
+def _run(models: str, base: str) -> subprocess.CompletedProcess[str]:
+    """The instruction's own shell text, with its files replaced by harmless words."""
+    text = RUN.replace("/opt/download/scripts/download_models.sh", "echo download").replace("/opt/models", "models")
+    environment = {"MODELS": models, "BASE": base, "PATH": "/usr/bin:/bin"}
+    command = ["/bin/bash", "-euo", "pipefail", "-c", f"cd $(mktemp -d); {text}; rm -r $PWD"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_models_and_base_are_those_of_the_list() -> None:
+    assert _accepted("MODELS") == {mode for model in read_models() for mode in model.modes} | {"none", "all"}
+    assert _accepted("BASE") == {model.variant for model in read_models() if model.role == "base"}
+    assert DOCKERFILE.arguments["MODELS"] == "none"
+    assert DOCKERFILE.arguments["BASE"] == "q4_k_m"
+
+
+@pytest.mark.parametrize("mode", sorted(_accepted("MODELS") - {"none"}))
+@pytest.mark.parametrize("base", sorted(_accepted("BASE")))
+def test_the_script_takes_each_combination(mode: str, base: str) -> None:
+    listing = _list("--mode", mode, "--base", base)
+    assert listing.returncode == 0, listing.stderr
+    assert base.replace("_k_m", "_K_M").lower() in listing.stdout.lower()
+
+
+@pytest.mark.parametrize("options", [("--mode", "none"), ("--base", "q5")])
+def test_the_script_takes_no_other(options: tuple[str, str]) -> None:
+    assert _list(*options).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ("none", ""),
+        ("all", "download --mode all --base fp8 --dest models"),
+        ("infinitetalk", "download --mode infinite"),
+    ],
+)
+def test_the_build_downloads_what_was_asked_for(models: str, said: str) -> None:
+    done = _run(models, "fp8")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(said)
+    assert bool(done.stdout) == bool(said)
+
+
+@pytest.mark.parametrize(("models", "base"), [("both", "fp8"), ("", "fp8"), ("none", "fp16"), ("all", "")])
+def test_the_build_stops_at_a_value_that_it_does_not_know(models: str, base: str) -> None:
+    done = _run(models, base)
+    assert done.returncode == 2
+    assert "use " in done.stderr
+    assert "download" not in done.stdout
+
+
+def test_what_the_script_needs_is_in_the_stage() -> None:
+    copied = {source: copy.words[-1] for copy in DOCKERFILE.stages["models"].all("COPY") for source in copy.words[:-1]}
+    assert copied == {
+        "scripts/download_models.sh": "/opt/download/scripts/",
+        "scripts/fetch_model.sh": "/opt/download/scripts/",
+        "workflows/models.json": "/opt/download/workflows/",
+    }
+    installed = " ".join(run.text for run in DOCKERFILE.stages["base"].all("RUN"))
+    assert all(f" {program} " in installed for program in ("aria2", "curl", "python3"))
