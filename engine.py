@@ -68,6 +68,7 @@ def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
         folder=settings.comfyui_dir,
         python=settings.comfyui_python,
         state=settings.work_dir / "comfyui",
+        frames=settings.work_dir,
         node_packs=(WRAPPER, OUR_NODES, *settings.comfyui_node_packs),
         cpu=facts.device == "cpu",
     )

@@ -9,6 +9,7 @@ where errors become replies.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -18,11 +19,11 @@ from typing import Any
 
 import logs
 from contract.cancel import Cancellation
-from contract.errors import ErrorCode, WorkerError
+from contract.errors import ErrorCode, Stage, WorkerError
 from contract.response import as_json, failure
 from engine import ReadyEngine, running_engine
 from media.fetch import FetchLimits
-from pipeline import Parts, Progress, run_job
+from pipeline import Parts, Progress, remove_leftovers, run_job
 from settings import Settings, SettingsError, read_settings
 from storage.base import Storage
 from storage.local import LocalStorage
@@ -30,8 +31,10 @@ from storage.s3 import S3Config, S3Storage
 
 log = logging.getLogger(__name__)
 MEGABYTE = 1_000_000
+INTERRUPTED = 130
 # After these the engine may not be what it was; the next job gets a fresh one.
 ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.GENERATION_STALLED, ErrorCode.GPU_FAULT)
+ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.INTERNAL)
 Job = dict[str, Any]
 
 
@@ -66,24 +69,31 @@ async def _until_done(work: "asyncio.Future[dict[str, Any]]") -> None:
 def answer(job: Job, parts: Parts, cancel: Cancellation) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge."""
     job_id = str(job["id"])
+    reporter = Reporter()
     try:
         parts.engine.ensure_ready()
-        done = run_job(job_id, job.get("input"), parts, cancel, Reporter())
+        done = run_job(job_id, job.get("input"), parts, cancel, reporter)
         log.info("completed in %.1f s", done.processing_time_seconds)
         return as_json(done)
     except WorkerError as error:
-        log.error("failed at %s with %s: %s", error.stage, error.code, error.message)
-        if error.detail:
-            log.error("detail: %s", error.detail)
         if error.code in ENGINE_FAULTS:
             parts.engine.distrust()
-        reply = failure(error, job_id)
+        reply = _failed(error, job_id, reporter.stage)
         return {**reply, "refresh_worker": True} if parts.engine.gave_up else reply
-    except Exception:
-        log.exception("failed with an unexpected error")
-        return failure(
-            WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details"), job_id
-        )
+    except Exception as error:
+        unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")
+        log.exception("unexpected: %s", type(error).__name__)
+        return _failed(unexpected, job_id, reporter.stage)
+
+
+def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, Any]:
+    """Log the failure and make its reply; what can happen anywhere is told with the stage that the job was in."""
+    if error.code in ANYWHERE and stage is not None:
+        error.stage = stage
+    log.error("failed at %s with %s: %s", error.stage, error.code, error.message)
+    if error.detail:
+        log.error("detail: %s", error.detail)
+    return failure(error, job_id)
 
 
 class Reporter:
@@ -91,9 +101,11 @@ class Reporter:
 
     def __init__(self) -> None:
         self._last: tuple[object, ...] = ()
+        self.stage: Stage | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Take one report; those that say nothing new are dropped."""
+        self.stage = progress.stage
         position = progress.position
         news = (progress.stage, position.window if position else 0)
         if news == self._last:
@@ -142,16 +154,46 @@ def make_parts(settings: Settings, ready: ReadyEngine) -> Parts:
     )
 
 
-def _printing(handle: Callable[[Job], Awaitable[dict[str, Any]]]) -> Callable[[Job], Awaitable[dict[str, Any]]]:
-    """For --test_input: the reply on standard output, as JSON that a person or a script can read."""
+class LocalTest:
+    """`--test_input`: the reply, and nothing else, on standard output, as JSON for a person or a script."""
 
-    async def handle_and_print(job: Job) -> dict[str, Any]:
-        reply = await handle(job)
-        sys.stdout.write(json.dumps(reply, indent=2, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
-        return dict(reply)
+    def __init__(self) -> None:
+        self._out = sys.stdout
+        self.answered = False
 
-    return handle_and_print
+    @staticmethod
+    def asked_for(arguments: list[str]) -> bool:
+        """Whether the command line has a test input."""
+        return any(argument.split("=", 1)[0] == "--test_input" for argument in arguments)
+
+    def say(self, reply: dict[str, Any]) -> None:
+        """Print a reply."""
+        self.answered = True
+        self._out.write(json.dumps(reply, indent=2, ensure_ascii=False) + "\n")
+        self._out.flush()
+
+    def refuse_broken(self, arguments: list[str]) -> None:
+        """Answer what is no job at all, which the SDK would answer with a traceback or another job; exit code 1."""
+        index = next(i for i, argument in enumerate(arguments) if argument.split("=", 1)[0] == "--test_input")
+        text = "".join(arguments[index].split("=", 1)[1:] or arguments[index + 1 : index + 2])
+        try:
+            job = json.loads(text)
+        except ValueError:
+            job = None
+        if not isinstance(job, dict) or not isinstance(job.get("input"), dict) or not job["input"]:
+            message = 'Invalid input: --test_input takes a JSON object like {"input": {"image_url": …}}'
+            self.say(_failed(WorkerError(ErrorCode.INVALID_INPUT, message), "local_test", None))
+            sys.exit(1)
+
+    def wrap(self, handle: Callable[[Job], Awaitable[dict[str, Any]]]) -> Callable[[Job], Awaitable[dict[str, Any]]]:
+        """The handler, printing its reply."""
+
+        async def handle_and_say(job: Job) -> dict[str, Any]:
+            reply = await handle(job)
+            self.say(reply)
+            return dict(reply)
+
+        return handle_and_say
 
 
 def main() -> None:
@@ -160,23 +202,27 @@ def main() -> None:
         settings = read_settings()
     except SettingsError as error:
         sys.exit(str(error))
-    is_test = any(argument.startswith("--test_input") for argument in sys.argv[1:])
+    test = LocalTest() if LocalTest.asked_for(sys.argv[1:]) else None
     # The SDK's own default logs whole replies, with their presigned URLs; a test prints its reply itself.
-    os.environ.setdefault("RUNPOD_LOG_LEVEL", "WARN" if is_test else "INFO")
-    import runpod  # noqa: PLC0415 - it reads the environment when it is imported
+    os.environ.setdefault("RUNPOD_LOG_LEVEL", "WARN" if test else "INFO")
+    with contextlib.redirect_stdout(sys.stderr) if test else contextlib.nullcontext():
+        import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
-    logs.set_up(settings.log_level_number, settings.log_format)
-    try:
-        make_storage(settings).check()
-        with running_engine(settings) as ready:
-            parts = make_parts(settings, ready)
-            handle = make_handler(parts)
-            runpod.serverless.start({"handler": _printing(handle) if is_test else handle})
-    except WorkerError as error:
-        log.error("cannot start: %s", error.message)
-        if error.detail:
-            log.error("detail: %s", error.detail)
-        sys.exit(1)
+        logs.set_up(settings.log_level_number, settings.log_format)
+        if test:
+            test.refuse_broken(sys.argv[1:])
+        try:
+            make_storage(settings).check()
+            remove_leftovers(settings.work_dir)
+            with running_engine(settings) as ready:
+                handle = make_handler(make_parts(settings, ready))
+                runpod.serverless.start({"handler": test.wrap(handle) if test else handle})
+        except WorkerError as error:
+            _failed(error, "none", None)
+            sys.exit(1)
+        except SystemExit as ended:
+            # The SDK exits with 0 when it is interrupted; a test that was not answered has not succeeded.
+            sys.exit(INTERRUPTED if test and not test.answered and not ended.code else ended.code)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ worker is handed over once, in `Parts`.
 
 import hashlib
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -110,6 +111,7 @@ def run_job(job_id: str, raw: object, parts: Parts, cancel: Cancellation, report
         raise WorkerError(
             ErrorCode.MODELS_MISSING,
             f"Required models are missing: this worker has those of {' and '.join(parts.modes)}, not of {request.mode}",
+            stage=Stage.VALIDATE,
         )
     warnings = list(request.warnings)
     with _job_folder(parts.work_dir) as folder:
@@ -201,11 +203,19 @@ def _generate(graph: Graph, scene: Scene, folder: Path, course: _Course) -> Path
 def _job_folder(parent: Path) -> Iterator[Path]:
     """A folder that only this job uses and that is gone after it, whatever happened."""
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="job-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=parent))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Remove the job folders of workers that were killed: those whose process is gone, or has our own number."""
+    for folder in parent.glob("job-*-*"):
+        process = folder.name.split("-")[1]
+        if process.isdecimal() and (int(process) == os.getpid() or not Path("/proc", process).exists()):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _at(stage: Stage) -> Progress:

@@ -51,7 +51,7 @@ def prepare(request: Request, inputs: Inputs, folder: Path, warnings: list[str],
         cfg_scale=request.cfg_scale,
         audio_cfg_scale=request.audio_cfg_scale,
     )
-    masks = _masks(request, fit)
+    masks = _masks(request, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
     masks_file = None
     if masks:
@@ -90,8 +90,13 @@ def _voices(request: Request, inputs: Inputs, folder: Path, warnings: list[str],
     return lay_out(voices, offsets, request.timing, request.max_audio_duration, warnings)
 
 
-def _masks(request: Request, fit: Fit) -> list[Image.Image] | None:
+def _masks(request: Request, fit: Fit, warnings: list[str]) -> list[Image.Image] | None:
     if len(request.speakers) == 1 and not request.silent_others:
         return None
     boxes = speaker_boxes([speaker.region for speaker in request.speakers], fit)
-    return draw_masks_with_silent_rest(boxes[0], fit) if request.silent_others else draw_masks(boxes, fit)
+    if not request.silent_others:
+        return draw_masks(boxes, fit)
+    masks = draw_masks_with_silent_rest(boxes[0], fit)
+    if masks is None:
+        warnings.append("the speaker's region fills the frame: nobody is left to stay silent")
+    return masks

@@ -95,6 +95,11 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
+    @field_validator("work_dir", "comfyui_dir", "input_roots", "model_roots", "comfyui_node_folders")
+    @classmethod
+    def _absolute(cls, value: Path | tuple[Path, ...]) -> Path | tuple[Path, ...]:
+        return tuple(path.absolute() for path in value) if isinstance(value, tuple) else value.absolute()
+
     @field_validator("s3_bucket")
     @classmethod
     def _bucket_for_s3(cls, value: str | None, info: ValidationInfo) -> str | None:

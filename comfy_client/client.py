@@ -41,7 +41,7 @@ ENDED_BY_ITSELF = (
 class Watch:
     """What a caller of `run` is told and may object to.
 
-    `beat` is called at least twice a second and may raise to end the job; `on_position` after each
+    `beat` is called again and again, about twice a second, and may raise to end the job; `on_position` after each
     message that moved the job on; `other_signs` gives a number that changes while work goes on. Weights
     load without a word, so that more patience (seconds) is due before the first step than after it.
     """
@@ -58,6 +58,7 @@ class ComfyClient:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self.lost_track = False  # a prompt may still run there that nobody waits for
         self._http = requests.Session()
         self._http.trust_env = False  # the server is on this machine; no proxy stands between
 
@@ -95,13 +96,18 @@ class ComfyClient:
         """
         client_id = new_id()
         with _Listener(self._url, client_id) as listener:
-            self._submit(graph, prompt_id, client_id)
+            over = False
             try:
-                return self._follow(listener, prompt_id, reader, watch, cancel)
+                self._submit(graph, prompt_id, client_id)
+                outputs = self._follow(listener, prompt_id, reader, watch, cancel)
+                over = True
+                return outputs
             except WorkerError as error:
-                if error.code not in ENDED_BY_ITSELF:
-                    self.withdraw(prompt_id)
+                over = error.code in ENDED_BY_ITSELF
                 raise
+            finally:
+                if not over and not self.withdraw(prompt_id):
+                    self.lost_track = True
 
     def withdraw(self, prompt_id: str) -> bool:
         """Take a prompt from the queue or interrupt it, again and again until the server shows its end.
@@ -136,7 +142,6 @@ class ComfyClient:
         except requests.RequestException as error:
             raise unavailable(error) from error
         if answer.status_code != requests.codes.ok or reply.get("node_errors"):
-            self.withdraw(prompt_id)
             raise rejection(reply)
 
     def _follow(

@@ -46,8 +46,8 @@ def write_extra_model_paths(
         known = folders.setdefault(wanted.folder, [])
         if str(path.parent) not in known:
             known.append(str(path.parent))
-    folders["custom_nodes"] = [str(folder) for folder in node_folders]
-    lines = ["worker:", "  is_default: true"]
-    for kind, paths in folders.items():
-        lines.append(f"  {kind}: {json.dumps(chr(10).join(paths))}")
+    lines = ["models:", "  is_default: true"]
+    lines += [f"  {kind}: {json.dumps(chr(10).join(paths))}" for kind, paths in folders.items()]
+    # Not by default first: our pack loads after the one that it works with.
+    lines += ["nodes:", f"  custom_nodes: {json.dumps(chr(10).join(str(folder) for folder in node_folders))}"]
     target.write_text("\n".join(lines) + "\n", encoding="utf-8")

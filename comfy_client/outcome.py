@@ -8,7 +8,8 @@ from contract.errors import ErrorCode, Stage, WorkerError
 FAILED = "Video generation failed"
 LOADER_INPUTS = {"model", "model_name", "clip_name", "lora"}
 MOST_CHARACTERS = 300
-_PATH = re.compile(r"(?:/[\w.@+-]+){2,}/?")
+# From something that begins like a path to a quote or the end of the line: a folder's name may hold spaces.
+_PATH = re.compile(r"(?<![\w<])(?:[A-Za-z]:)?[\w.~-]*/[^'\"\n]*")
 
 
 def outputs_of(entry: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +39,8 @@ def rejection(reply: dict[str, Any]) -> WorkerError:
             extra = problem.get("extra_info") or {}
             if problem.get("type") == "value_not_in_list" and extra.get("input_name") in LOADER_INPUTS:
                 missing.append(str(extra.get("received_value")))
-            reasons.append(f"{node.get('class_type')}: {problem.get('message')} ({problem.get('details')})")
+            name = extra.get("input_name") or problem.get("details", "")
+            reasons.append(f"{node.get('class_type')}: {problem.get('message')} ({name})")
     if missing:
         return WorkerError(
             ErrorCode.MODELS_MISSING,

@@ -49,11 +49,15 @@ def simulator_command(speed: float) -> EngineCommand:
 
 @dataclass(frozen=True)
 class ComfyInstall:
-    """A ComfyUI on this machine. `state` takes its input, output, temp and user folders and its search paths."""
+    """A ComfyUI on this machine. `state` takes its input, output, temp and user folders and its search paths.
+
+    Frames below `frames` are saved by our node pack, away from the sampler.
+    """
 
     folder: Path
     python: Path
     state: Path
+    frames: Path
     node_packs: tuple[str, ...]
     cpu: bool
 
@@ -69,7 +73,8 @@ def comfyui_command(install: ComfyInstall) -> EngineCommand:
     for name in ("input", "output", "temp", "user"):
         (install.state / name).mkdir(parents=True, exist_ok=True)
     arguments = (
-        *(str(install.python), "main.py", "--listen", "127.0.0.1", "--port", str(port), *(["--cpu"] * install.cpu)),
+        *("env", f"TALKING_VIDEO_FRAMES_DIR={install.frames}", str(install.python), "main.py"),
+        *("--listen", "127.0.0.1", "--port", str(port), *(["--cpu"] * install.cpu)),
         *("--disable-all-custom-nodes", "--whitelist-custom-nodes", *install.node_packs, "--disable-api-nodes"),
         *("--disable-metadata", "--cache-classic", "--database-url", "sqlite:///:memory:"),
         *("--extra-model-paths-config", str(install.search_paths)),

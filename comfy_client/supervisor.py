@@ -114,7 +114,7 @@ class SupervisedEngine:
             self._restart()
 
     def _is_ready(self) -> bool:
-        if self._distrusted:
+        if self._distrusted or self.client.lost_track:
             return False
         try:
             self._process.check()

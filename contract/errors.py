@@ -53,7 +53,7 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True)
 class ErrorKind:
-    """What a code means: where it usually arises, whether the same job may succeed later, and what to do."""
+    """What a code means: the stage where it usually arises, whether the same job may succeed later, and what to do."""
 
     stage: Stage
     retryable: bool
@@ -78,7 +78,7 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.REGION_INVALID: ErrorKind(
         Stage.PREPARE, False, "Regions overlap, or are too small, once the picture is fitted."
     ),
-    ErrorCode.MODELS_MISSING: ErrorKind(Stage.START, False, "Model files that this job needs are not installed."),
+    ErrorCode.MODELS_MISSING: ErrorKind(Stage.LOAD, False, "Model files that this job needs are not installed."),
     ErrorCode.ENGINE_UNAVAILABLE: ErrorKind(Stage.LOAD, True, "ComfyUI does not answer, or ended during the job."),
     ErrorCode.GRAPH_REJECTED: ErrorKind(Stage.LOAD, False, "ComfyUI refused the graph; the message has its reason."),
     ErrorCode.GENERATION_FAILED: ErrorKind(Stage.SAMPLE, False, "A node of the graph failed; the message names it."),

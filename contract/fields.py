@@ -178,8 +178,8 @@ class JobInput(_Model):
         return self
 
     def names(self, field: str) -> bool:
-        """Whether the caller sent this field (a sent null counts as not sent)."""
-        return field in self.model_fields_set and getattr(self, field) is not None
+        """Whether the caller sent this field."""
+        return field in self.model_fields_set
 
 
 def field_names() -> list[str]:

@@ -49,6 +49,8 @@ def warn_about_quality(fields: JobInput, speakers: int, warnings: list[str]) -> 
         )
     if speakers > TRAINED_SPEAKERS:
         warnings.append(f"{speakers} speakers: the models were trained with one and two; lip sync may suffer")
+    if fields.crf == 0:
+        warnings.append("crf 0 was made 1: lossless H.264 is a profile that most players do not know")
     if fields.cfg_scale == 1.0 and fields.names("negative_prompt"):
         warnings.append("negative_prompt has no effect at cfg_scale 1.0")
 

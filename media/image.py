@@ -29,7 +29,7 @@ TURNS = {
 # Height and width of the sizes the talk models were published with (talking-video.md §4.4).
 BUCKETS = {
     "480p": (
-        *((320, 1216), (384, 1024), (448, 896), (512, 768), (576, 704), (640, 640), (704, 576), (768, 512)),
+        *((320, 1216), (384, 1024), (448, 832), (448, 896), (512, 768), (576, 704), (640, 640), (704, 576), (768, 512)),
         *((832, 448), (896, 448), (960, 384), (1088, 384), (1152, 320), (1216, 320), (1280, 320)),
     ),
     "720p": (
@@ -50,6 +50,7 @@ class Fit:
     drawn_height: float
     left: float
     top: float
+    cover: bool = True
 
     def x(self, fraction: float) -> float:
         """Frame column of a fraction of the original's width; may lie outside the frame."""
@@ -62,6 +63,8 @@ class Fit:
     @property
     def lost(self) -> float:
         """Share of the original that the crop cuts away, 0 to 1."""
+        if not self.cover:
+            return 0.0
         seen = min(self.width, self.drawn_width) * min(self.height, self.drawn_height)
         return 1 - seen / (self.drawn_width * self.drawn_height)
 
@@ -129,7 +132,8 @@ def plan_fit(original: tuple[int, int], frame: tuple[int, int], mode: str, warni
     scales = frame[0] / original[0], frame[1] / original[1]
     scale = max(scales) if mode == "cover" else min(scales)
     drawn = original[0] * scale, original[1] * scale
-    fit = Fit(*frame, *drawn, left=(frame[0] - drawn[0]) / 2, top=(frame[1] - drawn[1]) / 2)
+    left, top = (frame[0] - drawn[0]) / 2, (frame[1] - drawn[1]) / 2
+    fit = Fit(*frame, *drawn, left=left, top=top, cover=mode == "cover")
     if fit.lost > WIDE_CROP:
         warnings.append(
             f"the crop to {frame[0]}x{frame[1]} loses {fit.lost:.0%} of the picture; "
@@ -140,7 +144,7 @@ def plan_fit(original: tuple[int, int], frame: tuple[int, int], mode: str, warni
 
 def draw_fitted(image: Image.Image, fit: Fit) -> Image.Image:
     """The frame: the picture resampled (Lanczos) to its place, black where it does not reach."""
-    if fit.lost > 0 or (fit.drawn_width >= fit.width and fit.drawn_height >= fit.height):
+    if fit.cover:
         box = (
             max(0.0, -fit.left / fit.drawn_width * image.width),
             max(0.0, -fit.top / fit.drawn_height * image.height),

@@ -64,6 +64,7 @@ class FrameEncoder:
         self._complete = threading.Event()
         self._fed = 0
         self._error: WorkerError | None = None
+        self._finished = False
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._ffmpeg = start(_command(spec, output), self._log.fileno(), stdin=subprocess.PIPE)
         self._thread = threading.Thread(target=self._work, name="encoder")
@@ -101,12 +102,15 @@ class FrameEncoder:
         self.complete()
         self._thread.join()
         self.check()
+        if not self._finished:  # the thread ended with an error that nobody expected
+            raise WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=self._said())
         return self._output
 
     def _work(self) -> None:
         try:
             self._feed()
             self._finish()
+            self._finished = True
         except WorkerError as error:
             self._error = error
         except OSError as error:

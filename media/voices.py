@@ -92,9 +92,20 @@ def lay_out(
         length = round(most_seconds * LISTENER_RATE)
         placed = [Placed(item.voice, item.start, max(0, min(item.length, length - item.start))) for item in placed]
     _warn_about_silence(placed, warnings)
-    if sum(item.length for item in placed) < SHORTEST_SECONDS * LISTENER_RATE:
-        raise WorkerError(ErrorCode.AUDIO_TOO_SHORT, f"The audio is shorter than {SHORTEST_SECONDS} s; send more of it")
+    if _sounding(placed) < SHORTEST_SECONDS * LISTENER_RATE:
+        remedy = "send more of it" if most_seconds is None else "send more of it, or a larger max_audio_duration"
+        raise WorkerError(ErrorCode.AUDIO_TOO_SHORT, f"The audio is shorter than {SHORTEST_SECONDS} s; {remedy}")
     return Timeline(tuple(placed), length)
+
+
+def _sounding(placed: Sequence[Placed]) -> int:
+    """Samples of the timeline in which at least one voice sounds."""
+    total = reached = 0
+    for item in sorted(placed, key=lambda item: item.start):
+        begin, end = max(item.start, reached), item.start + item.length
+        total += max(0, end - begin)
+        reached = max(reached, end)
+    return total
 
 
 def _warn_about_silence(placed: Sequence[Placed], warnings: list[str]) -> None:

@@ -12,26 +12,33 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = REPOSITORY / "examples"
-PICK = {"ENGINE": "simulator", "INPUT_ROOTS": str(EXAMPLES), "LOG_FORMAT": "text"}
+PICK = {
+    "ENGINE": "simulator",
+    "COMFYUI_URL": "",
+    "INPUT_ROOTS": str(EXAMPLES),
+    "LOG_FORMAT": "text",
+    "STORAGE": "local",
+    "OUTPUT_DIR": str(REPOSITORY / "output"),
+}
+NOT_HERE = "remote-urls"  # shows a request with addresses that exist nowhere
 
 
 def main() -> int:
     """Run the example that was asked for; the exit code is the worker's."""
     name = sys.argv[1] if len(sys.argv) > 1 else "one-speaker"
     request = EXAMPLES / f"{name}.json"
-    if not request.is_file():
-        names = ", ".join(sorted(path.stem for path in EXAMPLES.glob("*.json")))
-        print(f"no example '{name}'; there are: {names}", file=sys.stderr)
+    if not request.is_file() or name == NOT_HERE:
+        names = ", ".join(sorted(path.stem for path in EXAMPLES.glob("*.json") if path.stem != NOT_HERE))
+        print(f"no example '{name}' can run here; there are: {names}", file=sys.stderr)
         return 2
     job = json.loads(request.read_text(encoding="utf-8"))
     print(f"examples/{name}.json -> the worker, with the simulator in place of ComfyUI\n", flush=True)
     environment = {**os.environ, **PICK}
-    environment.setdefault("OUTPUT_DIR", str(REPOSITORY / "output"))
     environment.setdefault("SIMULATOR_SPEED", "2")
     command = [sys.executable, "handler.py", "--test_input", json.dumps(job)]
     code = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode
     if code == 0:
-        print(f"\nplay it: {Path(environment['OUTPUT_DIR']) / job['input']['output_key']}")
+        print(f"\nplay it: {REPOSITORY / 'output' / job['input']['output_key']}")
     return code
 
 

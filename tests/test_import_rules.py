@@ -55,5 +55,7 @@ def test_only_the_settings_read_the_environment() -> None:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
         }
         if attributes & {"environ", "getenv", "putenv"}:
-            readers.append(path.name)
-    assert sorted(readers) <= ["demo.py", "handler.py"]
+            readers.append(str(path.relative_to(REPOSITORY)))
+    # the node pack runs inside ComfyUI, which the worker tells by its environment; the others are no part of the worker
+    elsewhere = {"comfy_nodes/__init__.py", "docker/build_sage.py", "scripts/demo.py"}
+    assert set(readers) - elsewhere == {"handler.py"}

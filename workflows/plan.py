@@ -13,13 +13,13 @@ import math
 from dataclasses import dataclass
 
 from contract.errors import ErrorCode, WorkerError
+from contract.rules import FIXED_STEPS
 
 FPS = 25
 MAX_FRAMES = 10_000
 OVERLAP = {"multitalk": 25, "infinitetalk": 9}
 SHORTEST_WINDOW, LONGEST_WINDOW = 33, 81
 SHORTEST_OF_SEVERAL = 65
-FIXED_STEPS = {"multitalk": 4, "rcm": 4}
 
 LINEAR_FLOP_PER_TOKEN = 28.10e9
 ATTENTION_FLOP_PER_TOKEN_PAIR = 819_200

@@ -41,9 +41,8 @@ def test_comfyui_reads_every_folder_once(tmp_path: Path) -> None:
     odd = tmp_path / 'a "b": c'
     files = [(VAE, odd / "vae" / VAE.file), (WantedFile("vae", "other", "r", "p"), odd / "vae" / "other")]
     write_extra_model_paths(files, [tmp_path / "one", tmp_path / "two"], tmp_path / "paths.yaml")
-    read = yaml.safe_load((tmp_path / "paths.yaml").read_text())["worker"]
-    assert read.pop("is_default") is True
-    assert {kind: paths.split("\n") for kind, paths in read.items()} == {
-        "vae": [str(odd / "vae")],
-        "custom_nodes": [str(tmp_path / "one"), str(tmp_path / "two")],
+    read = yaml.safe_load((tmp_path / "paths.yaml").read_text())
+    assert read == {
+        "models": {"is_default": True, "vae": str(odd / "vae")},
+        "nodes": {"custom_nodes": f"{tmp_path / 'one'}\n{tmp_path / 'two'}"},
     }

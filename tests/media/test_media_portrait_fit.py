@@ -139,7 +139,7 @@ def test_buckets_are_multiples_of_16_and_of_one_area(resolution: str) -> None:
     ("image", "small", "large"),
     [
         *(((1000, 1000), (640, 640), (960, 960)), ((900, 1600), (448, 832), (704, 1280))),
-        *(((1600, 900), (896, 448), (1280, 704)), ((4000, 3000), (704, 576), (1088, 832))),
+        *(((1600, 900), (832, 448), (1280, 704)), ((4000, 3000), (704, 576), (1088, 832))),
         *(((3000, 4000), (576, 704), (832, 1152)), ((400, 704), (448, 832), (704, 1280))),
     ],
 )
@@ -152,3 +152,14 @@ def test_the_bucket_of_the_nearest_aspect(
         assert abs(chosen[1] / chosen[0] - image[1] / image[0]) == min(aspects)
         if wanted[::-1] in BUCKETS[resolution]:
             assert chosen == wanted
+
+
+@pytest.mark.parametrize(("width", "height"), [(530, 777), (531, 777), (401, 704), (1024, 1024), (333, 999)])
+def test_contain_never_stretches(width: int, height: int) -> None:
+    """Whatever the rounding of the scale: the picture keeps its aspect to a pixel, and the rest is black."""
+    fit = plan_fit((width, height), (400, 704), "contain", [])
+    frame = draw_fitted(Image.new("RGB", (width, height), "white"), fit)
+    left, top, right, bottom = frame.getbbox() or (0, 0, 0, 0)
+    scale = min(400 / width, 704 / height)
+    assert abs(right - left - width * scale) <= 1
+    assert abs(bottom - top - height * scale) <= 1

@@ -1,0 +1,19 @@
+"""A node pack for ComfyUI without a node: it saves the frames of a window without holding the sampler.
+
+The window writer of ComfyUI-WanVideoWrapper saves its PNGs one after the other in the sampling thread while
+the GPU idles. With this pack loaded and TALKING_VIDEO_FRAMES_DIR set, saves below that folder are done by a
+few threads, each frame appears whole, and the sampler node returns after the last one. Without the pack, or
+beside another version of the node pack, everything works as before, slower.
+
+The only code of ours inside ComfyUI: it knows the standard library and Pillow, and no other room. Imported
+anywhere else it does nothing.
+"""
+
+import os
+import sys
+
+from .hook import FOLDER_VARIABLE, attach
+
+NODE_CLASS_MAPPINGS: dict[str, type] = {}
+
+attach(os.environ.get(FOLDER_VARIABLE), sys.modules)
