@@ -21,6 +21,8 @@ check:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck -x scripts/*.sh docker/*.sh .ci/run
 
 schema: setup
 	$(BIN)/python -m contract.schema docs/schema

@@ -1,0 +1,145 @@
+"""Small jobs for a real server: 64x64 pixels, windows of 17 to 33 frames, a few seconds each on two cores."""
+
+import math
+import random
+import wave
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageChops, ImageStat
+
+from comfy_client.client import ComfyClient, Watch, new_id
+from comfy_client.progress import ProgressReader
+from contract.cancel import Cancellation
+from engine import ReadyEngine
+from workflows.graph import Graph, GraphValues, build_graph, sampler_node
+from workflows.models import choose_models
+from workflows.plan import Plan, windows_for
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SIDE = 64
+RATE = 16_000
+
+
+@dataclass
+class Outcome:
+    """A finished graph: its frames in order, the nodes that ran, the largest step that was reported."""
+
+    frames: list[Image.Image]
+    nodes: list[str] = field(default_factory=list)
+    steps: int = 0
+
+
+@dataclass
+class RealBench:
+    """Builds graphs with the worker's own code and runs them through the worker's own client."""
+
+    ready: ReadyEngine
+    folder: Path
+
+    @property
+    def client(self) -> ComfyClient:
+        """Of the engine as it is now."""
+        return self.ready.engine.client
+
+    def values(self, mode: str = "infinitetalk", speakers: int = 1, frames: int = 17, **more: Any) -> GraphValues:
+        """A job of `frames` frames with that many voices and a picture of its own."""
+        window, overlap, steps = 17, 9, more.get("steps", 4)
+        masks = self._masks(speakers) if speakers > 1 else None
+        plan = Plan(frames, window, overlap, windows_for(frames, window, overlap), steps, 1, 0.0)
+        made = GraphValues(
+            mode=mode,
+            plan=plan,
+            width=SIDE,
+            height=SIDE,
+            portrait=self.picture(1),
+            voices=tuple(self.voice(number, plan.audio_seconds) for number in range(1, speakers + 1)),
+            masks=masks,
+            frames_parent=self.folder / new_id(),
+            positive_prompt="a person talking",
+            negative_prompt="low quality",
+            steps=4,
+            cfg=1.0,
+            shift=11.0,
+            seed=11,
+            scheduler="flowmatch_distill",
+            audio_scale=1.0,
+            audio_cfg_scale=1.0,
+            color_match="disabled",
+            speed_lora=1.0,
+            blocks_to_swap=None,
+            models=choose_models(mode, speakers, "q4_k_m"),
+            precision=self.ready.precision,
+        )
+        return replace(made, **more)
+
+    def run(self, values: GraphValues, spoil: Callable[[Graph], None] | None = None, **watching: Any) -> Outcome:
+        """Run the job's graph, perhaps spoiled first; raises the client's WorkerError."""
+        graph = build_graph(values)
+        if spoil is not None:
+            spoil(graph)
+        values.frames_parent.mkdir(exist_ok=True)
+        outcome = Outcome([])
+        prompt_id = new_id()
+        plan = values.plan
+        reader = ProgressReader(prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps)
+
+        def moved(read: ProgressReader) -> None:
+            if read.node and outcome.nodes[-1:] != [read.node]:
+                outcome.nodes.append(read.node)
+            position = read.position
+            outcome.steps = max(outcome.steps, (position.window - 1) * position.steps + position.step)
+
+        watch = Watch(watching.get("beat", lambda: None), moved, lambda: 0, 1800, 1800)
+        self.client.run(graph, prompt_id, reader, watch, watching.get("cancel") or Cancellation())
+        files = sorted(values.frames_parent.glob("*/frame_*.png"))
+        outcome.frames = [Image.open(file).convert("RGB") for file in files]
+        return outcome
+
+    def picture(self, number: int) -> Path:
+        """A gradient with a square; another one for each number."""
+        path = self.folder / f"picture_{number}.png"
+        image = Image.linear_gradient("L").resize((SIDE, SIDE)).rotate(90 * number).convert("RGB")
+        image.paste((200, 40 * number, 60), (16, 16, 48, 48))
+        image.save(path)
+        return path
+
+    def voice(self, number: int, seconds: float) -> Path:
+        """Noise whose loudness goes up and down, another for each number."""
+        path = self.folder / f"voice_{number}_{seconds:.2f}.wav"
+        source = random.Random(number)  # noqa: S311 - sound, not a secret
+        samples = array(
+            "h",
+            (
+                round(9000 * math.sin(index / RATE * (3 + number)) * source.uniform(-1, 1))
+                for index in range(round(seconds * RATE))
+            ),
+        )
+        with wave.open(str(path), "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(RATE)
+            out.writeframes(samples.tobytes())
+        return path
+
+    def _masks(self, voices: int) -> Path:
+        width = SIDE // voices
+        masks = []
+        for number in range(voices):
+            mask = Image.new("L", (SIDE, SIDE), 0)
+            mask.paste(255, (number * width, 16, (number + 1) * width, SIDE))
+            masks.append(mask)
+        background = Image.new("L", (SIDE, SIDE), 0)
+        background.paste(255, (0, 0, SIDE, 16))
+        path = self.folder / f"masks_{voices}.png"
+        masks[0].save(path, save_all=True, append_images=[*masks[1:], background])
+        return path
+
+
+def difference(one: list[Image.Image], other: list[Image.Image]) -> float:
+    """Mean difference of two clips, 0 to 255, from the second frame on: the first depends on the picture alone."""
+    pairs = list(zip(one, other, strict=True))[1:]
+    return sum(sum(ImageStat.Stat(ImageChops.difference(a, b)).mean) / 3 for a, b in pairs) / len(pairs)

@@ -1,0 +1,60 @@
+"""A real ComfyUI on the CPU with tiny weights, started by the worker's own code.
+
+Needs COMFYUI_DIR (a checkout with ComfyUI-WanVideoWrapper in custom_nodes) and COMFYUI_PYTHON (an interpreter
+with docker/comfyui-requirements.txt installed, and sentencepiece, with which the tiny weights are made).
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import ReadyEngine, running_engine
+from settings import Settings
+from tests.real.bench import REPOSITORY, RealBench
+
+HOW = "needs a real ComfyUI: set COMFYUI_DIR and COMFYUI_PYTHON and call `make test-real`"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here is marked; without a server it is skipped, and says how to run it."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.real)
+            if not (os.environ.get("COMFYUI_DIR") and os.environ.get("COMFYUI_PYTHON")):
+                item.add_marker(pytest.mark.skip(reason=HOW))
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Of a worker with the tiny models; they are made once, in TINY_MODELS where that is set."""
+    python = Path(os.environ["COMFYUI_PYTHON"])
+    models = Path(os.environ.get("TINY_MODELS") or tmp_path_factory.mktemp("models"))
+    if not any(models.glob("*/*.gguf")):
+        subprocess.run([str(python), str(REPOSITORY / "scripts/make_tiny_models.py"), str(models)], check=True)
+    return Settings(
+        comfyui_dir=Path(os.environ["COMFYUI_DIR"]),
+        comfyui_python=python,
+        comfyui_node_packs=("tiny_configs",),
+        comfyui_node_folders=(REPOSITORY / "tests/real/nodes",),
+        model_roots=(models,),
+        model_cache=models / "none",
+        work_dir=tmp_path_factory.mktemp("work"),
+        output_dir=tmp_path_factory.mktemp("output"),
+        load_seconds=1800,
+        stall_seconds=900,
+    )
+
+
+@pytest.fixture(scope="session")
+def ready(settings: Settings) -> Iterator[ReadyEngine]:
+    with running_engine(settings) as engine:
+        yield engine
+
+
+@pytest.fixture
+def real(ready: ReadyEngine, tmp_path: Path) -> RealBench:
+    return RealBench(ready, tmp_path)

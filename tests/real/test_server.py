@@ -1,0 +1,88 @@
+"""A real server's life: cached loaders, an interrupt, a kill, and the worker's whole road through it."""
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import requests
+
+from comfy_client.server import EngineProcess
+from comfy_client.supervisor import SupervisedEngine
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, WorkerError
+from engine import ReadyEngine
+from handler import answer, make_parts
+from settings import Settings
+from tests.real.bench import RealBench
+from tests.worker.bench import Bench, probe
+
+SECRET = "a person who tells a secret"
+LOADERS = {"model", "talk", "lora", "vae", "clip", "clip_vision", "wav2vec"}
+
+
+def test_a_second_job_finds_the_models_loaded(real: RealBench) -> None:
+    real.run(real.values(seed=1))
+    again = real.run(real.values(seed=2, portrait=real.picture(3)))
+    assert LOADERS.isdisjoint(again.nodes)
+    assert "sampler" in again.nodes
+
+
+def test_a_cancelled_job_ends_and_the_next_one_runs(real: RealBench) -> None:
+    cancel, begun = Cancellation(), threading.Event()
+
+    def cancel_once_begun() -> None:
+        if not begun.is_set():
+            begun.set()
+            cancel.cancel()
+
+    with pytest.raises(WorkerError) as caught:
+        real.run(real.values(seed=3, frames=33), beat=cancel_once_begun, cancel=cancel)
+    assert caught.value.code is ErrorCode.CANCELLED
+    assert real.client.idle(10)
+    assert len(real.run(real.values(seed=4)).frames) == 17
+
+
+def test_a_killed_server_fails_the_job_and_is_started_again(real: RealBench) -> None:
+    engine = real.ready.engine
+    assert isinstance(engine, SupervisedEngine)
+    process: EngineProcess = vars(engine)["_process"]
+    killed = threading.Event()
+
+    def kill_once() -> None:
+        if not killed.is_set():
+            killed.set()
+            os.kill(process.pid, signal.SIGKILL)
+        engine.check()
+
+    with pytest.raises(WorkerError) as caught:
+        real.run(real.values(seed=5), beat=kill_once)
+    assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
+    assert caught.value.retryable
+    engine.ensure_ready()
+    assert len(real.run(real.values(seed=6)).frames) == 17
+
+
+def test_the_handler_makes_a_video_through_it(settings: Settings, ready: ReadyEngine, tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    parts = make_parts(settings.model_copy(update={"input_roots": (tmp_path,)}), ready)
+    job = {
+        "image_url": bench.picture(size=(256, 256)),
+        "audio_urls": [bench.voice("voice.wav", [(0.6, 0.5)])],
+        "width": 256,
+        "height": 256,
+        "mode": "infinitetalk",
+        "window_frames": 33,
+        "positive_prompt": SECRET,
+    }
+    reply = answer({"id": "real", "input": job}, parts, Cancellation())
+    assert reply.get("status") == "completed", json.dumps(reply)
+    video = probe(Path(unquote(urlsplit(reply["output_video_url"]).path)))
+    assert (video.frames, video.size) == (15, (256, 256))
+    assert abs(video.picture_end - video.sound_end) < 0.040
+    assert reply["engine"] == "comfyui"
+    url = vars(ready.engine.client)["_url"]
+    assert SECRET not in json.dumps(requests.get(f"{url}/history", timeout=30).json()), "the caller's text stays behind"
