@@ -144,7 +144,7 @@ COPY storage/ storage/
 COPY comfy_client/ comfy_client/
 COPY comfy_nodes/ comfy_nodes/
 COPY simulator/ simulator/
-COPY handler.py engine.py logs.py pipeline.py scene.py settings.py ./
+COPY handler.py engine.py logs.py pipeline.py reply.py scene.py settings.py ./
 RUN python3 -m compileall -q /app
 
 ARG BASE

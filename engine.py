@@ -61,6 +61,12 @@ def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
             log.info("the simulator is ready: no GPU is used, and the frames are stand-ins")
             yield ReadyEngine(engine, Precision(), MODES)
         return
+    with _comfyui_of_this_machine(settings) as ready:
+        yield ready
+
+
+@contextmanager
+def _comfyui_of_this_machine(settings: Settings) -> Iterator[ReadyEngine]:
     modes, files = find_models(settings)
     facts = probe_gpu(settings.comfyui_python)
     precision = choose_precision(settings, facts)

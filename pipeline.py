@@ -6,12 +6,10 @@ Blocking: it runs in a thread of its own and looks at a `Cancellation`. What a j
 worker is handed over once, in `Parts`.
 """
 
-import hashlib
 import logging
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +22,13 @@ from comfy_client.supervisor import Engine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.request import Request, parse_request
-from contract.response import GenerationParams, Reply, Timings, VideoInfo
+from contract.response import Reply
 from media.fetch import FetchLimits, fetch_inputs
 from media.video import FrameEncoder
+from reply import Made, Stopwatch, make_reply, sha256_of
 from scene import Scene, prepare
 from storage.base import Storage, storage_key
-from workflows.graph import Graph, GraphValues, Precision, build_graph, output_node, sampler_node, workflow_version
+from workflows.graph import Graph, GraphValues, Precision, build_graph, output_node, sampler_node
 from workflows.models import choose_models
 
 log = logging.getLogger(__name__)
@@ -74,30 +73,6 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-class Stopwatch:
-    """Seconds of wall clock per stage."""
-
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._mark = self._begun
-        self._seconds: dict[Stage, float] = {}
-
-    def lap(self, stage: Stage) -> None:
-        """What passed since the last lap belongs to `stage`."""
-        now = time.monotonic()
-        self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._mark
-        self._mark = now
-
-    def of(self, stage: Stage) -> float:
-        """Seconds of a stage, to a millisecond."""
-        return round(self._seconds.get(stage, 0.0), 3)
-
-    @property
-    def total(self) -> float:
-        """Seconds since the job began, to a millisecond."""
-        return round(time.monotonic() - self._begun, 3)
-
-
 def run_job(job_id: str, raw: object, parts: Parts, cancel: Cancellation, report: Report) -> Reply:
     """Make the video of one job and store it.
 
@@ -129,25 +104,11 @@ def run_job(job_id: str, raw: object, parts: Parts, cancel: Cancellation, report
         video = _generate(graph, scene, folder, _Course(parts, cancel, report, watch))
 
         report(_at(Stage.UPLOAD))
-        digest = hashlib.sha256()
-        with video.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
+        digest = sha256_of(video)
         stored = parts.storage.put(video, storage_key(request.output_key, job_id))
         watch.lap(Stage.UPLOAD)
-    return Reply(
-        output_video_url=stored.url,
-        processing_time_seconds=watch.total,
-        generation_time_seconds=round(watch.of(Stage.LOAD) + watch.of(Stage.SAMPLE), 3),
-        video_info=_video_info(request, scene, stored.size_bytes, digest.hexdigest()),
-        generation_params=_generation_params(request, scene),
-        timings=_timings(watch),
-        warnings=tuple(warnings),
-        engine=parts.engine_name,
-        job_id=job_id,
-        expires_at=stored.expires_at.isoformat() if stored.expires_at else None,
-        metadata=request.metadata,
-    )
+    made = Made(job_id, request, scene, stored, digest, parts.engine_name, tuple(warnings))
+    return make_reply(made, watch)
 
 
 @dataclass(frozen=True)
@@ -248,53 +209,4 @@ def _graph(request: Request, scene: Scene, frames: Path, parts: Parts) -> Graph:
             models=choose_models(request.mode, len(scene.voices), parts.base_model),
             precision=parts.precision,
         )
-    )
-
-
-def _video_info(request: Request, scene: Scene, size_bytes: int, sha256: str) -> VideoInfo:
-    return VideoInfo(
-        width=scene.video.width,
-        height=scene.video.height,
-        fps=scene.video.fps,
-        file_size_mb=round(size_bytes / 1e6, 3),
-        mode=request.mode,
-        audio_files_used=len(request.speakers),
-        duration_seconds=round(scene.video.seconds, 3),
-        frames=scene.video.output_frames,
-        windows=scene.plan.windows,
-        sha256=sha256,
-    )
-
-
-def _generation_params(request: Request, scene: Scene) -> GenerationParams:
-    return GenerationParams(
-        positive_prompt=request.positive_prompt,
-        negative_prompt=request.negative_prompt,
-        steps=request.steps,
-        cfg_scale=request.cfg_scale,
-        seed=request.seed,
-        scheduler=request.scheduler,
-        mode=request.mode,
-        block_swap=request.blocks_to_swap is not None,
-        speed_lora=request.speed_lora_strength is not None,
-        workflow_version=workflow_version(request.mode),
-        blocks_to_swap=request.blocks_to_swap,
-        speed_lora_strength=request.speed_lora_strength,
-        shift=scene.shift,
-        audio_scale=request.audio_scale,
-        audio_cfg_scale=request.audio_cfg_scale,
-        color_match=scene.color_match,
-        window_frames=scene.plan.window,
-        overlap_frames=scene.plan.overlap,
-    )
-
-
-def _timings(watch: Stopwatch) -> Timings:
-    return Timings(
-        fetch=watch.of(Stage.FETCH),
-        prepare=watch.of(Stage.PREPARE),
-        load=watch.of(Stage.LOAD),
-        sample=watch.of(Stage.SAMPLE),
-        encode=watch.of(Stage.ENCODE),
-        upload=watch.of(Stage.UPLOAD),
     )

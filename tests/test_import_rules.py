@@ -7,7 +7,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROOMS = {"contract", "media", "workflows", "comfy_client", "storage", "simulator", "comfy_nodes"}
-UPWARD = {"settings", "pipeline", "scene", "engine", "handler", "logs"}
+UPWARD = {"settings", "pipeline", "reply", "scene", "engine", "handler", "logs"}
 SOURCES = [
     path
     for path in REPOSITORY.rglob("*.py")
@@ -31,7 +31,8 @@ def _imports(path: Path) -> set[str]:
         ("settings.py", set()),
         ("logs.py", set()),
         ("scene.py", ROOMS - {"simulator", "comfy_nodes"}),
-        ("pipeline.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"scene"}),
+        ("reply.py", {"contract", "storage", "workflows", "scene"}),
+        ("pipeline.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"reply", "scene"}),
         ("engine.py", {"comfy_client", "contract", "workflows", "settings"}),
         ("handler.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"settings", "pipeline", "engine", "logs"}),
     ],
