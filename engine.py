@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -21,7 +22,7 @@ from comfy_client.supervisor import Engine, RunningServer, SupervisedEngine
 from contract.errors import ErrorCode, Stage, WorkerError
 from settings import Settings
 from workflows.graph import Precision, template_graph
-from workflows.models import ModelFile, choose_models, read_models
+from workflows.models import ModelFile, Variants, read_models
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,8 @@ def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
         yield ReadyEngine(server, choose_precision(settings, GpuFacts(device="cuda")), MODES)
         return
     if settings.engine == "simulator":
-        start = _starter(
-            settings, lambda: EngineProcess(simulator_command(settings.simulator_speed)), MODES, Precision()
-        )
+        command = partial(simulator_command, settings.simulator_speed, settings.simulator_faults.split())
+        start = _starter(settings, lambda: EngineProcess(command()), MODES, Precision())
         with SupervisedEngine(start) as engine:
             log.info("the simulator is ready: no GPU is used, and the frames are stand-ins")
             yield ReadyEngine(engine, Precision(), MODES)
@@ -125,7 +125,7 @@ def check_nodes_and_models(
     others: dict[str, None] = {}
     for mode in modes:
         for voices in (1, 2):
-            chosen = choose_models(mode, voices, settings.base_model)
+            chosen = variants(settings).choose(mode, voices)
             lacks = shortcomings(template_graph(mode, chosen, precision), object_info)
             models |= dict.fromkeys(lacks.models)
             others |= dict.fromkeys(lacks.others)
@@ -148,7 +148,7 @@ def find_models(settings: Settings) -> tuple[tuple[str, ...], list[tuple[WantedF
     found: dict[str, dict[WantedFile, Path]] = {}
     missing: dict[str, list[str]] = {}
     for mode in wanted:
-        places = {file: find_file(file, roots, settings.model_cache) for file in _files_of(mode, settings.base_model)}
+        places = {file: find_file(file, roots, settings.model_cache) for file in _files_of(mode, variants(settings))}
         missing[mode] = [file.file for file, place in places.items() if place is None]
         found[mode] = {file: place for file, place in places.items() if place is not None}
     modes = tuple(mode for mode in wanted if not missing[mode])
@@ -160,8 +160,13 @@ def find_models(settings: Settings) -> tuple[tuple[str, ...], list[tuple[WantedF
     return modes, list(files.items())
 
 
-def _files_of(mode: str, base_variant: str) -> list[WantedFile]:
-    chosen = {name for voices in (1, 2) for name in vars(choose_models(mode, voices, base_variant)).values()}
+def variants(settings: Settings) -> Variants:
+    """The model variants that the settings ask for."""
+    return Variants(settings.base_model, settings.talk_model)
+
+
+def _files_of(mode: str, chosen_variants: Variants) -> list[WantedFile]:
+    chosen = {name for voices in (1, 2) for name in vars(chosen_variants.choose(mode, voices)).values()}
     by_name: dict[str, ModelFile] = {model.file: model for model in read_models()}
     files = [by_name[name] for name in sorted(chosen)]
     return [WantedFile(model.folder, model.file, model.repository, model.path) for model in files]

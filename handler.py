@@ -21,7 +21,7 @@ import logs
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.response import as_json, failure
-from engine import ReadyEngine, running_engine
+from engine import ReadyEngine, running_engine, variants
 from media.fetch import FetchLimits
 from pipeline import Parts, Progress, remove_leftovers, run_job
 from settings import Settings, SettingsError, read_settings
@@ -147,7 +147,7 @@ def make_parts(settings: Settings, ready: ReadyEngine) -> Parts:
             audio_bytes=int(settings.audio_max_mb * MEGABYTE),
         ),
         precision=ready.precision,
-        base_model=settings.base_model,
+        variants=variants(settings),
         stall_seconds=settings.stall_seconds,
         load_seconds=settings.load_seconds,
         work_dir=settings.work_dir,

@@ -29,7 +29,7 @@ from reply import Made, Stopwatch, make_reply, sha256_of
 from scene import Scene, prepare
 from storage.base import Storage, storage_key
 from workflows.graph import Graph, GraphValues, Precision, build_graph, output_node, sampler_node
-from workflows.models import choose_models
+from workflows.models import Variants
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Parts:
     storage: Storage
     limits: FetchLimits
     precision: Precision
-    base_model: str
+    variants: Variants
     stall_seconds: float
     load_seconds: float
     work_dir: Path
@@ -206,7 +206,7 @@ def _graph(request: Request, scene: Scene, frames: Path, parts: Parts) -> Graph:
             color_match=scene.color_match,
             speed_lora=request.speed_lora_strength,
             blocks_to_swap=request.blocks_to_swap,
-            models=choose_models(request.mode, len(scene.voices), parts.base_model),
+            models=parts.variants.choose(request.mode, len(scene.voices)),
             precision=parts.precision,
         )
     )

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     simulator_speed: float = Field(
         1.0, ge=0, description="how much faster than its model the simulator works; 0: no waiting"
     )
+    simulator_faults: str = Field("", description="faults that the simulator shows, separated by blanks")
     stall_seconds: float = Field(300, gt=0, description="a sampling that shows no progress for this long is ended")
     load_seconds: float = Field(900, gt=0, description="the same before the first step: weights load without a word")
     comfyui_node_packs: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
         Path("/runpod-volume/huggingface-cache/hub"), description="RunPod's folder of cached models, looked at last"
     )
     base_model: Literal["q4_k_m", "q8_0", "fp8"] = Field("q4_k_m", description="which base model of models.json")
+    talk_model: Literal["default", "q8_0"] = Field(
+        "default", description="q8_0: InfiniteTalk's smaller GGUF files, which need a GGUF base"
+    )
     base_precision: Literal["fp32", "bf16", "fp16", "fp16_fast"] | None = Field(
         None, description="of the base model; default: what suits the GPU, here and below"
     )
@@ -105,6 +109,13 @@ class Settings(BaseSettings):
     def _bucket_for_s3(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("storage") == "s3":
             raise ValueError("needed for STORAGE=s3")
+        return value
+
+    @field_validator("talk_model")
+    @classmethod
+    def _gguf_with_gguf(cls, value: str, info: ValidationInfo) -> str:
+        if value == "q8_0" and info.data.get("base_model") == "fp8":
+            raise ValueError("q8_0 is GGUF and runs with a GGUF base only: set BASE_MODEL to q4_k_m or q8_0")
         return value
 
     @property

@@ -40,10 +40,11 @@ class EngineCommand:
         return f"http://127.0.0.1:{self.port}"
 
 
-def simulator_command(speed: float) -> EngineCommand:
-    """The stand-in, with this interpreter."""
+def simulator_command(speed: float, faults: Sequence[str] = ()) -> EngineCommand:
+    """The stand-in, with this interpreter; `faults` as its `--fault` takes them."""
     port = _free_port()
-    arguments = (sys.executable, "-m", "simulator", "--port", str(port), "--speed", f"{speed:g}")
+    shown = tuple(text for fault in faults for text in ("--fault", fault))
+    arguments = (sys.executable, "-m", "simulator", "--port", str(port), "--speed", f"{speed:g}", *shown)
     return EngineCommand("simulator", arguments, REPOSITORY, port)
 
 

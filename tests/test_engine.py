@@ -67,6 +67,19 @@ def test_auto_takes_the_modes_that_are_complete(tmp_path: Path) -> None:
     assert find_models(_settings(tmp_path))[0] == ("multitalk", "infinitetalk")
 
 
+def test_the_talk_variant_decides_which_files_infinitetalk_needs(tmp_path: Path) -> None:
+    _put(tmp_path, "multitalk", "infinitetalk")
+    assert find_models(_settings(tmp_path, talk_model="q8_0"))[0] == ("multitalk",)
+    for model in read_models():
+        if model.variant == "q8_0":
+            (tmp_path / model.folder / model.file).touch()
+    modes, files = find_models(_settings(tmp_path, talk_model="q8_0"))
+    assert modes == ("multitalk", "infinitetalk")
+    names = {place.name for _, place in files}
+    assert "Wan2_1-InfiniteTalk_Single_Q8.gguf" in names
+    assert "Wan2_1-InfiniTetalk-Single_fp16.safetensors" not in names
+
+
 @pytest.mark.parametrize("modes", ["all", "multitalk"])
 def test_a_mode_that_must_be_there_is_missed_by_file(tmp_path: Path, modes: str) -> None:
     _put(tmp_path, "infinitetalk")

@@ -16,6 +16,7 @@ DEFAULTS: dict[str, object] = {
     "COMFYUI_PYTHON": Path("/opt/comfyui-venv/bin/python"),
     "COMFYUI_START_SECONDS": 300,
     "SIMULATOR_SPEED": 1.0,
+    "SIMULATOR_FAULTS": "",
     "STALL_SECONDS": 300,
     "LOAD_SECONDS": 900,
     "COMFYUI_NODE_PACKS": (),
@@ -24,6 +25,7 @@ DEFAULTS: dict[str, object] = {
     "MODEL_ROOTS": (Path("/opt/models"), Path("/runpod-volume/models"), Path("/runpod-volume/ComfyUI/models")),
     "MODEL_CACHE": Path("/runpod-volume/huggingface-cache/hub"),
     "BASE_MODEL": "q4_k_m",
+    "TALK_MODEL": "default",
     "BASE_PRECISION": None,
     "ATTENTION_MODE": None,
     "VAE_PRECISION": None,
@@ -53,6 +55,8 @@ GOOD = [
     ("COMFYUI_PYTHON", "/srv/python", Path("/srv/python")),
     ("COMFYUI_START_SECONDS", "0.5", 0.5),
     ("SIMULATOR_SPEED", "0", 0),
+    ("SIMULATOR_FAULTS", "oom:times=1 die:window=2", "oom:times=1 die:window=2"),
+    ("TALK_MODEL", "q8_0", "q8_0"),
     ("STALL_SECONDS", "60", 60),
     ("LOAD_SECONDS", "60", 60),
     ("COMFYUI_NODE_PACKS", "one:two", ("one", "two")),
@@ -90,6 +94,7 @@ BAD = [
     ("STALL_SECONDS", "0", "greater than 0"),
     ("STALL_SECONDS", "nan", ""),
     ("BASE_MODEL", "q2_k", "'q8_0'"),
+    ("TALK_MODEL", "q4_0", "'q8_0'"),
     ("MODES", "both", "'multitalk'"),
     ("FORCE_OFFLOAD", "perhaps", "boolean"),
     ("BASE_PRECISION", "fp8", "'bf16'"),
@@ -232,3 +237,12 @@ def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         setattr(read_settings(), "engine", "simulator")  # noqa: B010
+
+
+def test_a_gguf_talk_model_beside_another_base_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALK_MODEL", "q8_0")
+    monkeypatch.setenv("BASE_MODEL", "fp8")
+    with pytest.raises(SettingsError, match="TALK_MODEL: q8_0 is GGUF and runs with a GGUF base only"):
+        read_settings()
+    monkeypatch.setenv("BASE_MODEL", "q8_0")
+    assert read_settings().talk_model == "q8_0"

@@ -43,6 +43,19 @@ class ModelSet:
     wav2vec: str
 
 
+@dataclass(frozen=True)
+class Variants:
+    """Which base and which InfiniteTalk files a worker uses; MultiTalk has one file only."""
+
+    base: str
+    talk: str = "default"
+
+    def choose(self, mode: str, voices: int) -> ModelSet:
+        """The files of a job. Errors as `choose_models`."""
+        talk = self.talk if mode == "infinitetalk" else "default"
+        return choose_models(mode, voices, self.base, talk_variant=talk)
+
+
 def read_models() -> tuple[ModelFile, ...]:
     """Every entry of the list."""
     entries = json.loads(LIST.read_text(encoding="utf-8"))["models"]
