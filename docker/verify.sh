@@ -32,10 +32,10 @@ else:
     print("SageAttention is not in this image: attention is sdpa")
 PYTHON
 
-step "ComfyUI starts with the node pack"
+step "ComfyUI starts with the node pack, and with our own beside it"
 lock=()
 [ -z "${COMFYUI_LOCK:-}" ] || lock=(--lock "$COMFYUI_LOCK")
-"$comfyui_python" "$here/verify_comfyui.py" "${lock[@]}" "$comfyui" "$work/comfyui" \
+"$comfyui_python" "$here/verify_comfyui.py" "${lock[@]}" --our-nodes "$worker" "$comfyui" "$work/comfyui" \
   "$worker/workflows/multitalk.json" "$worker/workflows/infinitetalk.json"
 
 step "the worker imports, without torch (the SDK's start-up checks would open a CUDA context in it)"

@@ -208,13 +208,19 @@ for line in {lines!r}:
 """
 
 
-def _verify(tmp_path: Path, classes: set[str], lines: tuple[str, ...] = (), end: str = "exit(0)") -> list[str]:
+def _verify(
+    tmp_path: Path,
+    classes: set[str],
+    lines: tuple[str, ...] = (),
+    end: str = "exit(0)",
+    options: tuple[str, ...] = (),
+) -> list[str]:
     """The failures that the script tells of a stand-in for ComfyUI with these node classes, log lines and end."""
     folder = tmp_path / "comfyui"
     folder.mkdir()
     (folder / "nodes.py").write_text(f"NODE_CLASS_MAPPINGS = dict.fromkeys({sorted(classes)!r})")
     (folder / "main.py").write_text(MAIN.format(lines=lines, end=end))
-    done = _run(sys.executable, DOCKER / "verify_comfyui.py", folder, tmp_path / "state", *GRAPHS)
+    done = _run(sys.executable, DOCKER / "verify_comfyui.py", *options, folder, tmp_path / "state", *GRAPHS)
     failures = [line for line in done.stderr.splitlines() if line.startswith("FAILED: ")]
     assert (done.returncode == 0) == (not failures), done.stderr
     return failures
@@ -244,6 +250,20 @@ def test_a_failed_import_is_told_even_where_every_class_is_there(tmp_path: Path)
     assert "IMPORT FAILED" in failure
 
 
+@pytest.mark.parametrize(
+    ("line", "failures"),
+    [
+        ("talking-video: frames below /x are saved by 2 threads", 0),
+        ("talking-video: multitalk_loop does not save its frames by Image.fromarray; slower", 1),
+        ("something else", 1),
+    ],
+)
+def test_a_pack_of_ours_that_does_not_work_is_told(tmp_path: Path, line: str, failures: int) -> None:
+    told = _verify(tmp_path, _needed(), lines=(line,), options=("--our-nodes", str(REPOSITORY)))
+    assert len(told) == failures
+    assert all("comfy_nodes does not save the frames" in failure for failure in told)
+
+
 @pytest.mark.parametrize("end", ["exit(255)", "sys.exit('no frontend')", ""])
 def test_a_comfyui_that_does_not_come_to_its_end_fails(end: str, tmp_path: Path) -> None:
     assert _verify(tmp_path, _needed(), end=end)
@@ -270,6 +290,14 @@ needs_comfyui = pytest.mark.skipif(
 def test_the_real_comfyui_has_what_the_graphs_need(tmp_path: Path) -> None:
     done = _run(REAL_PYTHON, DOCKER / "verify_comfyui.py", REAL_FOLDER, tmp_path, *GRAPHS)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@needs_comfyui
+def test_our_own_pack_works_beside_the_real_one(tmp_path: Path) -> None:
+    arguments: list[str | Path] = ["--our-nodes", REPOSITORY, REAL_FOLDER, tmp_path, *GRAPHS]
+    done = _run(REAL_PYTHON, DOCKER / "verify_comfyui.py", *arguments)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "talking-video: frames below" in done.stderr + done.stdout
 
 
 @needs_comfyui

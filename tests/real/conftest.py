@@ -38,7 +38,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(
         comfyui_dir=Path(os.environ["COMFYUI_DIR"]),
         comfyui_python=python,
-        comfyui_node_packs=("tiny_configs",),
+        comfyui_node_packs=("tiny_configs", "frame_probe"),
         comfyui_node_folders=(REPOSITORY / "tests/real/nodes",),
         model_roots=(models,),
         model_cache=models / "none",
