@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.base import Storage, StoredVideo
 from storage.local import LocalStorage
@@ -41,7 +42,7 @@ def path_of(url: str) -> Path:
 
 def failure_of_put(folder: Path, video: Path, key: str) -> WorkerError:
     with pytest.raises(WorkerError) as caught:
-        LocalStorage(folder).put(video, key)
+        LocalStorage(folder).put(video, key, Cancellation())
     assert caught.value.stage is Stage.UPLOAD
     assert str(folder.parent) not in caught.value.message
     assert "\n" not in caught.value.message
@@ -50,7 +51,7 @@ def failure_of_put(folder: Path, video: Path, key: str) -> WorkerError:
 
 def test_a_video_arrives_whole_in_folders_that_are_made_for_it(folder: Path, video: Path) -> None:
     storage: Storage = LocalStorage(folder)
-    stored = storage.put(video, "customer-7/2026/talk.mp4")
+    stored = storage.put(video, "customer-7/2026/talk.mp4", Cancellation())
     target = folder / "customer-7/2026/talk.mp4"
     assert stored == StoredVideo(url=target.as_uri(), size_bytes=len(VIDEO), expires_at=None)
     assert target.read_bytes() == VIDEO
@@ -59,18 +60,21 @@ def test_a_video_arrives_whole_in_folders_that_are_made_for_it(folder: Path, vid
 
 
 def test_the_url_is_percent_encoded_and_leads_back_to_the_file(tmp_path: Path, video: Path) -> None:
-    stored = LocalStorage(tmp_path / "ünsere 100% #1?").put(video, "talk.mp4")
+    stored = LocalStorage(tmp_path / "ünsere 100% #1?").put(video, "talk.mp4", Cancellation())
     assert stored.url.endswith("/%C3%BCnsere%20100%25%20%231%3F/talk.mp4")
     assert path_of(stored.url).read_bytes() == VIDEO
 
 
 def test_the_url_of_a_relative_folder_is_absolute(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert path_of(LocalStorage(Path("out")).put(video, "talk.mp4").url) == tmp_path.resolve() / "out/talk.mp4"
+    assert (
+        path_of(LocalStorage(Path("out")).put(video, "talk.mp4", Cancellation()).url)
+        == tmp_path.resolve() / "out/talk.mp4"
+    )
 
 
 def test_the_video_is_as_readable_as_any_new_file(folder: Path, video: Path) -> None:
-    LocalStorage(folder).put(video, "talk.mp4")
+    LocalStorage(folder).put(video, "talk.mp4", Cancellation())
     (folder / "any").touch()
     assert (folder / "talk.mp4").stat().st_mode == (folder / "any").stat().st_mode
 
@@ -80,7 +84,7 @@ def test_a_reader_sees_the_former_video_or_the_new_one(tmp_path: Path, folder: P
     target.write_bytes(b"former")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    copying = threading.Thread(target=LocalStorage(folder).put, args=(pipe, "talk.mp4"))
+    copying = threading.Thread(target=LocalStorage(folder).put, args=(pipe, "talk.mp4", Cancellation()))
     copying.start()
     half = bytes(4 * 1024 * 1024)
     with pipe.open("wb") as writer:
@@ -134,7 +138,7 @@ def test_the_folder_itself_may_be_a_link_and_so_may_folders_inside(tmp_path: Pat
     (tmp_path / "link").symlink_to(folder)
     (folder / "real").mkdir()
     (folder / "alias").symlink_to(folder / "real")
-    stored = LocalStorage(tmp_path / "link").put(video, "alias/talk.mp4")
+    stored = LocalStorage(tmp_path / "link").put(video, "alias/talk.mp4", Cancellation())
     assert path_of(stored.url) == folder.resolve() / "real/talk.mp4"
     assert (folder / "real/talk.mp4").read_bytes() == VIDEO
 
