@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import SimpleQueue
 from time import monotonic
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.background import StoppedError, watched
+from storage.background import StoppedError, Task, next_ended, watched
 from storage.base import StoredVideo
 from storage.multipart import MultipartUpload, Place, abort, begin
 from storage.s3_client import Patience, S3Client, S3Config, open_client
@@ -105,14 +106,27 @@ class S3Storage:
             upload = MultipartUpload(client, lambda: self._open(self._brief, Stage.UPLOAD), place, stop)
             upload.send(video, size)
             try:
-                self._compare_size(client, place, size)
-                stored = self._stored(client, place, size)
-                if stop.is_set():
-                    raise StoppedError
+                return self._confirm(client, place, size, stop)
             except StoppedError:
                 upload.delete()
                 raise
-            return stored
+
+    def _confirm(self, client: S3Client, place: Place, size: int, stop: threading.Event) -> StoredVideo:
+        """Raises StoppedError, also while the storage is silent."""
+
+        def ask() -> StoredVideo:
+            self._compare_size(client, place, size)
+            return self._stored(client, place, size)
+
+        def look() -> None:
+            if stop.is_set():
+                raise StoppedError
+
+        ended: SimpleQueue[Task[StoredVideo]] = SimpleQueue()
+        Task(ask, ended).start()
+        stored = next_ended(ended, look).result()
+        look()
+        return stored
 
     def _open(self, patience: Patience, stage: Stage, stop: threading.Event | None = None) -> S3Client:
         return open_client(self._config, patience, stage, stop)

@@ -2,7 +2,10 @@
 
 import os
 import resource
+import subprocess
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -171,3 +174,107 @@ def test_a_video_that_is_gone_fails_the_job(tmp_path: Path, folder: Path) -> Non
     error = failure_of_put(folder, tmp_path / "gone.mp4", "talk.mp4")
     assert (error.code, error.retryable) == (ErrorCode.STORAGE_FAILED, True)
     assert files_under(folder) == []
+
+
+def test_a_cancel_ends_a_copy_and_leaves_the_former_video_and_nothing_else(tmp_path: Path, folder: Path) -> None:
+    (folder / "talk.mp4").write_bytes(b"former")
+    pipe, cancel = tmp_path / "pipe", Cancellation()
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        copying = pool.submit(LocalStorage(folder).put, pipe, "talk.mp4", cancel)
+        with pipe.open("wb", buffering=0) as writer:
+            writer.write(bytes(4 * 1024 * 1024))
+            cancel.cancel()
+            cancel.cancel()
+        with pytest.raises(WorkerError) as caught:
+            copying.result(20)
+    assert caught.value.code is ErrorCode.CANCELLED
+    assert (folder / "talk.mp4").read_bytes() == b"former"
+    assert files_under(folder) == ["talk.mp4"]
+
+
+def test_a_job_that_is_cancelled_already_creates_nothing(tmp_path: Path, video: Path) -> None:
+    cancel = Cancellation()
+    cancel.cancel()
+    with pytest.raises(WorkerError) as caught:
+        LocalStorage(tmp_path / "new").put(video, "a/talk.mp4", cancel)
+    assert caught.value.code is ErrorCode.CANCELLED
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)], check=False, capture_output=True
+    )
+    if done.returncode:
+        pytest.skip("this user may not mount a file system")
+    yield mount
+    subprocess.run(["umount", str(mount)], check=True)
+
+
+def test_a_full_disk_fails_the_job_and_stays_as_it_was(small_disk: Path, video: Path) -> None:
+    (small_disk / "talk.mp4").write_bytes(b"former")
+    video.write_bytes(bytes(3 * 1024 * 1024))
+    storage = LocalStorage(small_disk / "videos", must_be_mount=small_disk)
+    with pytest.raises(WorkerError, match="No space left on device") as caught:
+        storage.put(video, "talk.mp4", Cancellation())
+    assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_FAILED, Stage.UPLOAD)
+    assert caught.value.retryable
+    assert files_under(small_disk) == ["talk.mp4"]
+    video.write_bytes(VIDEO)
+    assert path_of(storage.put(video, "talk.mp4", Cancellation()).url) == small_disk / "videos/talk.mp4"
+
+
+def test_a_stored_video_is_found_by_key_and_size(folder: Path, video: Path) -> None:
+    storage: Storage = LocalStorage(folder)
+    stored = storage.put(video, "a/talk.mp4", Cancellation())
+    assert storage.find("a/talk.mp4", len(VIDEO)) == stored
+    for key, size in (("a/talk.mp4", len(VIDEO) - 1), ("talk.mp4", len(VIDEO)), ("a/talk.mp4/b", 1), ("a", 0)):
+        assert storage.find(key, size) is None
+    (folder / "a/real").mkdir()
+    assert storage.find("a/real", (folder / "a/real").stat().st_size) is None
+
+
+def test_a_key_that_cannot_be_looked_at_is_not_taken_for_absent(folder: Path) -> None:
+    for key, code in (("n" * 300, ErrorCode.STORAGE_FAILED), ("../talk.mp4", ErrorCode.STORAGE_MISCONFIGURED)):
+        with pytest.raises(WorkerError) as caught:
+            LocalStorage(folder).find(key, 1)
+        assert (caught.value.code, caught.value.stage) == (code, Stage.UPLOAD)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_without_its_volume_nothing_is_created(tmp_path: Path, video: Path, exists: bool) -> None:
+    mount = tmp_path / "runpod-volume"
+    if exists:
+        mount.mkdir()
+    storage = LocalStorage(mount / "videos", must_be_mount=mount)
+    calls: list[tuple[Stage, Callable[[], object]]] = [
+        (Stage.START, storage.check),
+        (Stage.VALIDATE, lambda: storage.check(Stage.VALIDATE)),
+        (Stage.UPLOAD, lambda: storage.put(video, "talk.mp4", Cancellation())),
+        (Stage.UPLOAD, lambda: storage.find("talk.mp4", 1)),
+    ]
+    for stage, call in calls:
+        with pytest.raises(WorkerError, match=r"no volume is mounted at .*/runpod-volume$") as caught:
+            call()
+        assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_MISCONFIGURED, stage)
+    assert mount.exists() is exists
+    assert not exists or list(mount.iterdir()) == []
+
+
+def test_a_folder_beside_the_volume_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkerError, match="not on the volume at /proc") as caught:
+        LocalStorage(tmp_path / "videos", must_be_mount=Path("/proc")).check()
+    assert caught.value.code is ErrorCode.STORAGE_MISCONFIGURED
+    assert not (tmp_path / "videos").exists()
+
+
+def test_a_volume_may_be_a_link_to_the_mount(tmp_path: Path, small_disk: Path, video: Path) -> None:
+    (tmp_path / "runpod-volume").symlink_to(small_disk)
+    storage = LocalStorage(tmp_path / "runpod-volume/videos", must_be_mount=tmp_path / "runpod-volume")
+    storage.check()
+    assert path_of(storage.put(video, "talk.mp4", Cancellation()).url).read_bytes() == VIDEO

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -134,6 +135,38 @@ def test_a_check_that_passes_leaves_nothing_behind(s3_url: str) -> None:
     client = boto3.session.Session().client("s3", endpoint_url=s3_url, **ROOT)
     assert "Contents" not in client.list_objects_v2(Bucket=BUCKET)
     assert "Uploads" not in client.list_multipart_uploads(Bucket=BUCKET)
+    client.close()
+
+
+def test_a_stored_video_is_found_by_key_and_size_with_a_fresh_url(s3_url: str, video: Path) -> None:
+    storage: Storage = S3Storage(s3_config(s3_url, key_prefix="talks", presign_seconds=60))
+    storage.put(video, "a/talk.mp4", Cancellation())
+    found = storage.find("a/talk.mp4", len(VIDEO))
+    assert found is not None
+    assert found.size_bytes == len(VIDEO)
+    assert found.expires_at is not None
+    assert found.expires_at > datetime.now(UTC)
+    assert get(found.url).content == VIDEO
+    assert storage.find("a/talk.mp4", len(VIDEO) + 1) is None
+    assert storage.find("talk.mp4", len(VIDEO)) is None
+
+
+def test_a_cancelled_upload_leaves_no_open_upload_behind(s3_url: str, tmp_path: Path) -> None:
+    large, cancel = tmp_path / "large.mp4", Cancellation()
+    with large.open("wb") as file:
+        file.truncate(200 * 1024 * 1024)
+    client = boto3.session.Session().client("s3", endpoint_url=s3_url, **ROOT)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(S3Storage(s3_config(s3_url)).put, large, "large.mp4", cancel)
+        while "Uploads" not in client.list_multipart_uploads(Bucket=BUCKET):
+            assert not future.done()
+        cancel.cancel()
+        with pytest.raises(WorkerError) as caught:
+            future.result(30)
+    assert caught.value.code is ErrorCode.CANCELLED
+    while "Uploads" in client.list_multipart_uploads(Bucket=BUCKET):
+        pass
+    assert "Contents" not in client.list_objects_v2(Bucket=BUCKET)
     client.close()
 
 

@@ -1,7 +1,9 @@
 """A bucket that is slow to obey, lies, refuses or is not there."""
 
 import logging
+import os
 import socket
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from storage.base import StoredVideo
 from storage.s3 import S3Storage
 from tests.storage.storage_servers import (
     ACCESS_KEY,
@@ -18,6 +21,7 @@ from tests.storage.storage_servers import (
     SECRET_KEY,
     VIDEO,
     Answer,
+    FakeBucket,
     Seen,
     failure,
     keep_to_this_test,
@@ -55,13 +59,50 @@ def obedient_but(method: str, *answers: Answer) -> Callable[[Seen], Answer]:
     return lambda request: next(left, obedient(request)) if request.method == method else obedient(request)
 
 
-@pytest.mark.parametrize("first", [Answer(500), s3_error(503, "SlowDown"), Answer(hang_up=True)])
-def test_a_passing_fault_is_tried_again(video: Path, first: Answer) -> None:
-    with scripted_server(obedient_but("PUT", first)) as server:
-        stored = S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
-    assert stored.size_bytes == len(VIDEO)
-    assert server.methods() == ["POST", "PUT", "PUT", "POST", "HEAD"]
-    assert [request.body for request in server.seen if request.method == "PUT"] == [VIDEO, VIDEO]
+@pytest.mark.parametrize("fault", [Answer(500), s3_error(503, "SlowDown"), Answer(hang_up=True), "silent", "reset"])
+def test_a_part_is_sent_again_whole_after_a_passing_fault(video: Path, fault: Answer | str) -> None:
+    content = os.urandom(9 * 1024 * 1024)
+    video.write_bytes(content)
+    bucket, never, resets = FakeBucket(), threading.Event(), iter([fault == "reset"])
+    faults = iter([] if fault == "reset" else [Answer(after=never, hang_up=True) if fault == "silent" else fault])
+
+    def answer(request: Seen) -> Answer:
+        chosen = next(faults, None) if request.method == "PUT" else None
+        return chosen if isinstance(chosen, Answer) else bucket(request)
+
+    def pace(_: int) -> None:
+        if next(resets, False):
+            raise ConnectionResetError
+
+    with scripted_server(answer, pace=pace) as server:
+        storage = S3Storage(s3_config(server.url), answer_seconds=0.5 if fault == "silent" else 60)
+        stored = storage.put(video, "talk.mp4", Cancellation())
+        never.set()
+    assert stored.size_bytes == len(content)
+    assert bucket.objects == {f"/{BUCKET}/talk.mp4": content}
+    assert bucket.uploads == {}
+    assert server.methods().count("PUT") + len(server.broken) == 3
+
+
+def test_an_end_whose_first_answer_was_lost_has_succeeded(video: Path) -> None:
+    bucket, lost = FakeBucket(), iter([True])
+
+    def answer(request: Seen) -> Answer:
+        reply = bucket(request)
+        ends = request.method == "POST" and "uploadId" in request.query
+        return Answer(hang_up=True) if ends and next(lost, False) else reply
+
+    with scripted_server(answer) as server:
+        assert S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation()).size_bytes == len(VIDEO)
+    assert server.methods() == ["POST", "PUT", "POST", "POST", "HEAD"]
+
+
+def test_parts_without_a_tag_are_not_s3(video: Path) -> None:
+    answer = obedient_but("PUT", Answer(200))
+    with scripted_server(answer) as server, pytest.raises(WorkerError, match="does not answer like S3") as caught:
+        S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
+    assert (caught.value.code, caught.value.stage) == (MISCONFIGURED, Stage.UPLOAD)
+    assert server.methods() == ["POST", "PUT", "DELETE"]
 
 
 def test_a_lasting_fault_fails_the_job_after_the_attempts_asked_for(video: Path) -> None:
@@ -192,6 +233,21 @@ def test_parts_of_an_upload_that_failed_are_not_left_behind(video: Path) -> None
         )
     assert server.seen[-1].method == "DELETE"
     assert server.seen[-1].query["uploadId"] == ["upload-1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(Answer(403), MISCONFIGURED), (Answer(500), FAILED), (Answer(hang_up=True), FAILED)],
+)
+def test_whether_a_video_is_there_is_told_or_fails(answer: Answer, code: ErrorCode) -> None:
+    with scripted_server(lambda _: answer) as server:
+        assert failure(lambda: S3Storage(s3_config(server.url), attempts=1).find("a.mp4", 1)) == (code, Stage.UPLOAD)
+
+
+def test_a_found_video_has_the_public_url() -> None:
+    with scripted_server(obedient) as server:
+        storage = S3Storage(s3_config(server.url, public_base_url="https://cdn.example/v"))
+        assert storage.find("a b.mp4", len(VIDEO)) == StoredVideo("https://cdn.example/v/a%20b.mp4", len(VIDEO), None)
 
 
 def test_an_endpoint_that_does_not_answer_fails(video: Path, closed_port: str) -> None:
