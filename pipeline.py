@@ -105,7 +105,7 @@ def run_job(job_id: str, raw: object, parts: Parts, cancel: Cancellation, report
 
         report(_at(Stage.UPLOAD))
         digest = sha256_of(video)
-        stored = parts.storage.put(video, storage_key(request.output_key, job_id))
+        stored = parts.storage.put(video, storage_key(request.output_key, job_id), cancel)
         watch.lap(Stage.UPLOAD)
     made = Made(job_id, request, scene, stored, digest, parts.engine_name, tuple(warnings))
     return make_reply(made, watch)

@@ -6,6 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from contract.cancel import Cancellation
+from contract.errors import Stage
+
 
 @dataclass(frozen=True)
 class StoredVideo:
@@ -25,21 +28,33 @@ class StoredVideo:
 class Storage(Protocol):
     """A place that takes finished videos. Safe to use from several threads."""
 
-    def check(self) -> None:
+    def check(self, stage: Stage = Stage.START) -> None:
         """Find out, before the GPU works, whether a video could be put here; leaves nothing behind.
 
+        Args:
+            stage: what the error names: START for the worker's own place, VALIDATE for one that a job brings.
+
         Raises:
-            WorkerError: at stage START; STORAGE_MISCONFIGURED if the settings are unusable or refused,
+            WorkerError: at `stage`; STORAGE_MISCONFIGURED if the settings are unusable or refused,
                 STORAGE_FAILED if the place gave no answer from which that could be told.
         """
 
-    def put(self, video: Path, key: str) -> StoredVideo:
+    def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:
         """Store `video` under `key` (relative, parts separated by `/`) and replace what was there.
 
-        Returns only when the whole file has arrived. `video` itself is left as it is.
+        Returns only when the whole file has arrived. `video` itself is left as it is. A cancel ends it within about
+        a second, also while the place is slow or silent, and what had been sent is taken back.
 
         Raises:
             WorkerError: at stage UPLOAD; STORAGE_MISCONFIGURED if trying again cannot help, else STORAGE_FAILED.
+                What `cancel.check` raises.
+        """
+
+    def find(self, key: str, size_bytes: int) -> StoredVideo | None:
+        """The video under `key`, with a fresh URL, if it is there and of this size; else None.
+
+        Raises:
+            WorkerError: at stage UPLOAD, as for `put`, if it could not be told.
         """
 
 

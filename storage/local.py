@@ -1,14 +1,17 @@
 """Videos in a folder, such as a network volume: each appears whole under its name, or not at all."""
 
 import os
-import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.base import StoredVideo
+
+PIECE_BYTES = 1024 * 1024
 
 
 class LocalStorage:
@@ -18,14 +21,19 @@ class LocalStorage:
 
     Args:
         folder: created when missing; may itself be a symbolic link.
+        must_be_mount: for a folder on a network volume, where the volume is mounted. While nothing is mounted there
+            the storage is STORAGE_MISCONFIGURED and nothing is created: the container's own disk would take the
+            video and lose it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, must_be_mount: Path | None = None) -> None:
         self._folder = folder
+        self._mount = must_be_mount
 
-    def check(self) -> None:
+    def check(self, stage: Stage = Stage.START) -> None:
         """Create the folder if it is missing, then write and remove a one-byte file. Errors as `Storage.check`."""
-        with _os_errors_as(ErrorCode.STORAGE_MISCONFIGURED, Stage.START, "The storage folder cannot be written"):
+        self._look_for_mount(stage)
+        with _os_errors_as(ErrorCode.STORAGE_MISCONFIGURED, stage, "The storage folder cannot be written"):
             self._folder.mkdir(parents=True, exist_ok=True)
             probe = _temporary_in(self._folder)
             try:
@@ -33,17 +41,44 @@ class LocalStorage:
             finally:
                 probe.unlink(missing_ok=True)
 
-    def put(self, video: Path, key: str) -> StoredVideo:
+    def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:
         """Copy `video` to folder/key in one visible step. Errors as `Storage.put`.
 
         A reader sees the former file or the new one, never a part. A key whose real place is not inside the folder is
         STORAGE_MISCONFIGURED: the contract refuses such keys, so a symbolic link in the folder leads away.
         """
+        cancel.check()
+        self._look_for_mount(Stage.UPLOAD)
         with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The video could not be stored in the folder"):
             target = self._confined(key)
             target.parent.mkdir(parents=True, exist_ok=True)
-            size = _copy_atomically(video, target)
+            size = _copy_atomically(video, target, cancel)
         return StoredVideo(url=target.as_uri(), size_bytes=size, expires_at=None)
+
+    def find(self, key: str, size_bytes: int) -> StoredVideo | None:
+        """Look for a file of this size at folder/key. Errors as `Storage.find`."""
+        self._look_for_mount(Stage.UPLOAD)
+        with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The storage folder could not be read"):
+            target = self._confined(key)
+            try:
+                found = target.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size_bytes:
+            return None
+        return StoredVideo(url=target.as_uri(), size_bytes=size_bytes, expires_at=None)
+
+    def _look_for_mount(self, stage: Stage) -> None:
+        if self._mount is None:
+            return
+        mount = self._mount.resolve()
+        if not os.path.ismount(mount):
+            message = f"no volume is mounted at {self._mount}"
+        elif not self._folder.resolve().is_relative_to(mount):
+            message = f"the storage folder is not on the volume at {self._mount}"
+        else:
+            return
+        raise WorkerError(ErrorCode.STORAGE_MISCONFIGURED, message, stage=stage)
 
     def _confined(self, key: str) -> Path:
         root = self._folder.resolve()
@@ -58,16 +93,19 @@ class LocalStorage:
         return target
 
 
-def _copy_atomically(source: Path, target: Path) -> int:
+def _copy_atomically(source: Path, target: Path, cancel: Cancellation) -> int:
     """Returns the number of bytes written. Leaves no temporary file, whatever happens."""
     temporary = _temporary_in(target.parent)
     try:
         with source.open("rb") as reader, temporary.open("xb") as writer:
-            shutil.copyfileobj(reader, writer, 1024 * 1024)
+            while piece := reader.read(PIECE_BYTES):
+                cancel.check()
+                writer.write(piece)
             writer.flush()
             # Without this a crash after the rename can leave an empty file under the final name.
             os.fsync(writer.fileno())
             size = writer.tell()
+        cancel.check()
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -96,12 +96,19 @@ def error_code(error: ClientError) -> str:
     return code if re.fullmatch(r"[A-Za-z0-9.]{1,64}", code) else str(_status(error))
 
 
+def is_absent(error: ClientError) -> bool:
+    """Whether the storage answered that there is nothing under the key (or no bucket: HEAD does not tell)."""
+    return _status(error) == 404
+
+
+def retries_of(error: ClientError) -> int:
+    """How often the request had been made before the one that brought this error."""
+    return int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
 def _worker_error(error: Exception, bucket: str, stage: Stage) -> WorkerError:
-    # The transfer manager raises its own S3UploadFailedError while it handles the ClientError that has the code.
-    context = error.__context__
-    reply = context if isinstance(error, Boto3Error) and isinstance(context, ClientError) else error
-    if isinstance(reply, ClientError):
-        return _reply_error(reply, bucket, stage)
+    if isinstance(error, ClientError):
+        return _reply_error(error, bucket, stage)
     name = type(error).__name__
     code = ErrorCode.STORAGE_MISCONFIGURED
     if isinstance(error, _CREDENTIAL_ERRORS):
@@ -118,7 +125,7 @@ def _reply_error(error: ClientError, bucket: str, stage: Stage) -> WorkerError:
     name, status = error_code(error), _status(error)
     # Before the first video there is no object to miss and no upload to lose: what the storage then calls the
     # caller's fault is the settings' fault.
-    refused_at_start = stage is Stage.START and 400 <= status < 500 and status not in _PASSING_STATUSES
+    refused_at_start = stage is not Stage.UPLOAD and 400 <= status < 500 and status not in _PASSING_STATUSES
     if name in _REFUSALS or refused_at_start:
         code, verb = ErrorCode.STORAGE_MISCONFIGURED, "refused"
     else:

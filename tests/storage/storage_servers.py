@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -101,13 +101,16 @@ NO_LENGTH = -1
 class Answer:
     """What to send back.
 
-    `length` replaces the true Content-Length (for HEAD), `NO_LENGTH` leaves it out; `hang_up` sends nothing at all.
+    `length` replaces the true Content-Length (for HEAD), `NO_LENGTH` leaves it out; `hang_up` sends nothing at all;
+    `after` is awaited before anything is sent.
     """
 
     status: int = 200
     body: bytes = b""
     length: int | None = None
     hang_up: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    after: threading.Event | None = None
 
 
 def s3_error(status: int, code: str) -> Answer:
@@ -116,66 +119,147 @@ def s3_error(status: int, code: str) -> Answer:
     return Answer(status, f"{text}</AWSAccessKeyId><RequestId>4711</RequestId></Error>".encode())
 
 
-MULTIPART_BEGUN = Answer(
-    200, b"<InitiateMultipartUploadResult><UploadId>upload-1</UploadId></InitiateMultipartUploadResult>"
-)
-
-
 def obedient(request: Seen) -> Answer:
     """Takes everything, and tells the size of `VIDEO` to whoever asks."""
+    if request.method == "POST" and "uploads" in request.query:
+        return Answer(
+            200, b"<InitiateMultipartUploadResult><UploadId>upload-1</UploadId></InitiateMultipartUploadResult>"
+        )
     if request.method == "POST":
-        return MULTIPART_BEGUN
-    return Answer(200, length=len(VIDEO)) if request.method == "HEAD" else Answer(200)
+        return Answer(200, b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
+    if request.method == "PUT":
+        return Answer(200, headers={"ETag": '"tag"'})
+    return Answer(200, length=len(VIDEO)) if request.method == "HEAD" else Answer(204)
+
+
+@dataclass
+class FakeBucket:
+    """A bucket that remembers: call it with each request. `uploads` are the unfinished ones, with their parts."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    begun: int = 0
+
+    def __call__(self, request: Seen) -> Answer:
+        upload_id = request.query.get("uploadId", [""])[0]
+        if upload_id and upload_id not in self.uploads:
+            return s3_error(404, "NoSuchUpload")
+        if request.method == "POST":
+            return self._complete(request.path, upload_id) if upload_id else self._begin()
+        if request.method == "PUT":
+            self.uploads[upload_id][int(request.query["partNumber"][0])] = request.body
+            return Answer(200, headers={"ETag": '"tag"'})
+        if request.method == "DELETE":
+            if upload_id:
+                del self.uploads[upload_id]
+            else:
+                self.objects.pop(request.path, None)
+            return Answer(204)
+        return Answer(200, length=len(self.objects[request.path])) if request.path in self.objects else Answer(404)
+
+    def _begin(self) -> Answer:
+        self.begun += 1
+        self.uploads[f"upload-{self.begun}"] = {}
+        return Answer(200, f"<R><UploadId>upload-{self.begun}</UploadId></R>".encode())
+
+    def _complete(self, path: str, upload_id: str) -> Answer:
+        parts = self.uploads.pop(upload_id)
+        self.objects[path] = b"".join(parts[number] for number in sorted(parts))
+        return Answer(200, b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.objects and not self.uploads
 
 
 @dataclass
 class Scripted:
-    """A running server and what it has been asked, in order."""
+    """A running server and what it has been asked, in order.
 
+    `broken` are requests whose body ended before its time; they are neither in `seen` nor answered.
+    """
+
+    answer: Callable[[Seen], Answer]
+    pace: Callable[[int], object]
     url: str = ""
     seen: list[Seen] = field(default_factory=list)
+    broken: list[Seen] = field(default_factory=list)
+    news: threading.Condition = field(default_factory=threading.Condition)
 
     def methods(self) -> list[str]:
         return [request.method for request in self.seen]
 
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        """Returns as soon as this is true; it is asked after each request, and fails the test after 20 s."""
+        with self.news:
+            assert self.news.wait_for(true, timeout=20)
 
-@contextmanager
-def scripted_server(answer: Callable[[Seen], Answer]) -> Iterator[Scripted]:
-    """A server that reads each request whole and then sends what `answer` returns for it."""
-    scripted = Scripted()
-    lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    scripted: Scripted
 
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            with lock:
-                scripted.seen.append(Seen(self.command, self.path, headers, body))
-                reply = answer(scripted.seen[-1])
-            self.close_connection = True
-            if reply.hang_up:
-                return
+    def _serve(self) -> None:
+        self.close_connection = True
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        expected = int(headers.get("content-length", 0))
+        seen = Seen(self.command, self.path, headers, self._body(expected))
+        with self.scripted.news:
+            whole = len(seen.body) == expected
+            (self.scripted.seen if whole else self.scripted.broken).append(seen)
+            reply = self.scripted.answer(seen) if whole else Answer(hang_up=True)
+            self.scripted.news.notify_all()
+        if reply.after is not None:
+            reply.after.wait(30)
+        if not reply.hang_up:
+            self._send(reply)
+
+    def _body(self, length: int) -> bytes:
+        body = bytearray()
+        with suppress(ConnectionError):
+            while len(body) < length and (piece := self.rfile.read(min(65_536, length - len(body)))):
+                body += piece
+                if self.command == "PUT":
+                    self.scripted.pace(len(body))
+        return bytes(body)
+
+    def _send(self, reply: Answer) -> None:
+        with suppress(ConnectionError):
             self.send_response(reply.status)
-            if reply.length != NO_LENGTH:
+            if reply.length != NO_LENGTH and reply.status != 204:
                 self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
             self.send_header("Connection", "close")
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
 
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_CONNECT = _serve  # noqa: N815 - http.server's spelling
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_CONNECT = _serve  # noqa: N815 - http.server's spelling
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class has it
-            """Keep the test's output free of a line for every request."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class has it
+        """Keep the test's output free of a line for every request."""
+
+
+@contextmanager
+def scripted_server(
+    answer: Callable[[Seen], Answer], *, pace: Callable[[int], object] = lambda _: None
+) -> Iterator[Scripted]:
+    """A server that reads each request whole and then sends what `answer` returns for it.
+
+    `pace` is called after each 64 KiB of a PUT's body, with the number of bytes that have been read.
+    """
+    served = Scripted(answer, pace)
+
+    class Handler(_Handler):
+        scripted = served
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    scripted.url = f"http://127.0.0.1:{server.server_port}"
+    served.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield scripted
+        yield served
     finally:
         server.shutdown()
         server.server_close()

@@ -2,12 +2,16 @@
 
 import os
 import resource
+import subprocess
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.base import Storage, StoredVideo
 from storage.local import LocalStorage
@@ -41,7 +45,7 @@ def path_of(url: str) -> Path:
 
 def failure_of_put(folder: Path, video: Path, key: str) -> WorkerError:
     with pytest.raises(WorkerError) as caught:
-        LocalStorage(folder).put(video, key)
+        LocalStorage(folder).put(video, key, Cancellation())
     assert caught.value.stage is Stage.UPLOAD
     assert str(folder.parent) not in caught.value.message
     assert "\n" not in caught.value.message
@@ -50,7 +54,7 @@ def failure_of_put(folder: Path, video: Path, key: str) -> WorkerError:
 
 def test_a_video_arrives_whole_in_folders_that_are_made_for_it(folder: Path, video: Path) -> None:
     storage: Storage = LocalStorage(folder)
-    stored = storage.put(video, "customer-7/2026/talk.mp4")
+    stored = storage.put(video, "customer-7/2026/talk.mp4", Cancellation())
     target = folder / "customer-7/2026/talk.mp4"
     assert stored == StoredVideo(url=target.as_uri(), size_bytes=len(VIDEO), expires_at=None)
     assert target.read_bytes() == VIDEO
@@ -59,18 +63,21 @@ def test_a_video_arrives_whole_in_folders_that_are_made_for_it(folder: Path, vid
 
 
 def test_the_url_is_percent_encoded_and_leads_back_to_the_file(tmp_path: Path, video: Path) -> None:
-    stored = LocalStorage(tmp_path / "ünsere 100% #1?").put(video, "talk.mp4")
+    stored = LocalStorage(tmp_path / "ünsere 100% #1?").put(video, "talk.mp4", Cancellation())
     assert stored.url.endswith("/%C3%BCnsere%20100%25%20%231%3F/talk.mp4")
     assert path_of(stored.url).read_bytes() == VIDEO
 
 
 def test_the_url_of_a_relative_folder_is_absolute(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert path_of(LocalStorage(Path("out")).put(video, "talk.mp4").url) == tmp_path.resolve() / "out/talk.mp4"
+    assert (
+        path_of(LocalStorage(Path("out")).put(video, "talk.mp4", Cancellation()).url)
+        == tmp_path.resolve() / "out/talk.mp4"
+    )
 
 
 def test_the_video_is_as_readable_as_any_new_file(folder: Path, video: Path) -> None:
-    LocalStorage(folder).put(video, "talk.mp4")
+    LocalStorage(folder).put(video, "talk.mp4", Cancellation())
     (folder / "any").touch()
     assert (folder / "talk.mp4").stat().st_mode == (folder / "any").stat().st_mode
 
@@ -80,7 +87,7 @@ def test_a_reader_sees_the_former_video_or_the_new_one(tmp_path: Path, folder: P
     target.write_bytes(b"former")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    copying = threading.Thread(target=LocalStorage(folder).put, args=(pipe, "talk.mp4"))
+    copying = threading.Thread(target=LocalStorage(folder).put, args=(pipe, "talk.mp4", Cancellation()))
     copying.start()
     half = bytes(4 * 1024 * 1024)
     with pipe.open("wb") as writer:
@@ -134,7 +141,7 @@ def test_the_folder_itself_may_be_a_link_and_so_may_folders_inside(tmp_path: Pat
     (tmp_path / "link").symlink_to(folder)
     (folder / "real").mkdir()
     (folder / "alias").symlink_to(folder / "real")
-    stored = LocalStorage(tmp_path / "link").put(video, "alias/talk.mp4")
+    stored = LocalStorage(tmp_path / "link").put(video, "alias/talk.mp4", Cancellation())
     assert path_of(stored.url) == folder.resolve() / "real/talk.mp4"
     assert (folder / "real/talk.mp4").read_bytes() == VIDEO
 
@@ -167,3 +174,107 @@ def test_a_video_that_is_gone_fails_the_job(tmp_path: Path, folder: Path) -> Non
     error = failure_of_put(folder, tmp_path / "gone.mp4", "talk.mp4")
     assert (error.code, error.retryable) == (ErrorCode.STORAGE_FAILED, True)
     assert files_under(folder) == []
+
+
+def test_a_cancel_ends_a_copy_and_leaves_the_former_video_and_nothing_else(tmp_path: Path, folder: Path) -> None:
+    (folder / "talk.mp4").write_bytes(b"former")
+    pipe, cancel = tmp_path / "pipe", Cancellation()
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        copying = pool.submit(LocalStorage(folder).put, pipe, "talk.mp4", cancel)
+        with pipe.open("wb", buffering=0) as writer:
+            writer.write(bytes(4 * 1024 * 1024))
+            cancel.cancel()
+            cancel.cancel()
+        with pytest.raises(WorkerError) as caught:
+            copying.result(20)
+    assert caught.value.code is ErrorCode.CANCELLED
+    assert (folder / "talk.mp4").read_bytes() == b"former"
+    assert files_under(folder) == ["talk.mp4"]
+
+
+def test_a_job_that_is_cancelled_already_creates_nothing(tmp_path: Path, video: Path) -> None:
+    cancel = Cancellation()
+    cancel.cancel()
+    with pytest.raises(WorkerError) as caught:
+        LocalStorage(tmp_path / "new").put(video, "a/talk.mp4", cancel)
+    assert caught.value.code is ErrorCode.CANCELLED
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)], check=False, capture_output=True
+    )
+    if done.returncode:
+        pytest.skip("this user may not mount a file system")
+    yield mount
+    subprocess.run(["umount", str(mount)], check=True)
+
+
+def test_a_full_disk_fails_the_job_and_stays_as_it_was(small_disk: Path, video: Path) -> None:
+    (small_disk / "talk.mp4").write_bytes(b"former")
+    video.write_bytes(bytes(3 * 1024 * 1024))
+    storage = LocalStorage(small_disk / "videos", must_be_mount=small_disk)
+    with pytest.raises(WorkerError, match="No space left on device") as caught:
+        storage.put(video, "talk.mp4", Cancellation())
+    assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_FAILED, Stage.UPLOAD)
+    assert caught.value.retryable
+    assert files_under(small_disk) == ["talk.mp4"]
+    video.write_bytes(VIDEO)
+    assert path_of(storage.put(video, "talk.mp4", Cancellation()).url) == small_disk / "videos/talk.mp4"
+
+
+def test_a_stored_video_is_found_by_key_and_size(folder: Path, video: Path) -> None:
+    storage: Storage = LocalStorage(folder)
+    stored = storage.put(video, "a/talk.mp4", Cancellation())
+    assert storage.find("a/talk.mp4", len(VIDEO)) == stored
+    for key, size in (("a/talk.mp4", len(VIDEO) - 1), ("talk.mp4", len(VIDEO)), ("a/talk.mp4/b", 1), ("a", 0)):
+        assert storage.find(key, size) is None
+    (folder / "a/real").mkdir()
+    assert storage.find("a/real", (folder / "a/real").stat().st_size) is None
+
+
+def test_a_key_that_cannot_be_looked_at_is_not_taken_for_absent(folder: Path) -> None:
+    for key, code in (("n" * 300, ErrorCode.STORAGE_FAILED), ("../talk.mp4", ErrorCode.STORAGE_MISCONFIGURED)):
+        with pytest.raises(WorkerError) as caught:
+            LocalStorage(folder).find(key, 1)
+        assert (caught.value.code, caught.value.stage) == (code, Stage.UPLOAD)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_without_its_volume_nothing_is_created(tmp_path: Path, video: Path, exists: bool) -> None:
+    mount = tmp_path / "runpod-volume"
+    if exists:
+        mount.mkdir()
+    storage = LocalStorage(mount / "videos", must_be_mount=mount)
+    calls: list[tuple[Stage, Callable[[], object]]] = [
+        (Stage.START, storage.check),
+        (Stage.VALIDATE, lambda: storage.check(Stage.VALIDATE)),
+        (Stage.UPLOAD, lambda: storage.put(video, "talk.mp4", Cancellation())),
+        (Stage.UPLOAD, lambda: storage.find("talk.mp4", 1)),
+    ]
+    for stage, call in calls:
+        with pytest.raises(WorkerError, match=r"no volume is mounted at .*/runpod-volume$") as caught:
+            call()
+        assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_MISCONFIGURED, stage)
+    assert mount.exists() is exists
+    assert not exists or list(mount.iterdir()) == []
+
+
+def test_a_folder_beside_the_volume_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkerError, match="not on the volume at /proc") as caught:
+        LocalStorage(tmp_path / "videos", must_be_mount=Path("/proc")).check()
+    assert caught.value.code is ErrorCode.STORAGE_MISCONFIGURED
+    assert not (tmp_path / "videos").exists()
+
+
+def test_a_volume_may_be_a_link_to_the_mount(tmp_path: Path, small_disk: Path, video: Path) -> None:
+    (tmp_path / "runpod-volume").symlink_to(small_disk)
+    storage = LocalStorage(tmp_path / "runpod-volume/videos", must_be_mount=tmp_path / "runpod-volume")
+    storage.check()
+    assert path_of(storage.put(video, "talk.mp4", Cancellation()).url).read_bytes() == VIDEO

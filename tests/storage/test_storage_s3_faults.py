@@ -1,14 +1,18 @@
 """A bucket that is slow to obey, lies, refuses or is not there."""
 
 import logging
+import os
 import socket
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from storage.base import StoredVideo
 from storage.s3 import S3Storage
 from tests.storage.storage_servers import (
     ACCESS_KEY,
@@ -17,6 +21,7 @@ from tests.storage.storage_servers import (
     SECRET_KEY,
     VIDEO,
     Answer,
+    FakeBucket,
     Seen,
     failure,
     keep_to_this_test,
@@ -54,24 +59,61 @@ def obedient_but(method: str, *answers: Answer) -> Callable[[Seen], Answer]:
     return lambda request: next(left, obedient(request)) if request.method == method else obedient(request)
 
 
-@pytest.mark.parametrize("first", [Answer(500), s3_error(503, "SlowDown"), Answer(hang_up=True)])
-def test_a_passing_fault_is_tried_again(video: Path, first: Answer) -> None:
-    with scripted_server(obedient_but("PUT", first)) as server:
-        stored = S3Storage(s3_config(server.url)).put(video, "talk.mp4")
-    assert stored.size_bytes == len(VIDEO)
-    assert server.methods() == ["PUT", "PUT", "HEAD"]
-    assert [request.body for request in server.seen] == [VIDEO, VIDEO, b""]
+@pytest.mark.parametrize("fault", [Answer(500), s3_error(503, "SlowDown"), Answer(hang_up=True), "silent", "reset"])
+def test_a_part_is_sent_again_whole_after_a_passing_fault(video: Path, fault: Answer | str) -> None:
+    content = os.urandom(9 * 1024 * 1024)
+    video.write_bytes(content)
+    bucket, never, resets = FakeBucket(), threading.Event(), iter([fault == "reset"])
+    faults = iter([] if fault == "reset" else [Answer(after=never, hang_up=True) if fault == "silent" else fault])
+
+    def answer(request: Seen) -> Answer:
+        chosen = next(faults, None) if request.method == "PUT" else None
+        return chosen if isinstance(chosen, Answer) else bucket(request)
+
+    def pace(_: int) -> None:
+        if next(resets, False):
+            raise ConnectionResetError
+
+    with scripted_server(answer, pace=pace) as server:
+        storage = S3Storage(s3_config(server.url), answer_seconds=0.5 if fault == "silent" else 60)
+        stored = storage.put(video, "talk.mp4", Cancellation())
+        never.set()
+    assert stored.size_bytes == len(content)
+    assert bucket.objects == {f"/{BUCKET}/talk.mp4": content}
+    assert bucket.uploads == {}
+    assert server.methods().count("PUT") + len(server.broken) == 3
+
+
+def test_an_end_whose_first_answer_was_lost_has_succeeded(video: Path) -> None:
+    bucket, lost = FakeBucket(), iter([True])
+
+    def answer(request: Seen) -> Answer:
+        reply = bucket(request)
+        ends = request.method == "POST" and "uploadId" in request.query
+        return Answer(hang_up=True) if ends and next(lost, False) else reply
+
+    with scripted_server(answer) as server:
+        assert S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation()).size_bytes == len(VIDEO)
+    assert server.methods() == ["POST", "PUT", "POST", "POST", "HEAD"]
+
+
+def test_parts_without_a_tag_are_not_s3(video: Path) -> None:
+    answer = obedient_but("PUT", Answer(200))
+    with scripted_server(answer) as server, pytest.raises(WorkerError, match="does not answer like S3") as caught:
+        S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
+    assert (caught.value.code, caught.value.stage) == (MISCONFIGURED, Stage.UPLOAD)
+    assert server.methods() == ["POST", "PUT", "DELETE"]
 
 
 def test_a_lasting_fault_fails_the_job_after_the_attempts_asked_for(video: Path) -> None:
     with scripted_server(lambda _: s3_error(500, "InternalError")) as server:
         storage = S3Storage(s3_config(server.url), attempts=2)
         with pytest.raises(WorkerError, match="InternalError") as caught:
-            storage.put(video, "talk.mp4")
+            storage.put(video, "talk.mp4", Cancellation())
         assert (caught.value.code, caught.value.stage) == (FAILED, Stage.UPLOAD)
         assert caught.value.retryable
         assert failure(storage.check) == (FAILED, Stage.START)
-    assert server.methods() == ["PUT", "PUT", "POST", "POST"]
+    assert server.methods() == ["POST"] * 4
 
 
 def test_a_check_does_not_wait_as_long_as_a_finished_video(video: Path) -> None:
@@ -85,25 +127,30 @@ def test_a_video_of_another_size_is_not_announced(video: Path, stored: int) -> N
     expected = f"holds {stored} of the video's {len(VIDEO)} bytes"
     answer = obedient_but("HEAD", Answer(200, length=stored))
     with scripted_server(answer) as server, pytest.raises(WorkerError, match=expected) as caught:
-        S3Storage(s3_config(server.url)).put(video, "talk.mp4")
+        S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
     assert (caught.value.code, caught.value.stage) == (FAILED, Stage.UPLOAD)
 
 
 def test_a_video_of_unknown_size_is_not_announced(video: Path) -> None:
     answer = obedient_but("HEAD", Answer(200, length=NO_LENGTH))
     with scripted_server(answer) as server, pytest.raises(WorkerError, match="an unknown number of") as caught:
-        S3Storage(s3_config(server.url)).put(video, "talk.mp4")
+        S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
     assert (caught.value.code, caught.value.stage) == (FAILED, Stage.UPLOAD)
 
 
 def test_a_video_that_vanished_is_not_announced(video: Path) -> None:
     with scripted_server(obedient_but("HEAD", Answer(404))) as server:
-        assert failure(lambda: S3Storage(s3_config(server.url)).put(video, "talk.mp4")) == (FAILED, Stage.UPLOAD)
+        assert failure(lambda: S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())) == (
+            FAILED,
+            Stage.UPLOAD,
+        )
 
 
 def test_a_key_that_may_only_write_serves_public_urls(video: Path, caplog: pytest.LogCaptureFixture) -> None:
     with scripted_server(obedient_but("HEAD", Answer(403))) as server:
-        stored = S3Storage(s3_config(server.url, public_base_url="https://cdn.example")).put(video, "talk.mp4")
+        stored = S3Storage(s3_config(server.url, public_base_url="https://cdn.example")).put(
+            video, "talk.mp4", Cancellation()
+        )
     assert stored.url == "https://cdn.example/talk.mp4"
     assert "size of the stored video was not compared" in caplog.text
 
@@ -111,7 +158,7 @@ def test_a_key_that_may_only_write_serves_public_urls(video: Path, caplog: pytes
 def test_a_key_that_may_only_write_cannot_presign(video: Path) -> None:
     answer = obedient_but("HEAD", Answer(403))
     with scripted_server(answer) as server, pytest.raises(WorkerError, match="refused HeadObject") as caught:
-        S3Storage(s3_config(server.url)).put(video, "talk.mp4")
+        S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
     assert (caught.value.code, caught.value.stage) == (MISCONFIGURED, Stage.UPLOAD)
 
 
@@ -136,17 +183,17 @@ def test_an_answer_is_judged_by_its_code(
 ) -> None:
     with scripted_server(lambda _: s3_error(status, reason)) as server:
         storage = S3Storage(s3_config(server.url), attempts=1)
-        assert failure(lambda: storage.put(video, "talk.mp4")) == (at_put, Stage.UPLOAD)
+        assert failure(lambda: storage.put(video, "talk.mp4", Cancellation())) == (at_put, Stage.UPLOAD)
         with pytest.raises(WorkerError, match=rf"CreateMultipartUpload on bucket '{BUCKET}' \({reason}\)") as caught:
             storage.check()
     assert (caught.value.code, caught.value.stage) == (at_check, Stage.START)
 
 
 def test_a_code_that_is_not_a_plain_word_is_not_repeated(video: Path) -> None:
-    expected = r"failed at PutObject on bucket 'videos' \(400\)"
+    expected = r"failed at CreateMultipartUpload on bucket 'videos' \(400\)"
     answer = s3_error(400, "see http://evil/?x=1")
     with scripted_server(lambda _: answer) as server, pytest.raises(WorkerError, match=expected):
-        S3Storage(s3_config(server.url)).put(video, "talk.mp4")
+        S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
 
 
 @pytest.mark.parametrize(
@@ -180,15 +227,33 @@ def test_a_check_whose_end_fails_has_failed() -> None:
 def test_parts_of_an_upload_that_failed_are_not_left_behind(video: Path) -> None:
     video.write_bytes(bytes(9 * 1024 * 1024))
     with scripted_server(obedient_but("PUT", *[s3_error(400, "BadDigest")] * 2)) as server:
-        assert failure(lambda: S3Storage(s3_config(server.url)).put(video, "talk.mp4")) == (FAILED, Stage.UPLOAD)
+        assert failure(lambda: S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())) == (
+            FAILED,
+            Stage.UPLOAD,
+        )
     assert server.seen[-1].method == "DELETE"
     assert server.seen[-1].query["uploadId"] == ["upload-1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(Answer(403), MISCONFIGURED), (Answer(500), FAILED), (Answer(hang_up=True), FAILED)],
+)
+def test_whether_a_video_is_there_is_told_or_fails(answer: Answer, code: ErrorCode) -> None:
+    with scripted_server(lambda _: answer) as server:
+        assert failure(lambda: S3Storage(s3_config(server.url), attempts=1).find("a.mp4", 1)) == (code, Stage.UPLOAD)
+
+
+def test_a_found_video_has_the_public_url() -> None:
+    with scripted_server(obedient) as server:
+        storage = S3Storage(s3_config(server.url, public_base_url="https://cdn.example/v"))
+        assert storage.find("a b.mp4", len(VIDEO)) == StoredVideo("https://cdn.example/v/a%20b.mp4", len(VIDEO), None)
 
 
 def test_an_endpoint_that_does_not_answer_fails(video: Path, closed_port: str) -> None:
     storage = S3Storage(s3_config(closed_port), attempts=1)
     with pytest.raises(WorkerError, match=r"was not reached .*\(EndpointConnectionError\)") as caught:
-        storage.put(video, "talk.mp4")
+        storage.put(video, "talk.mp4", Cancellation())
     assert (caught.value.code, caught.value.stage) == (FAILED, Stage.UPLOAD)
     assert closed_port.removeprefix("http://") not in caught.value.message + caught.value.detail
     assert failure(storage.check) == (FAILED, Stage.START)
@@ -196,7 +261,7 @@ def test_an_endpoint_that_does_not_answer_fails(video: Path, closed_port: str) -
 
 def test_a_video_that_is_gone_is_told_from_a_store_that_is_gone(tmp_path: Path, closed_port: str) -> None:
     with pytest.raises(WorkerError, match="could not be read: No such file") as caught:
-        S3Storage(s3_config(closed_port)).put(tmp_path / "gone.mp4", "talk.mp4")
+        S3Storage(s3_config(closed_port)).put(tmp_path / "gone.mp4", "talk.mp4", Cancellation())
     assert (caught.value.code, caught.value.stage) == (FAILED, Stage.UPLOAD)
     assert str(tmp_path) not in caught.value.message
 
@@ -220,7 +285,7 @@ def test_keys_are_never_told(video: Path, answer: Callable[[Seen], Answer], capl
             config = s3_config(endpoint)
             storage = S3Storage(config, attempts=1)
             told += [repr(config), str(config), repr(storage)]
-            for call in (storage.check, lambda storage=storage: storage.put(video, "talk.mp4")):
+            for call in (storage.check, lambda storage=storage: storage.put(video, "talk.mp4", Cancellation())):
                 try:
                     call()
                 except WorkerError as error:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.s3 import S3Config, S3Storage, open_client
+from storage.s3 import S3Config, S3Storage
+from storage.s3_client import Patience, open_client
 from tests.storage.storage_servers import (
     ACCESS_KEY,
     BUCKET,
@@ -59,30 +61,33 @@ def video(tmp_path: Path) -> Path:
 def test_settings_that_cannot_work_are_found_without_a_request(video: Path, unusable: S3Config) -> None:
     storage = S3Storage(unusable, attempts=1)
     assert failure(storage.check) == (MISCONFIGURED, Stage.START)
-    assert failure(lambda: storage.put(video, "talk.mp4")) == (MISCONFIGURED, Stage.UPLOAD)
+    assert failure(lambda: storage.put(video, "talk.mp4", Cancellation())) == (MISCONFIGURED, Stage.UPLOAD)
 
 
 def test_a_request_is_what_every_s3_understands(video: Path) -> None:
     with scripted_server(obedient) as server:
-        S3Storage(s3_config(server.url, region="auto")).put(video, "talk.mp4")
-    put = server.seen[0]
-    assert put.target == f"/{BUCKET}/talk.mp4"
-    assert put.headers["content-type"] == "video/mp4"
-    assert put.headers["authorization"].startswith(f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/")
-    assert "/auto/s3/aws4_request" in put.headers["authorization"]
-    assert [name for name in put.headers if "checksum" in name or name == "x-amz-trailer"] == []
-    assert "aws-chunked" not in put.headers.get("content-encoding", "")
+        S3Storage(s3_config(server.url, region="auto")).put(video, "talk.mp4", Cancellation())
+    assert server.methods() == ["POST", "PUT", "POST", "HEAD"]
+    assert server.seen[0].headers["content-type"] == "video/mp4"
+    for request in server.seen:
+        assert request.path == f"/{BUCKET}/talk.mp4"
+        assert request.headers["authorization"].startswith(f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/")
+        assert "/auto/s3/aws4_request" in request.headers["authorization"]
+        assert [name for name in request.headers if "checksum" in name or name == "x-amz-trailer"] == []
+        assert "aws-chunked" not in request.headers.get("content-encoding", "")
 
 
 def test_without_keys_boto3s_own_chain_is_asked(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "FROMCHAIN")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "chain-secret")
     with scripted_server(obedient) as server:
-        S3Storage(s3_config(server.url, access_key_id=None, secret_access_key=None)).put(video, "talk.mp4")
-        S3Storage(s3_config(server.url, access_key_id="", secret_access_key="")).put(video, "talk.mp4")
-        S3Storage(s3_config(server.url)).put(video, "talk.mp4")
+        S3Storage(s3_config(server.url, access_key_id=None, secret_access_key=None)).put(
+            video, "talk.mp4", Cancellation()
+        )
+        S3Storage(s3_config(server.url, access_key_id="", secret_access_key="")).put(video, "talk.mp4", Cancellation())
+        S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
     used = [request.headers["authorization"].split("Credential=")[1].split("/")[0] for request in server.seen]
-    assert used == ["FROMCHAIN"] * 4 + [ACCESS_KEY] * 2
+    assert used == ["FROMCHAIN"] * 8 + [ACCESS_KEY] * 4
 
 
 def test_without_an_endpoint_the_host_is_the_buckets_own_in_its_region(
@@ -91,7 +96,10 @@ def test_without_an_endpoint_the_host_is_the_buckets_own_in_its_region(
     config = s3_config(None, region="eu-west-1")
     with scripted_server(lambda _: Answer(403)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        assert failure(lambda: S3Storage(config, attempts=1).put(video, "talk.mp4")) == (FAILED, Stage.UPLOAD)
+        assert failure(lambda: S3Storage(config, attempts=1).put(video, "talk.mp4", Cancellation())) == (
+            FAILED,
+            Stage.UPLOAD,
+        )
     host = f"{BUCKET}.s3.eu-west-1.amazonaws.com"
     assert [(request.method, request.target) for request in proxy.seen] == [("CONNECT", f"{host}:443")]
 
@@ -104,7 +112,7 @@ def test_without_an_endpoint_the_host_is_the_buckets_own_in_its_region(
     ],
 )
 def test_a_presigned_url_names_a_host_that_exists(endpoint: str | None, start: str) -> None:
-    with closing(open_client(s3_config(endpoint, region="eu-west-1"), 1, Stage.START)) as client:
+    with closing(open_client(s3_config(endpoint, region="eu-west-1"), Patience(1, 5, 5), Stage.START)) as client:
         url = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "talk.mp4"}, ExpiresIn=60)
     assert url.startswith(start)
 

@@ -1,0 +1,210 @@
+"""How a bucket is entered: its settings, and boto3's client for them."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypedDict
+from urllib.parse import urlsplit
+
+from boto3.session import Session
+from botocore.config import Config
+
+from contract.errors import ErrorCode, Stage, WorkerError
+from storage.background import StoppedError
+from storage.body import FileBody
+from storage.s3_errors import storage_errors
+
+MAX_PRESIGN_SECONDS = 7 * 24 * 3600  # the longest that SigV4 allows
+
+TIDYING = (".AbortMultipartUpload", ".DeleteObject")  # what is still sent after a stop
+
+
+@dataclass(frozen=True)
+class S3Config:
+    """Where the bucket is and how to enter it. Its repr shows neither key nor endpoint.
+
+    Args:
+        bucket: its name.
+        endpoint_url: `http(s)://host[:port][/path]` of an S3-compatible store; None for Amazon.
+        access_key_id, secret_access_key: both, or neither (None or empty) for boto3's chain (role, profile, …).
+        region: None for boto3's own choice.
+        public_base_url: where the bucket's keys can be read without a signature; None for presigned URLs.
+        key_prefix: put before every key, with one slash between.
+        presign_seconds: how long a presigned URL works, 1 to 604800. With temporary credentials it ends with them.
+    """
+
+    bucket: str
+    endpoint_url: str | None = field(repr=False)
+    access_key_id: str | None = field(repr=False)
+    secret_access_key: str | None = field(repr=False)
+    region: str | None
+    public_base_url: str | None
+    key_prefix: str = ""
+    presign_seconds: int = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a request is tried.
+
+    Args:
+        attempts: in all, at least 1; between them botocore pauses, at random and twice as long each time.
+        connect_seconds: for a connection, and for a piece of the body to be taken.
+        answer_seconds: for the answer once all has been sent.
+    """
+
+    attempts: int
+    connect_seconds: float
+    answer_seconds: float
+
+
+class HeadReply(TypedDict, total=False):
+    """The part of a HeadObject answer that is read here."""
+
+    ContentLength: int
+
+
+class MultipartReply(TypedDict, total=False):
+    """The part of a CreateMultipartUpload answer that is read here."""
+
+    UploadId: str
+
+
+class PartReply(TypedDict, total=False):
+    """The part of an UploadPart answer that is read here."""
+
+    ETag: str
+
+
+class Part(TypedDict):
+    """A part that has arrived, as CompleteMultipartUpload wants it."""
+
+    ETag: str
+    PartNumber: int
+
+
+class Parts(TypedDict):
+    """All parts, in order."""
+
+    Parts: Sequence[Part]
+
+
+class AWSResponse(Protocol):
+    """The part of an HTTP answer that is read here."""
+
+    status_code: int
+
+
+class Events(Protocol):
+    """The hooks of a client."""
+
+    def register_first(self, event: str, handler: Callable[..., None]) -> None: ...
+
+
+class Meta(Protocol):
+    """What a client tells about itself."""
+
+    @property
+    def events(self) -> Events: ...
+
+
+class S3Client(Protocol):
+    """The calls of boto3's untyped client that are made here. Its parameters have S3's spelling."""
+
+    @property
+    def meta(self) -> Meta: ...
+
+    def upload_part(self, *, Bucket: str, Key: str, UploadId: str, PartNumber: int, Body: FileBody) -> PartReply: ...  # noqa: N803
+
+    def complete_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str, MultipartUpload: Parts) -> object: ...  # noqa: N803
+
+    def head_object(self, *, Bucket: str, Key: str) -> HeadReply: ...  # noqa: N803
+
+    def delete_object(self, *, Bucket: str, Key: str) -> object: ...  # noqa: N803
+
+    def create_multipart_upload(self, *, Bucket: str, Key: str, ContentType: str) -> MultipartReply: ...  # noqa: N803
+
+    def abort_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str) -> object: ...  # noqa: N803
+
+    def generate_presigned_url(self, method: str, *, Params: dict[str, str], ExpiresIn: int) -> str: ...  # noqa: N803
+
+    def close(self) -> None: ...
+
+
+def open_client(config: S3Config, patience: Patience, stage: Stage, stop: threading.Event | None = None) -> S3Client:
+    """A client of boto3 for this bucket; no request is made.
+
+    Args:
+        stop: once set, the client raises StoppedError instead of sending anything but aborts and deletions.
+
+    Raises:
+        WorkerError: STORAGE_MISCONFIGURED at `stage` if the settings cannot be used.
+    """
+    _validate(config, stage)
+    with storage_errors(config.bucket, stage):
+        try:
+            client: S3Client = Session().client(
+                "s3",
+                endpoint_url=config.endpoint_url,
+                region_name=config.region,
+                aws_access_key_id=config.access_key_id or None,
+                aws_secret_access_key=config.secret_access_key or None,
+                config=_client_config(patience, path_style=config.endpoint_url is not None),
+            )
+        except ValueError:  # botocore's for an endpoint or a region that cannot be one
+            raise _misconfigured("The storage endpoint or region is malformed.", stage) from None
+    if stop is not None:
+        _obey(client, stop)
+    return client
+
+
+def _obey(client: S3Client, stop: threading.Event) -> None:
+    def before(event_name: str, **_event: object) -> None:
+        if stop.is_set() and not event_name.endswith(TIDYING):
+            raise StoppedError
+
+    def after(event_name: str, response: tuple[AWSResponse, object] | None, **_event: object) -> None:
+        # A body that raises StoppedError is taken for a broken connection: without this it would be sent again.
+        # A request that succeeded must be let through: nobody but its caller knows what it has begun.
+        succeeded = response is not None and response[0].status_code < 300
+        if stop.is_set() and not succeeded and not event_name.endswith(TIDYING):
+            raise StoppedError
+
+    client.meta.events.register_first("before-send.s3", before)
+    client.meta.events.register_first("needs-retry.s3", after)
+
+
+def _client_config(patience: Patience, *, path_style: bool) -> Config:
+    return Config(
+        signature_version="s3v4",
+        # "virtual", not "auto": with "auto" the presigned URLs name the global host, which answers 307 for a
+        # young bucket outside us-east-1. Bucket names with dots get path style from botocore either way.
+        s3={"addressing_style": "path" if path_style else "virtual"},
+        # R2, GCS and older MinIO refuse the checksums that boto3 adds by itself since 1.36.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
+        connect_timeout=patience.connect_seconds,
+        read_timeout=patience.answer_seconds,
+        tcp_keepalive=True,
+    )
+
+
+def _validate(config: S3Config, stage: Stage) -> None:
+    """Raises STORAGE_MISCONFIGURED for what boto3 accepts and a store refuses later, or what it would print."""
+    if bool(config.access_key_id) != bool(config.secret_access_key):
+        raise _misconfigured("The storage needs both an access key and its secret, or neither.", stage)
+    if not 1 <= config.presign_seconds <= MAX_PRESIGN_SECONDS:
+        raise _misconfigured(f"A presigned URL lasts 1 to {MAX_PRESIGN_SECONDS} seconds.", stage)
+    if config.endpoint_url is None:
+        return
+    try:
+        parts = urlsplit(config.endpoint_url)
+    except ValueError:
+        raise _misconfigured("The storage endpoint is not a URL.", stage) from None
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise _misconfigured("The storage endpoint must not carry credentials, a query or a fragment.", stage)
+
+
+def _misconfigured(message: str, stage: Stage) -> WorkerError:
+    return WorkerError(ErrorCode.STORAGE_MISCONFIGURED, message, stage=stage)
