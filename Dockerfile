@@ -141,10 +141,11 @@ COPY scripts/download_models.sh scripts/fetch_model.sh scripts/
 COPY contract/ contract/
 COPY media/ media/
 COPY storage/ storage/
+COPY service/ service/
 COPY comfy_client/ comfy_client/
 COPY comfy_nodes/ comfy_nodes/
 COPY simulator/ simulator/
-COPY handler.py engine.py logs.py pipeline.py reply.py scene.py settings.py ./
+COPY handler.py engine.py local_test.py logs.py pipeline.py reply.py scene.py settings.py startup.py ./
 RUN python3 -m compileall -q /app
 
 ARG BASE

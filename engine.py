@@ -40,6 +40,7 @@ class ReadyEngine:
     engine: Engine
     precision: Precision
     modes: tuple[str, ...]
+    gpu: str = ""
 
 
 @contextmanager
@@ -88,7 +89,7 @@ def _comfyui_of_this_machine(settings: Settings) -> Iterator[ReadyEngine]:
     )
     with SupervisedEngine(start) as engine:
         log.info("ComfyUI is ready for %s", " and ".join(modes))
-        yield ReadyEngine(engine, precision, modes)
+        yield ReadyEngine(engine, precision, modes, facts.name)
 
 
 def _starter(

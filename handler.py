@@ -14,45 +14,61 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import logs
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from contract.response import as_json, failure
-from engine import ReadyEngine, running_engine, variants
-from media.fetch import FetchLimits
-from pipeline import Parts, Progress, remove_leftovers, run_job
+from contract.response import failure
+from local_test import LocalTest
+from pipeline import Parts, run_job
+from service.reporter import Reporter, Update
 from settings import Settings, SettingsError, read_settings
-from storage.base import Storage
-from storage.local import LocalStorage
-from storage.s3 import S3Config, S3Storage
+from startup import Startup
 
 log = logging.getLogger(__name__)
-MEGABYTE = 1_000_000
 INTERRUPTED = 130
 # After these the engine may not be what it was; the next job gets a fresh one.
-ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.GENERATION_STALLED, ErrorCode.GPU_FAULT)
-ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.INTERNAL)
+ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.ENGINE_CRASHED, ErrorCode.GPU_FAULT)
+ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.INTERNAL)
+# What the SDK would do by itself. Its default level logs whole replies, with their presigned URLs. Its GPU checks
+# would open a CUDA context here beside ComfyUI's, and its system checks end workers without a way to the outside or
+# with a well-filled disk: `startup` checks what this worker needs.
+SDK_DEFAULTS = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_LOG_LEVEL": "INFO"}
+UPDATE_SECONDS = 8.0
 Job = dict[str, Any]
+Send = Callable[[Job, Update], None]
 
 
-def make_handler(parts: Parts) -> Callable[[Job], Awaitable[dict[str, Any]]]:
-    """The coroutine function that the SDK calls with each job."""
+def make_handler(
+    parts: Callable[[], Parts], send: Send | None = None, retire: Callable[[], None] = lambda: None
+) -> Callable[[Job], Awaitable[dict[str, Any]]]:
+    """The coroutine function that the SDK calls with each job.
+
+    Args:
+        parts: what jobs need; called for each job.
+        send: passes a progress update of a job on; None: nobody is told.
+        retire: called when this worker should be replaced after the job.
+    """
     turn = asyncio.Lock()
 
     async def handle(job: Job) -> dict[str, Any]:
         logs.job_id.set(str(job["id"]))
         async with turn:
             cancel = Cancellation()
-            work = asyncio.ensure_future(asyncio.to_thread(answer, job, parts, cancel))
+            update = None if send is None else lambda told: send(job, told)
+            work = asyncio.ensure_future(asyncio.to_thread(answer, job, parts(), cancel, update))
             try:
-                return await asyncio.shield(work)
+                reply = await asyncio.shield(work)
             except asyncio.CancelledError:
                 cancel.cancel()
                 await _until_done(work)
                 raise
+            if reply.pop("refresh_worker", False):
+                retire()
+            return reply
 
     return handle
 
@@ -66,24 +82,30 @@ async def _until_done(work: "asyncio.Future[dict[str, Any]]") -> None:
             continue
 
 
-def answer(job: Job, parts: Parts, cancel: Cancellation) -> dict[str, Any]:
-    """Run one job and turn whatever happens into plain JSON: the edge."""
-    job_id = str(job["id"])
-    reporter = Reporter()
+def answer(
+    job: Job, parts: Parts, cancel: Cancellation, send: Callable[[Update], None] | None = None
+) -> dict[str, Any]:
+    """Run one job and turn whatever happens into plain JSON: the edge.
+
+    `refresh_worker` in it asks for a new worker: after a GPU fault, and where ComfyUI failed again and again.
+    """
+    reporter = Reporter(send)
     try:
-        parts.engine.ensure_ready()
-        done = run_job(job_id, job.get("input"), parts, cancel, reporter)
-        log.info("completed in %.1f s", done.processing_time_seconds)
-        return as_json(done)
+        with reporter:
+            reply = run_job(job, parts, cancel, reporter)
+        json.dumps(reply, allow_nan=False).encode()
+        log.info("completed in %.1f s", reply["processing_time_seconds"])
+        return reply
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:
             parts.engine.distrust()
-        reply = _failed(error, job_id, reporter.stage)
-        return {**reply, "refresh_worker": True} if parts.engine.gave_up else reply
+        reply = _failed(error, str(job["id"]), reporter.stage)
+        replace = parts.engine.gave_up or error.code is ErrorCode.GPU_FAULT
+        return {**reply, "refresh_worker": True} if replace else reply
     except Exception as error:
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")
         log.exception("unexpected: %s", type(error).__name__)
-        return _failed(unexpected, job_id, reporter.stage)
+        return _failed(unexpected, str(job["id"]), reporter.stage)
 
 
 def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, Any]:
@@ -96,133 +118,63 @@ def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, A
     return failure(error, job_id)
 
 
-class Reporter:
-    """Writes a log line for each stage and window of a job."""
-
-    def __init__(self) -> None:
-        self._last: tuple[object, ...] = ()
-        self.stage: Stage | None = None
-
-    def __call__(self, progress: Progress) -> None:
-        """Take one report; those that say nothing new are dropped."""
-        self.stage = progress.stage
-        position = progress.position
-        news = (progress.stage, position.window if position else 0)
-        if news == self._last:
-            return
-        self._last = news
-        where = f", window {position.window} of {position.windows}" if position else ""
-        log.info("%3.0f %% %s%s", progress.percent, progress.stage, where)
-
-
-def make_storage(settings: Settings) -> Storage:
-    """The place for finished videos that the settings ask for."""
-    if settings.storage_kind == "local":
-        return LocalStorage(settings.output_dir)
-    secret = settings.s3_secret_access_key
-    return S3Storage(
-        S3Config(
-            bucket=str(settings.s3_bucket),
-            endpoint_url=settings.s3_endpoint_url,
-            access_key_id=settings.s3_access_key_id,
-            secret_access_key=secret.get_secret_value() if secret else None,
-            region=settings.s3_region,
-            public_base_url=settings.s3_public_base_url,
-            key_prefix=settings.s3_key_prefix,
-            presign_seconds=settings.s3_presign_seconds,
-        )
-    )
-
-
-def make_parts(settings: Settings, ready: ReadyEngine) -> Parts:
-    """What every job of this worker shares."""
-    return Parts(
-        engine_name=settings.engine,
-        engine=ready.engine,
-        modes=ready.modes,
-        storage=make_storage(settings),
-        limits=FetchLimits(
-            roots=settings.input_roots,
-            image_bytes=int(settings.image_max_mb * MEGABYTE),
-            audio_bytes=int(settings.audio_max_mb * MEGABYTE),
-        ),
-        precision=ready.precision,
-        variants=variants(settings),
-        stall_seconds=settings.stall_seconds,
-        load_seconds=settings.load_seconds,
-        work_dir=settings.work_dir,
-    )
-
-
-class LocalTest:
-    """`--test_input`: the reply, and nothing else, on standard output, as JSON for a person or a script."""
-
-    def __init__(self) -> None:
-        self._out = sys.stdout
-        self.answered = False
-
-    @staticmethod
-    def asked_for(arguments: list[str]) -> bool:
-        """Whether the command line has a test input."""
-        return any(argument.split("=", 1)[0] == "--test_input" for argument in arguments)
-
-    def say(self, reply: dict[str, Any]) -> None:
-        """Print a reply."""
-        self.answered = True
-        self._out.write(json.dumps(reply, indent=2, ensure_ascii=False) + "\n")
-        self._out.flush()
-
-    def refuse_broken(self, arguments: list[str]) -> None:
-        """Answer what is no job at all, which the SDK would answer with a traceback or another job; exit code 1."""
-        index = next(i for i, argument in enumerate(arguments) if argument.split("=", 1)[0] == "--test_input")
-        text = "".join(arguments[index].split("=", 1)[1:] or arguments[index + 1 : index + 2])
-        try:
-            job = json.loads(text)
-        except ValueError:
-            job = None
-        if not isinstance(job, dict) or not isinstance(job.get("input"), dict) or not job["input"]:
-            message = 'Invalid input: --test_input takes a JSON object like {"input": {"image_url": …}}'
-            self.say(_failed(WorkerError(ErrorCode.INVALID_INPUT, message), "local_test", None))
-            sys.exit(1)
-
-    def wrap(self, handle: Callable[[Job], Awaitable[dict[str, Any]]]) -> Callable[[Job], Awaitable[dict[str, Any]]]:
-        """The handler, printing its reply."""
-
-        async def handle_and_say(job: Job) -> dict[str, Any]:
-            reply = await handle(job)
-            self.say(reply)
-            return dict(reply)
-
-        return handle_and_say
-
-
 def main() -> None:
-    """Start the engine, then hand over to the SDK, which ends the process."""
+    """Look at what the worker needs, start the engine, then hand over to the SDK, which ends the process."""
     try:
         settings = read_settings()
     except SettingsError as error:
         sys.exit(str(error))
     test = LocalTest() if LocalTest.asked_for(sys.argv[1:]) else None
-    # The SDK's own default logs whole replies, with their presigned URLs; a test prints its reply itself.
-    os.environ.setdefault("RUNPOD_LOG_LEVEL", "WARN" if test else "INFO")
+    for name, value in {**SDK_DEFAULTS, **({"RUNPOD_LOG_LEVEL": "WARN"} if test else {})}.items():
+        os.environ.setdefault(name, value)
     with contextlib.redirect_stdout(sys.stderr) if test else contextlib.nullcontext():
-        import runpod  # noqa: PLC0415 - it reads the environment when it is imported
-
-        logs.set_up(settings.log_level_number, settings.log_format)
-        if test:
-            test.refuse_broken(sys.argv[1:])
         try:
-            make_storage(settings).check()
-            remove_leftovers(settings.work_dir)
-            with running_engine(settings) as ready:
-                handle = make_handler(make_parts(settings, ready))
-                runpod.serverless.start({"handler": test.wrap(handle) if test else handle})
+            _serve(settings, test)
         except WorkerError as error:
             _failed(error, "none", None)
             sys.exit(1)
         except SystemExit as ended:
             # The SDK exits with 0 when it is interrupted; a test that was not answered has not succeeded.
             sys.exit(INTERRUPTED if test and not test.answered and not ended.code else ended.code)
+
+
+def _serve(settings: Settings, test: LocalTest | None) -> None:
+    import runpod  # noqa: PLC0415 - it reads the environment when it is imported
+
+    logs.set_up(settings.log_level_number, settings.log_format)
+    fault = LocalTest.find_fault(sys.argv[1:]) if test else None
+    if test and fault:
+        test.say(_failed(fault, "local_test", None))
+        sys.exit(1)
+    on_runpod = settings.runpod_webhook_get_job is not None and not test and "--rp_serve_api" not in sys.argv
+    with contextlib.ExitStack() as stack:
+        startup = Startup(settings, stack, remembers=on_runpod)
+        for check in startup.checks:
+            if on_runpod:
+                runpod.serverless.register_fitness_check(check)
+            else:
+                check()
+        config: dict[str, Any] = {}
+        handle = make_handler(
+            lambda: startup.parts,
+            _sender(runpod.serverless.progress_update) if on_runpod else None,
+            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job.
+            lambda: config.update(refresh_worker=True),
+        )
+        config["handler"] = test.wrap(handle) if test else handle
+        runpod.serverless.start(config)
+
+
+def _sender(progress_update: Callable[[Job, Update], None]) -> Send:
+    def send(job: Job, update: Update) -> None:
+        """Hand over one update and wait until the SDK's thread is done with it, so that none overtakes another."""
+        before = set(threading.enumerate())
+        progress_update(job, update)
+        for thread in set(threading.enumerate()) - before:
+            if "_thread_target" in thread.name:
+                thread.join(UPDATE_SECONDS)
+
+    return send
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One job from its raw input to its reply, top to bottom.
 
-    request -> fetch -> prepare -> graph -> sample (the encoder follows) -> upload -> reply
+    request -> recall -> fetch -> prepare -> graph -> sample (the encoder follows) -> deliver -> reply
 
 Blocking: it runs in a thread of its own and looks at a `Cancellation`. What a job needs from the
 worker is handed over once, in `Parts`.
@@ -10,11 +10,11 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from comfy_client.client import Watch, new_id
 from comfy_client.progress import Position, ProgressReader
@@ -22,93 +22,42 @@ from comfy_client.supervisor import Engine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.request import Request, parse_request
-from contract.response import Reply
 from media.fetch import FetchLimits, fetch_inputs
 from media.video import FrameEncoder
-from reply import Made, Stopwatch, make_reply, sha256_of
+from reply import Made, Stopwatch, make_reply, sha256_of, with_times
 from scene import Scene, prepare
+from service.keeper import Keeper, Parcel, fingerprint
+from service.limits import TimeLimit, limit_of, refuse_hopeless
+from service.pace import Pace
+from service.recovery import Effort, Recovery
+from service.reporter import Reporter
 from storage.base import Storage, storage_key
 from workflows.graph import Graph, GraphValues, Precision, build_graph, output_node, sampler_node
 from workflows.models import Variants
 
 log = logging.getLogger(__name__)
 
-# Percent of a job at which a stage begins; sampling takes nearly all of the time.
-BEGINS = {
-    Stage.VALIDATE: 0,
-    Stage.FETCH: 0,
-    Stage.PREPARE: 2,
-    Stage.LOAD: 4,
-    Stage.SAMPLE: 10,
-    Stage.ENCODE: 96,
-    Stage.UPLOAD: 98,
-}
+Job = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"."""
+    """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"; `job_seconds` is the longest
+    that a job may take where it has no limit of its own (None: no limit)."""
 
     engine_name: Literal["comfyui", "simulator"]
     engine: Engine
     modes: tuple[str, ...]
-    storage: Storage
+    storage_of: Callable[[Job, Request], Storage]
+    keeper: Keeper
     limits: FetchLimits
     precision: Precision
     variants: Variants
+    pace: Pace
+    job_seconds: float | None
     stall_seconds: float
     load_seconds: float
     work_dir: Path
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a job is; `position` only while sampling."""
-
-    stage: Stage
-    percent: float
-    position: Position | None = None
-
-
-Report = Callable[[Progress], None]
-
-
-def run_job(job_id: str, raw: object, parts: Parts, cancel: Cancellation, report: Report) -> Reply:
-    """Make the video of one job and store it.
-
-    Raises:
-        WorkerError: for every expected failure. The job's folder is gone in any case.
-    """
-    watch = Stopwatch()
-    report(_at(Stage.VALIDATE))
-    request = parse_request(raw)
-    if request.mode not in parts.modes:
-        raise WorkerError(
-            ErrorCode.MODELS_MISSING,
-            f"Required models are missing: this worker has those of {' and '.join(parts.modes)}, not of {request.mode}",
-            stage=Stage.VALIDATE,
-        )
-    warnings = list(request.warnings)
-    with _job_folder(parts.work_dir) as folder:
-        report(_at(Stage.FETCH))
-        sources = tuple(speaker.audio for speaker in request.speakers)
-        inputs = fetch_inputs(request.image, sources, folder, parts.limits, cancel)
-        watch.lap(Stage.FETCH)
-
-        report(_at(Stage.PREPARE))
-        scene = prepare(request, inputs, folder, warnings, cancel)
-        graph = _graph(request, scene, folder / "frames", parts)
-        watch.lap(Stage.PREPARE)
-
-        report(_at(Stage.LOAD))
-        video = _generate(graph, scene, folder, _Course(parts, cancel, report, watch))
-
-        report(_at(Stage.UPLOAD))
-        digest = sha256_of(video)
-        stored = parts.storage.put(video, storage_key(request.output_key, job_id), cancel)
-        watch.lap(Stage.UPLOAD)
-    made = Made(job_id, request, scene, stored, digest, parts.engine_name, tuple(warnings))
-    return make_reply(made, watch)
 
 
 @dataclass(frozen=True)
@@ -116,48 +65,121 @@ class _Course:
     """What goes along with a job from stage to stage."""
 
     parts: Parts
+    request: Request
+    folder: Path
+    limit: TimeLimit
     cancel: Cancellation
-    report: Report
+    report: Reporter
     watch: Stopwatch
+    warnings: list[str]
 
 
-def _generate(graph: Graph, scene: Scene, folder: Path, course: _Course) -> Path:
-    """Run the graph while the encoder follows the frames; returns the MP4."""
-    parts, watch, report, cancel = course.parts, course.watch, course.report, course.cancel
+def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> dict[str, Any]:
+    """Make the video of one job and store it; the reply is plain JSON.
+
+    Raises:
+        WorkerError: for every expected failure. The job's folder is gone in any case.
+    """
+    watch, limit, job_id = Stopwatch(), limit_of(job, parts.job_seconds), str(job["id"])
+    report(Stage.VALIDATE)
+    report.expect(parts.pace.forecast())
+    request = parse_request(job.get("input"))
+    if request.mode not in parts.modes:
+        raise WorkerError(
+            ErrorCode.MODELS_MISSING,
+            f"Required models are missing: this worker has those of {' and '.join(parts.modes)}, not of {request.mode}",
+            stage=Stage.VALIDATE,
+        )
+    storage = parts.storage_of(job, request)
+    storage.check(Stage.VALIDATE)
+    mark = fingerprint(job.get("input"), job.get("s3Config"))
+    with cancel.deadline(limit.left(0), limit.message):
+        done_before = parts.keeper.recall(job_id, mark, storage, cancel)
+        if done_before is not None:
+            return done_before
+        parts.engine.ensure_ready()
+        watch.lap(Stage.LOAD)
+    with _job_folder(parts.work_dir) as folder:
+        course = _Course(parts, request, folder, limit, cancel, report, watch, list(request.warnings))
+        with cancel.deadline(limit.left(watch.total), limit.message):
+            made, video = _make_video(job_id, course)
+        report(Stage.UPLOAD)
+        key = storage_key(request.output_key, job_id)
+        draft = make_reply(made, watch)
+        parcel = Parcel(job_id, mark, key, video, draft, lasting_url=request.upload_url is not None)
+        with cancel.deadline(limit.delivery(watch.total), "the storage did not take it in time"):
+            reply = parts.keeper.deliver(parcel, storage, cancel)
+        watch.lap(Stage.UPLOAD)
+    parts.pace.learn(made.scene.plan.flop, watch.seconds)
+    return with_times(reply, watch)
+
+
+def _make_video(job_id: str, course: _Course) -> tuple[Made, Path]:
+    """Everything up to the finished MP4 in the job's folder."""
+    request, parts, watch, report = course.request, course.parts, course.watch, course.report
+    report(Stage.FETCH)
+    sources = tuple(speaker.audio for speaker in request.speakers)
+    inputs = fetch_inputs(request.image, sources, course.folder, parts.limits, course.cancel)
+    watch.lap(Stage.FETCH)
+
+    report(Stage.PREPARE)
+    scene = prepare(request, inputs, course.folder, course.warnings, course.cancel)
+    size = (scene.video.width, scene.video.height)
+    refuse_hopeless(scene.plan, size, parts.pace, course.limit, watch.total)
+    report.expect(parts.pace.forecast(scene.plan.flop))
+    watch.lap(Stage.PREPARE)
+
+    recovery = Recovery(Effort(request.blocks_to_swap), parts.engine, course.warnings, course.cancel)
+    while True:
+        report(Stage.LOAD)
+        try:
+            video = _generate(scene, recovery.effort, course)
+            break
+        except WorkerError as error:
+            recovery.after(error)
+    used = replace(request, blocks_to_swap=recovery.effort.blocks_to_swap)
+    return Made(job_id, used, scene, video.stat().st_size, sha256_of(video), parts.engine_name, course.warnings), video
+
+
+def _generate(scene: Scene, effort: Effort, course: _Course) -> Path:
+    """Run the graph once while the encoder follows the frames; returns the MP4."""
+    frames = Path(tempfile.mkdtemp(prefix="frames-", dir=course.folder))
+    graph = _graph(course.request, scene, frames, effort, course.parts)
     plan, prompt_id = scene.plan, new_id()
     reader = ProgressReader(prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps)
-    frames = folder / "frames"
-    frames.mkdir()
-    with FrameEncoder(scene.video, frames, folder / "video.mp4", cancel) as encoder:
-        sampling = False
+    try:
+        with FrameEncoder(scene.video, frames, course.folder / "video.mp4", course.cancel) as encoder:
+            _sample(graph, reader, encoder, course)
+            course.report(Stage.ENCODE)
+            video = encoder.result()
+            course.watch.lap(Stage.ENCODE)
+            return video
+    finally:
+        shutil.rmtree(frames, ignore_errors=True)
 
-        def moved(position: Position) -> None:
-            nonlocal sampling
-            if not sampling and position.window:
-                sampling = True
-                watch.lap(Stage.LOAD)
-            span = BEGINS[Stage.ENCODE] - BEGINS[Stage.SAMPLE]
-            percent = BEGINS[Stage.SAMPLE] + span * position.share
-            report(Progress(Stage.SAMPLE, percent, position) if sampling else _at(Stage.LOAD))
 
-        def beat() -> None:
-            parts.engine.check()
-            encoder.check()
+def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, course: _Course) -> None:
+    parts, watch, client = course.parts, course.watch, course.parts.engine.client
+    stage = Stage.LOAD
 
-        eyes = Watch(
-            beat, lambda read: moved(read.position), lambda: encoder.fed, parts.stall_seconds, parts.load_seconds
-        )
-        client = parts.engine.client
-        try:
-            outputs = client.run(graph, prompt_id, reader, eyes, cancel)
-        finally:
-            client.forget(prompt_id)
-        watch.lap(Stage.SAMPLE if sampling else Stage.LOAD)
+    def moved(position: Position) -> None:
+        nonlocal stage
+        if stage is Stage.LOAD and position.window:
+            stage = Stage.SAMPLE
+            watch.lap(Stage.LOAD)
+        course.report(stage, position if position.window else None)
+
+    def beat() -> None:
+        parts.engine.check()
+        encoder.check()
+
+    eyes = Watch(beat, lambda read: moved(read.position), lambda: encoder.fed, parts.stall_seconds, parts.load_seconds)
+    try:
+        outputs = client.run(graph, reader.prompt_id, reader, eyes, course.cancel)
         log.info("the frames were written to %s", Path(outputs[output_node(graph)]["text"][0]).name)
-        report(_at(Stage.ENCODE))
-        video = encoder.result()
-        watch.lap(Stage.ENCODE)
-        return video
+    finally:
+        client.forget(reader.prompt_id)
+        watch.lap(stage)
 
 
 @contextmanager
@@ -179,11 +201,7 @@ def remove_leftovers(parent: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _at(stage: Stage) -> Progress:
-    return Progress(stage, BEGINS[stage])
-
-
-def _graph(request: Request, scene: Scene, frames: Path, parts: Parts) -> Graph:
+def _graph(request: Request, scene: Scene, frames: Path, effort: Effort, parts: Parts) -> Graph:
     return build_graph(
         GraphValues(
             mode=request.mode,
@@ -205,7 +223,8 @@ def _graph(request: Request, scene: Scene, frames: Path, parts: Parts) -> Graph:
             audio_cfg_scale=request.audio_cfg_scale,
             color_match=scene.color_match,
             speed_lora=request.speed_lora_strength,
-            blocks_to_swap=request.blocks_to_swap,
+            blocks_to_swap=effort.blocks_to_swap,
+            tiled_vae=effort.tiled_vae,
             models=parts.variants.choose(request.mode, len(scene.voices)),
             precision=parts.precision,
         )

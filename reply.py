@@ -2,15 +2,15 @@
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from contract.errors import Stage
 from contract.request import Request
-from contract.response import GenerationParams, Reply, Timings, VideoInfo
+from contract.response import GenerationParams, Reply, Timings, VideoInfo, as_json
 from scene import Scene
-from storage.base import StoredVideo
 from workflows.graph import workflow_version
 
 
@@ -33,6 +33,11 @@ class Stopwatch:
         return round(self._seconds.get(stage, 0.0), 3)
 
     @property
+    def seconds(self) -> dict[Stage, float]:
+        """Of each stage so far."""
+        return dict(self._seconds)
+
+    @property
     def total(self) -> float:
         """Seconds since the job began, to a millisecond."""
         return round(time.monotonic() - self._begun, 3)
@@ -40,15 +45,15 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Made:
-    """A finished job."""
+    """A finished video that is not stored yet."""
 
     job_id: str
     request: Request
     scene: Scene
-    stored: StoredVideo
+    size_bytes: int
     sha256: str
     engine: Literal["comfyui", "simulator"]
-    warnings: tuple[str, ...]
+    warnings: Sequence[str]
 
 
 def sha256_of(file: Path) -> str:
@@ -57,22 +62,27 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def make_reply(made: Made, watch: Stopwatch) -> Reply:
-    """Everything that a caller may want to know of it."""
-    expires = made.stored.expires_at
-    return Reply(
-        output_video_url=made.stored.url,
+def make_reply(made: Made, watch: Stopwatch) -> dict[str, Any]:
+    """Everything that a caller may want to know of it, but for the place (`output_video_url`, `expires_at`)."""
+    reply = Reply(
+        output_video_url="",
         processing_time_seconds=watch.total,
         generation_time_seconds=round(watch.of(Stage.LOAD) + watch.of(Stage.SAMPLE), 3),
         video_info=_video_info(made),
         generation_params=_generation_params(made),
         timings=_timings(watch),
-        warnings=made.warnings,
+        warnings=tuple(made.warnings),
         engine=made.engine,
         job_id=made.job_id,
-        expires_at=expires.isoformat() if expires else None,
+        expires_at=None,
         metadata=made.request.metadata,
     )
+    return as_json(reply)
+
+
+def with_times(reply: dict[str, Any], watch: Stopwatch) -> dict[str, Any]:
+    """The reply with the seconds as they are now, the delivery's among them."""
+    return {**reply, "processing_time_seconds": watch.total, "timings": _timings(watch).model_dump(mode="json")}
 
 
 def _video_info(made: Made) -> VideoInfo:
@@ -81,7 +91,7 @@ def _video_info(made: Made) -> VideoInfo:
         width=scene.video.width,
         height=scene.video.height,
         fps=scene.video.fps,
-        file_size_mb=round(made.stored.size_bytes / 1e6, 3),
+        file_size_mb=round(made.size_bytes / 1e6, 3),
         mode=request.mode,
         audio_files_used=len(request.speakers),
         duration_seconds=round(scene.video.seconds, 3),

@@ -65,8 +65,29 @@ class Settings(BaseSettings):
     wav2vec_precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="of the voice encoder")
     force_offload: bool | None = Field(None, description="take the weights off the GPU after each job")
 
-    storage: Literal["local", "s3"] | None = Field(None, description="default: s3 where S3_BUCKET is set, else local")
+    job_timeout_seconds: float | None = Field(
+        3540, gt=0, description="longest job, where its own policy says nothing; keep it below the endpoint's timeout"
+    )
+    min_disk_gb: float = Field(2, ge=0, description="free space that WORK_DIR must have at the start")
+
+    storage: Literal["local", "s3", "volume"] | None = Field(
+        None, description="default: s3 where S3_BUCKET or BUCKET_ENDPOINT_URL is set, else local"
+    )
     output_dir: Path = Field(Path("output"), description="folder of STORAGE=local")
+    volume_dir: Path = Field(
+        Path("/runpod-volume"), description="where RunPod mounts the network volume; STORAGE=volume uses its videos/"
+    )
+    keep_dir: Path | None = Field(
+        None, description="results, and videos that could not be stored; default: on the volume, else in WORK_DIR"
+    )
+    inline_max_mb: float = Field(
+        6, ge=0, le=7, description="without a volume, a video up to this size that could not be stored is in the reply"
+    )
+    bucket_endpoint_url: str | None = Field(
+        None, pattern=r"^https?://", description="RunPod's way to name a bucket: endpoint and bucket in one URL"
+    )
+    bucket_access_key_id: str | None = Field(None, description="belongs to BUCKET_ENDPOINT_URL")
+    bucket_secret_access_key: SecretStr | None = Field(None, description="belongs to BUCKET_ENDPOINT_URL")
     s3_bucket: str | None = Field(None, validate_default=True, description="bucket of STORAGE=s3")
     s3_endpoint_url: str | None = Field(
         None, pattern=r"^https?://", description="any S3-compatible service; default AWS"
@@ -91,6 +112,7 @@ class Settings(BaseSettings):
         Path(tempfile.gettempdir()) / "talking-video", description="where a job's files are while it runs"
     )
 
+    runpod_webhook_get_job: str | None = Field(None, description="set by RunPod: where jobs are taken")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
     log_format: Literal["text", "json"] = Field("json", description="json: one object a line; text: for people")
 
@@ -99,7 +121,7 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
-    @field_validator("work_dir", "comfyui_dir", "input_roots", "model_roots", "comfyui_node_folders")
+    @field_validator("work_dir", "volume_dir", "comfyui_dir", "input_roots", "model_roots", "comfyui_node_folders")
     @classmethod
     def _absolute(cls, value: Path | tuple[Path, ...]) -> Path | tuple[Path, ...]:
         return tuple(path.absolute() for path in value) if isinstance(value, tuple) else value.absolute()
@@ -107,8 +129,8 @@ class Settings(BaseSettings):
     @field_validator("s3_bucket")
     @classmethod
     def _bucket_for_s3(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None and info.data.get("storage") == "s3":
-            raise ValueError("needed for STORAGE=s3")
+        if value is None and info.data.get("storage") == "s3" and not info.data.get("bucket_endpoint_url"):
+            raise ValueError("needed for STORAGE=s3, or BUCKET_ENDPOINT_URL")
         return value
 
     @field_validator("talk_model")
@@ -119,9 +141,9 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def storage_kind(self) -> Literal["local", "s3"]:
+    def storage_kind(self) -> Literal["local", "s3", "volume"]:
         """Where finished videos go."""
-        return self.storage or ("s3" if self.s3_bucket else "local")
+        return self.storage or ("s3" if self.s3_bucket or self.bucket_endpoint_url else "local")
 
     @property
     def log_level_number(self) -> int:

@@ -91,7 +91,7 @@ class ComfyClient:
 
         Raises:
             WorkerError: GRAPH_REJECTED, MODELS_MISSING, GENERATION_FAILED, OUT_OF_MEMORY, INTERRUPTED,
-                GENERATION_STALLED, ENGINE_UNAVAILABLE, CANCELLED, or what `watch.beat` raises. Whatever
+                DEADLINE_EXCEEDED, ENGINE_UNAVAILABLE, CANCELLED, or what `watch.beat` raises. Whatever
                 ends the wait early, the prompt is taken from the server first.
         """
         client_id = new_id()
@@ -106,7 +106,7 @@ class ComfyClient:
                 over = error.code in ENDED_BY_ITSELF
                 raise
             finally:
-                if not over and not self.withdraw(prompt_id):
+                if not over and not self.lost_track and not self.withdraw(prompt_id):
                     self.lost_track = True
 
     def withdraw(self, prompt_id: str) -> bool:
@@ -126,6 +126,10 @@ class ComfyClient:
         except requests.RequestException as error:
             log.warning("the prompt could not be withdrawn: %s", type(error).__name__)
         return False
+
+    def free(self) -> None:
+        """Ask the idle server to drop its models and caches. Raises requests.RequestException."""
+        self._post("/free", {"unload_models": True, "free_memory": True})
 
     def forget(self, prompt_id: str) -> None:
         """Remove a prompt's history entry; it holds the graph, with the caller's text."""
@@ -170,8 +174,10 @@ class ComfyClient:
                     continue
                 if entry is not None:
                     return outputs_of(entry)
-            if now - sign > watch.stall_seconds:
-                raise WorkerError(ErrorCode.GENERATION_STALLED, f"{FAILED}: no progress for {watch.stall_seconds:g} s")
+            patience = watch.stall_seconds if reader.position.window else watch.load_seconds
+            if now - sign > patience:
+                self.lost_track = True  # what hangs so long will not hear an interrupt either
+                raise WorkerError(ErrorCode.DEADLINE_EXCEEDED, f"{FAILED}: no progress for {patience:g} s")
 
     def _history(self, prompt_id: str) -> dict[str, Any] | None:
         found: dict[str, Any] = self._get(f"/history/{prompt_id}")

@@ -35,7 +35,7 @@ class ProgressReader:
     """
 
     def __init__(self, prompt_id: str, sampler: str, windows: int, steps: int, announced: int) -> None:
-        self._prompt_id = prompt_id
+        self.prompt_id = prompt_id
         self._sampler = sampler
         self._steps = steps
         self._announced = announced
@@ -45,7 +45,7 @@ class ProgressReader:
     def read(self, message: dict[str, Any]) -> bool:
         """Take one message; True where it is a sign of life of this prompt."""
         data = message.get("data")
-        if not isinstance(data, dict) or data.get("prompt_id") != self._prompt_id:
+        if not isinstance(data, dict) or data.get("prompt_id") != self.prompt_id:
             return False
         kind = message.get("type")
         if kind == "executing":
@@ -57,7 +57,7 @@ class ProgressReader:
     def ended(self, message: dict[str, Any]) -> bool:
         """Whether this message says that the prompt is over (its history may still be on its way)."""
         data = message.get("data")
-        if not isinstance(data, dict) or data.get("prompt_id") != self._prompt_id:
+        if not isinstance(data, dict) or data.get("prompt_id") != self.prompt_id:
             return False
         kind = message.get("type")
         over = kind in ("execution_success", "execution_error", "execution_interrupted")

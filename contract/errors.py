@@ -5,7 +5,7 @@ Raised as `WorkerError` where the cause is known, caught once at the edge. The m
 operator may see goes into `detail`, which is logged.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -42,7 +42,9 @@ class ErrorCode(StrEnum):
     GENERATION_FAILED = "generation_failed"
     OUT_OF_MEMORY = "out_of_memory"
     GPU_FAULT = "gpu_fault"
-    GENERATION_STALLED = "generation_stalled"
+    ENGINE_CRASHED = "engine_crashed"
+    JOB_TOO_LARGE = "job_too_large"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
     INTERRUPTED = "interrupted"
     ENCODE_FAILED = "encode_failed"
     STORAGE_MISCONFIGURED = "storage_misconfigured"
@@ -85,15 +87,33 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.OUT_OF_MEMORY: ErrorKind(
         Stage.SAMPLE, True, "The GPU ran out of memory: a smaller size or more blocks_to_swap may pass."
     ),
-    ErrorCode.GPU_FAULT: ErrorKind(Stage.SAMPLE, True, "The GPU failed; the worker starts ComfyUI again."),
-    ErrorCode.GENERATION_STALLED: ErrorKind(Stage.SAMPLE, True, "ComfyUI made no progress for too long."),
+    ErrorCode.GPU_FAULT: ErrorKind(Stage.SAMPLE, True, "The GPU failed; this worker asks to be replaced."),
+    ErrorCode.ENGINE_CRASHED: ErrorKind(
+        Stage.SAMPLE, False, "ComfyUI ended twice while it ran this job; the job itself is the likely cause."
+    ),
+    ErrorCode.JOB_TOO_LARGE: ErrorKind(
+        Stage.PREPARE, False, "By estimate the job cannot end within its time limit; the message has the numbers."
+    ),
+    ErrorCode.DEADLINE_EXCEEDED: ErrorKind(
+        Stage.SAMPLE, True, "The job's time limit passed, or ComfyUI made no progress for too long."
+    ),
     ErrorCode.INTERRUPTED: ErrorKind(Stage.SAMPLE, True, "The generation was interrupted from outside the job."),
     ErrorCode.ENCODE_FAILED: ErrorKind(Stage.ENCODE, True, "The frames could not be made into an MP4."),
     ErrorCode.STORAGE_MISCONFIGURED: ErrorKind(Stage.START, False, "The storage settings are incomplete or refused."),
-    ErrorCode.STORAGE_FAILED: ErrorKind(Stage.UPLOAD, True, "The video is finished but could not be stored."),
+    ErrorCode.STORAGE_FAILED: ErrorKind(
+        Stage.UPLOAD, True, "The video is finished but could not be stored; the reply says where it is kept."
+    ),
     ErrorCode.CANCELLED: ErrorKind(Stage.SAMPLE, False, "The caller cancelled the job."),
     ErrorCode.INTERNAL: ErrorKind(Stage.START, True, "A defect of the worker; its log has the details."),
 }
+
+
+@dataclass(frozen=True)
+class KeptVideo:
+    """A finished video that did not reach its place: a path on this worker or its volume, or the file itself."""
+
+    path: str | None = None
+    base64: str | None = field(default=None, repr=False)
 
 
 class WorkerError(Exception):
@@ -104,14 +124,24 @@ class WorkerError(Exception):
         message: one line for the caller.
         stage: where it happened, when not at the code's usual stage.
         detail: for the log only.
+        kept: where the finished video is, if there is one that could not be delivered.
     """
 
-    def __init__(self, code: ErrorCode, message: str, *, stage: Stage | None = None, detail: str = "") -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        stage: Stage | None = None,
+        detail: str = "",
+        kept: KeptVideo | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = " ".join(message.split()) or ERRORS[code].meaning
         self.stage = stage or ERRORS[code].stage
         self.detail = detail
+        self.kept = kept
 
     @property
     def retryable(self) -> bool:

@@ -113,6 +113,15 @@ def _check_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
+def _check_upload_url(value: str) -> str:
+    if not re.match(r"(?i)https?://[^/?#]", value) or re.search(r"[\x00-\x20\x7f]", value):
+        raise ValueError("an upload_url is an https:// or http:// URL, without blanks or control characters")
+    return value
+
+
+UploadUrl = Annotated[str, Field(max_length=SOURCE_MAX_CHARS), AfterValidator(_check_upload_url)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -168,11 +177,16 @@ class JobInput(_Model):
     crf: int = Field(18, ge=0, le=40)
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)] | None = None
     output_key: Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_check_output_key)] | None = None
+    upload_url: UploadUrl | None = Field(
+        None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
+    )
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
         if self.audio_urls is not None and self.speakers is not None:
             raise ValueError("send audio_urls or speakers, not both")
+        if self.upload_url is not None and self.output_key is not None:
+            raise ValueError("send upload_url or output_key, not both: the URL names the place")
         if self.resolution is not None and {"width", "height"} & self.model_fields_set:
             raise ValueError("send resolution or width and height, not both")
         return self

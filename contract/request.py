@@ -67,6 +67,7 @@ class Request:
     crf: int
     metadata: dict[str, JsonValue] | None
     output_key: str | None
+    upload_url: str | None
     warnings: tuple[str, ...]
 
     @property
@@ -129,6 +130,7 @@ def _resolve(fields: JobInput) -> Request:
         crf=fields.crf,
         metadata=fields.metadata,
         output_key=fields.output_key,
+        upload_url=fields.upload_url,
         warnings=tuple(warnings),
     )
 

@@ -91,6 +91,10 @@ class Failure(_Model):
     retryable: bool
     status: Literal["failed"] = "failed"
     job_id: str
+    kept_video: str | None = Field(
+        None, description="where the finished video is, when it could not be stored: a path on the volume or the worker"
+    )
+    video_base64: str | None = Field(None, description="the finished MP4 itself, when it could not be stored elsewhere")
 
 
 def failure(error: WorkerError, job_id: str) -> dict[str, Any]:
@@ -101,19 +105,22 @@ def failure(error: WorkerError, job_id: str) -> dict[str, Any]:
         error_stage=error.stage.value,
         retryable=error.retryable,
         job_id=job_id,
+        kept_video=error.kept.path if error.kept else None,
+        video_base64=error.kept.base64 if error.kept else None,
     )
     return as_json(reply)
 
 
 def as_json(reply: Reply | Failure) -> dict[str, Any]:
-    """Plain JSON values; `metadata` is left out where the caller sent none.
+    """Plain JSON values; `metadata`, `kept_video` and `video_base64` are left out where there is none.
 
     Raises:
         ValueError: something in it is not JSON. Such a reply would never reach the caller.
     """
     data = reply.model_dump(mode="json")
-    if isinstance(reply, Reply) and reply.metadata is None:
-        del data["metadata"]
+    for optional in ("metadata", "kept_video", "video_base64"):
+        if data.get(optional, ...) is None:
+            del data[optional]
     json.dumps(data, allow_nan=False).encode()
     return data
 
@@ -123,6 +130,8 @@ def json_schema() -> dict[str, Any]:
     completed = Reply.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
     failed = Failure.model_json_schema(mode="serialization")
     completed["required"].remove("metadata")
+    for optional in ("kept_video", "video_base64"):
+        failed["required"].remove(optional)
     definitions = completed.pop("$defs", {}) | {"Reply": completed, "Failure": failed}
     return {
         "title": "talking-video worker: reply",

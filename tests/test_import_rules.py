@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-ROOMS = {"contract", "media", "workflows", "comfy_client", "storage", "simulator", "comfy_nodes"}
-UPWARD = {"settings", "pipeline", "reply", "scene", "engine", "handler", "logs"}
+ROOMS = {"contract", "media", "workflows", "comfy_client", "storage", "service", "simulator", "comfy_nodes"}
+UPWARD = {"settings", "pipeline", "reply", "scene", "engine", "startup", "handler", "local_test", "logs"}
 SOURCES = [
     path
     for path in REPOSITORY.rglob("*.py")
@@ -30,11 +30,13 @@ def _imports(path: Path) -> set[str]:
     [
         ("settings.py", set()),
         ("logs.py", set()),
-        ("scene.py", ROOMS - {"simulator", "comfy_nodes"}),
+        ("local_test.py", {"contract"}),
+        ("scene.py", {"contract", "media", "workflows"}),
         ("reply.py", {"contract", "storage", "workflows", "scene"}),
         ("pipeline.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"reply", "scene"}),
         ("engine.py", {"comfy_client", "contract", "workflows", "settings"}),
-        ("handler.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"settings", "pipeline", "engine", "logs"}),
+        ("startup.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"settings", "pipeline", "engine"}),
+        ("handler.py", {"contract", "service", "settings", "startup", "pipeline", "local_test", "logs"}),
     ],
 )
 def test_modules_at_the_top_know_only_what_lies_below(module: str, allowed: set[str]) -> None:
@@ -58,5 +60,5 @@ def test_only_the_settings_read_the_environment() -> None:
         if attributes & {"environ", "getenv", "putenv"}:
             readers.append(str(path.relative_to(REPOSITORY)))
     # the node pack runs inside ComfyUI, which the worker tells by its environment; the others are no part of the worker
-    elsewhere = {"comfy_nodes/__init__.py", "docker/build_sage.py", "scripts/demo.py"}
+    elsewhere = {"comfy_nodes/__init__.py", "docker/build_sage.py", "docker/verify_comfyui.py", "scripts/demo.py"}
     assert set(readers) - elsewhere == {"handler.py"}

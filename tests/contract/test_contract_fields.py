@@ -34,7 +34,16 @@ def test_the_names_are_the_published_ones() -> None:
         *("image_url", "audio_urls", "positive_prompt", "negative_prompt", "width", "height", "fps", "steps"),
         *("cfg_scale", "scheduler", "seed", "mode", "use_block_swap", "blocks_to_swap", "use_speed_lora"),
         *("speed_lora_strength", "max_audio_duration", "speakers", "timing", "resolution", "fit", "shift"),
-        *("audio_scale", "audio_cfg_scale", "color_match", "window_frames", "crf", "metadata", "output_key"),
+        *(
+            "audio_scale",
+            "audio_cfg_scale",
+            "color_match",
+            "window_frames",
+            "crf",
+            "metadata",
+            "output_key",
+            "upload_url",
+        ),
     ]
 
 
@@ -67,6 +76,7 @@ def test_the_defaults_are_the_published_ones() -> None:
         "crf": 18,
         "metadata": None,
         "output_key": None,
+        "upload_url": None,
         "warnings": (),
     }
     assert parse(use_block_swap=True).blocks_to_swap == 20

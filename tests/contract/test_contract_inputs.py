@@ -210,6 +210,22 @@ def test_no_other_output_key(key: object) -> None:
     assert "output_key" in refusal(job(output_key=key))
 
 
+@pytest.mark.parametrize("url", ["https://bucket.example.com/v.mp4?X-Amz-Signature=1", "http://127.0.0.1:9000/v"])
+def test_an_upload_url_is_kept(url: str) -> None:
+    assert parse(upload_url=url).upload_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://example.com/v", "example.com/v", "https://", "https://a b/", "https://a/\n", 1]
+)
+def test_no_other_upload_url(url: object) -> None:
+    assert "upload_url" in refusal(job(upload_url=url))
+
+
+def test_a_video_has_one_place() -> None:
+    assert "upload_url or output_key, not both" in refusal(job(upload_url="https://a/v", output_key="v.mp4"))
+
+
 @settings(deadline=None, database=None, derandomize=True, max_examples=150)
 @given(st.dictionaries(st.sampled_from(field_names()) | st.text(max_size=9), ANYTHING, max_size=6), st.booleans())
 def test_whatever_comes_is_a_request_or_one_line_of_refusal(changes: dict[str, object], valid_base: bool) -> None:

@@ -15,8 +15,9 @@ from comfy_client.supervisor import SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from engine import ReadyEngine
-from handler import answer, make_parts
+from handler import answer
 from settings import Settings
+from startup import make_parts
 from tests.real.bench import RealBench
 from tests.worker.bench import Bench, probe
 

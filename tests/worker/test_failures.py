@@ -10,6 +10,7 @@ import requests
 from tests.worker.bench import Bench, Simulator, serving_api
 from workflows.models import read_models
 
+PATIENCE = {"STALL_SECONDS": "8", "LOAD_SECONDS": "9"}
 KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id"}
 
 
@@ -56,21 +57,22 @@ def test_a_bad_request_is_answered_before_the_gpu_works(
 @pytest.mark.parametrize(
     ("fault", "ends_as", "says"),
     [
-        ("oom:window=1", ("out_of_memory", True), "the GPU ran out of memory"),
+        ("oom:window=1,times=always", ("out_of_memory", True), "the GPU ran out of memory"),
         (
             "error:node=WanVideoSampler,message=no luck today",
             ("generation_failed", False),
             "WanVideoSampler: no luck today",
         ),
         ("die:window=1", ("engine_unavailable", True), "ComfyUI"),
-        ("hang:window=1", ("generation_stalled", True), "no progress"),
+        ("hang:node=CLIPVisionLoader", ("deadline_exceeded", True), "no progress for 9 s"),
+        ("hang:window=2", ("deadline_exceeded", True), "no progress for 8 s"),
     ],
 )
 def test_a_failing_server_fails_the_job_with_its_reason(
     bench: Bench, start_simulator: Callable[..., Simulator], fault: str, ends_as: tuple[str, bool], says: str
 ) -> None:
     server = start_simulator("--fault", fault)
-    run = bench.run(_job(bench), ENGINE="comfyui", COMFYUI_URL=server.url, STALL_SECONDS="8")
+    run = bench.run(_job(bench, window_frames=65), ENGINE="comfyui", COMFYUI_URL=server.url, **PATIENCE)
     assert run.code == 1
     assert (run.reply["error_code"], run.reply["retryable"]) == ends_as
     assert says in run.reply["error"]

@@ -34,7 +34,7 @@ def _run_and_watch(bench: Bench, seconds: float) -> Cost:
         memory = pictures = 0
         while process.poll() is None:
             memory = max(memory, _high_water(process.pid))
-            pictures = max(pictures, sum(1 for _ in bench.work.glob("*/frames/*/*.png")))
+            pictures = max(pictures, sum(1 for _ in bench.work.glob("*/frames-*/*/*.png")))
             try:
                 process.wait(LOOK_SECONDS)
             except subprocess.TimeoutExpired:

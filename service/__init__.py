@@ -1,0 +1,1 @@
+"""What stands around a job in service: its time limit and pace, its progress, second attempts, and finished videos."""

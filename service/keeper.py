@@ -1,0 +1,170 @@
+"""Sees to it that a finished video is never both deleted and undelivered.
+
+What is stored is remembered under the job's id, so that the same job, sent again, gets its result and costs no
+second generation. What could not be stored is kept: on the volume, else inside the reply, else on this worker.
+"""
+
+import base64
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, KeptVideo, Stage, WorkerError
+from storage.base import Storage, StoredVideo
+
+log = logging.getLogger(__name__)
+
+CARRIED = "this job was done before: its stored result is returned"
+DELIVERED_LATE = "this job was done before: its video, which could not be stored then, was stored now"
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A finished video on its way.
+
+    Attributes:
+        job_id: of the job that made it.
+        job: fingerprint of everything the caller sent with it (`fingerprint`).
+        key: its name at the storage.
+        video: the file.
+        reply: the job's reply as JSON, as far as it does not depend on the place.
+        lasting_url: whether the URL is part of the record: where the storage cannot be asked again.
+    """
+
+    job_id: str
+    job: str
+    key: str
+    video: Path
+    reply: Mapping[str, Any]
+    lasting_url: bool = False
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Keeps below `folder`, on the network volume where `on_volume`; videos of up to `inline_bytes` go into the reply
+    where there is no volume. `remembers` false: nothing is recalled (job ids that are not unique)."""
+
+    folder: Path
+    on_volume: bool
+    inline_bytes: int
+    remembers: bool = True
+
+    def recall(self, job_id: str, job: str, storage: Storage, cancel: Cancellation) -> dict[str, Any] | None:
+        """The reply of this very job, if it was finished before and its video is still there.
+
+        A video that was kept is delivered now. Raises what `Storage.find` and `Storage.put` raise.
+        """
+        record = self._record(job_id) if self.remembers else None
+        if record is None or record.get("job") != job:
+            return None
+        kept = record.get("kept")
+        if kept is not None:
+            return self._deliver_kept(job_id, record, storage, cancel)
+        if record.get("url"):
+            stored: StoredVideo | None = StoredVideo(record["url"], record["size"], None)
+        else:
+            stored = storage.find(record["key"], record["size"])
+        return None if stored is None else _with_place(record["reply"], stored, CARRIED)
+
+    def deliver(self, parcel: Parcel, storage: Storage, cancel: Cancellation) -> dict[str, Any]:
+        """Store the video, remember the result, and return the whole reply.
+
+        Raises:
+            WorkerError: CANCELLED, or what `Storage.put` raised, with `kept` saying where the video is.
+        """
+        try:
+            stored = storage.put(parcel.video, parcel.key, cancel)
+        except WorkerError as error:
+            if error.code is ErrorCode.CANCELLED:
+                raise
+            raise self._keep(parcel, error) from error
+        self._remember(parcel, {"size": stored.size_bytes, "url": stored.url if parcel.lasting_url else None})
+        return _with_place(parcel.reply, stored)
+
+    def _deliver_kept(
+        self, job_id: str, record: dict[str, Any], storage: Storage, cancel: Cancellation
+    ) -> dict[str, Any] | None:
+        video = self.folder / "kept" / record["kept"]
+        if not video.is_file():
+            return None
+        lasting = bool(record.get("lasting_url"))
+        parcel = Parcel(job_id, record["job"], record["key"], video, record["reply"], lasting)
+        reply = self.deliver(parcel, storage, cancel)
+        video.unlink(missing_ok=True)
+        return {**reply, "warnings": [*reply["warnings"], DELIVERED_LATE]}
+
+    def _keep(self, parcel: Parcel, error: WorkerError) -> WorkerError:
+        size = parcel.video.stat().st_size
+        if not self.on_volume and size <= self.inline_bytes:
+            inline = base64.b64encode(parcel.video.read_bytes()).decode()
+            kept, where = KeptVideo(base64=inline), "it is in video_base64 of this reply"
+        else:
+            try:
+                path = self._store_away(parcel)
+            except OSError as full:
+                log.error("the video could not be kept either: %s", full.strerror)
+                return WorkerError(error.code, f"{error.message} It could not be kept", stage=error.stage)
+            place = "the volume" if self.on_volume else "this worker's own disk, which ends with the worker"
+            kept, where = KeptVideo(path=str(path)), f"it is kept on {place} as {path.name}; send the same job id again"
+        code = ErrorCode.STORAGE_FAILED if error.code is ErrorCode.DEADLINE_EXCEEDED else error.code
+        message = f"The video is finished but could not be stored: {error.message.rstrip('.')}; {where}"
+        return WorkerError(code, message, stage=Stage.UPLOAD, detail=error.detail, kept=kept)
+
+    def _store_away(self, parcel: Parcel) -> Path:
+        folder = self.folder / "kept"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{_name(parcel.job_id)}.mp4"
+        if path != parcel.video:
+            part = path.with_suffix(".part")
+            try:
+                shutil.copyfile(parcel.video, part)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+        self._remember(parcel, {"size": path.stat().st_size, "kept": path.name})
+        return path
+
+    def _remember(self, parcel: Parcel, facts: Mapping[str, Any]) -> None:
+        if not self.remembers:
+            return
+        about = {"job": parcel.job, "key": parcel.key, "lasting_url": parcel.lasting_url, "reply": parcel.reply}
+        folder = self.folder / "results"
+        path = folder / f"{_name(parcel.job_id)}.json"
+        part = path.with_suffix(".part")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps({**about, **facts}, allow_nan=False), encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            log.warning("the result could not be remembered: %s", error.strerror)
+
+    def _record(self, job_id: str) -> dict[str, Any] | None:
+        path = self.folder / "results" / f"{_name(job_id)}.json"
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) else None
+
+
+def fingerprint(*parts: object) -> str:
+    """Of plain JSON values: equal for equal values, and tells nothing of them."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _name(job_id: str) -> str:
+    """A file name for a job id, whatever characters it has."""
+    return hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _with_place(reply: Mapping[str, Any], stored: StoredVideo, warning: str | None = None) -> dict[str, Any]:
+    expires = stored.expires_at.isoformat() if stored.expires_at else None
+    warnings = [*reply["warnings"], *([warning] if warning else [])]
+    return {**reply, "output_video_url": stored.url, "expires_at": expires, "warnings": warnings}

@@ -1,0 +1,107 @@
+"""How long the stages of a job take on this worker: guessed from the GPU at first, learned from each finished job.
+
+Feeds the percentage, the time that is left, and the decision that a job cannot end within its limit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contract.errors import Stage
+
+STAGES = (Stage.FETCH, Stage.PREPARE, Stage.LOAD, Stage.SAMPLE, Stage.ENCODE, Stage.UPLOAD)
+# Seconds of a first job, of which nothing is known; SAMPLE only where the GPU is unknown too.
+GUESS = {
+    Stage.FETCH: 2.0,
+    Stage.PREPARE: 1.0,
+    Stage.LOAD: 30.0,
+    Stage.SAMPLE: 90.0,
+    Stage.ENCODE: 0.5,
+    Stage.UPLOAD: 3.0,
+}
+WEIGHT_OF_NEWEST = 0.5
+LUCK = 0.8  # the share of the learned time that a job needs at least
+
+
+@dataclass(frozen=True)
+class GpuSpeed:
+    """FLOP/s of the DiT: what real runs reach, and what none exceeds."""
+
+    likely: float
+    best: float
+
+
+# likely: talking-video.md §6.1 and the planning values of §9; best: §9's best case, or the peak where it has none.
+SPEEDS = {
+    "RTX 5090": GpuSpeed(290e12, 490e12),
+    "RTX 4090": GpuSpeed(140e12, 380e12),
+    "L40S": GpuSpeed(170e12, 362e12),
+    "A100": GpuSpeed(160e12, 312e12),
+    "H100": GpuSpeed(420e12, 989e12),
+}
+
+
+def speed_of(gpu: str) -> GpuSpeed | None:
+    """The speed of a GPU by its marketing name, or None where no run is known."""
+    return next((speed for name, speed in SPEEDS.items() if name in gpu), None)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Expected seconds of each stage of one job. `sure` is false where the sampling is a mere guess."""
+
+    seconds: Mapping[Stage, float]
+    sure: bool
+
+    def percent(self, stage: Stage, share: float) -> float:
+        """Done of the whole job, 0 to 100, with `share` (0 to 1) of `stage` done."""
+        if stage not in STAGES:
+            return 0.0
+        before = sum(self.seconds[earlier] for earlier in STAGES[: STAGES.index(stage)])
+        return 100 * (before + share * self.seconds[stage]) / sum(self.seconds.values())
+
+    def left(self, stage: Stage, share: float, spent: float) -> float | None:
+        """Seconds to the end, `spent` of them gone in `stage`; None where nobody can tell yet."""
+        if stage not in STAGES:
+            return sum(self.seconds.values()) if self.sure else None
+        place = STAGES.index(stage)
+        if not self.sure and place <= STAGES.index(Stage.SAMPLE) and not share:
+            return None
+        rest = spent / share * (1 - share) if share else max(self.seconds[stage] - spent, 0.0)
+        return rest + sum(self.seconds[later] for later in STAGES[place + 1 :])
+
+
+class Pace:
+    """Learns from one job after the other.
+
+    Args:
+        gpu: the speed of the GPU, where it is known.
+    """
+
+    def __init__(self, gpu: GpuSpeed | None = None) -> None:
+        self._gpu = gpu
+        self._seconds = dict(GUESS)
+        self._flops: float | None = None
+
+    def forecast(self, flop: float | None = None) -> Forecast:
+        """What to expect of a job with that many floating point operations; None: not known yet."""
+        rate = self._flops or (self._gpu.likely if self._gpu else None)
+        if rate is None or flop is None:
+            return Forecast(dict(self._seconds), sure=False)
+        return Forecast({**self._seconds, Stage.SAMPLE: flop / rate}, sure=True)
+
+    def at_least(self, flop: float) -> float | None:
+        """Seconds below which no such job ends on this GPU, or None where that is not known."""
+        if self._flops:
+            return LUCK * flop / self._flops
+        return flop / self._gpu.best if self._gpu else None
+
+    def learn(self, flop: float, seconds: Mapping[Stage, float]) -> None:
+        """Take what a finished job took. Stages that are missing, or took no time, teach nothing."""
+        for stage in STAGES:
+            took = seconds.get(stage, 0.0)
+            if took > 0:
+                self._seconds[stage] += WEIGHT_OF_NEWEST * (took - self._seconds[stage])
+        sampling = seconds.get(Stage.SAMPLE, 0.0)
+        if sampling > 0:
+            newest = flop / sampling
+            self._flops = newest if self._flops is None else self._flops + WEIGHT_OF_NEWEST * (newest - self._flops)
