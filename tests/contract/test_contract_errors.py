@@ -112,3 +112,37 @@ def test_a_cancelled_job_does_not_wait() -> None:
     with pytest.raises(WorkerError):
         cancellation.wait(60)
     assert time.monotonic() - begun < 30
+
+
+def test_a_deadline_ends_the_job_with_its_own_reason() -> None:
+    cancellation = Cancellation()
+    with cancellation.deadline(0, "The job did not end within its 5 s"):
+        with pytest.raises(WorkerError) as caught:
+            cancellation.wait(20)
+        assert (caught.value.code, caught.value.message) == (
+            ErrorCode.DEADLINE_EXCEEDED,
+            "The job did not end within its 5 s",
+        )
+    cancellation.check()
+    assert not cancellation.cancelled, "what was finished in time is not ended by a deadline that passed afterwards"
+
+
+def test_a_callers_wish_outweighs_a_deadline_and_lasts() -> None:
+    cancellation = Cancellation()
+    with cancellation.deadline(0, "too late"):
+        with pytest.raises(WorkerError):
+            cancellation.wait(20)
+        cancellation.cancel()
+        with pytest.raises(WorkerError) as caught:
+            cancellation.check()
+        assert caught.value.code is ErrorCode.CANCELLED
+    with pytest.raises(WorkerError) as caught:
+        cancellation.check()
+    assert caught.value.code is ErrorCode.CANCELLED
+
+
+def test_no_deadline_is_no_deadline() -> None:
+    cancellation = Cancellation()
+    with cancellation.deadline(None, "never"):
+        cancellation.wait(0)
+    assert not cancellation.cancelled
