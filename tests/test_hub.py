@@ -1,0 +1,80 @@
+"""The Hub's files: what they offer is what the settings take, and their test is a job that this worker can do."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from settings import Settings
+from tests.worker.bench import Bench
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HUB: dict[str, Any] = json.loads((REPOSITORY / ".runpod/hub.json").read_text(encoding="utf-8"))
+TESTS: dict[str, Any] = json.loads((REPOSITORY / ".runpod/tests.json").read_text(encoding="utf-8"))
+INPUTS: dict[str, dict[str, Any]] = {one["key"]: one["input"] for one in HUB["config"]["env"] if "input" in one}
+POOLS = {
+    *("AMPERE_16", "AMPERE_24", "ADA_24", "AMPERE_48", "ADA_48_PRO", "AMPERE_80", "ADA_80_PRO", "HOPPER_141"),
+}
+# What a user of the Hub has no reason to choose: paths inside the image, the simulator, what RunPod sets.
+NOT_OFFERED = {
+    *("ENGINE", "COMFYUI_URL", "COMFYUI_DIR", "COMFYUI_PYTHON", "COMFYUI_START_SECONDS", "SIMULATOR_SPEED"),
+    *("SIMULATOR_FAULTS", "COMFYUI_NODE_PACKS", "COMFYUI_NODE_FOLDERS", "MODEL_ROOTS", "MODEL_CACHE", "OUTPUT_DIR"),
+    *("BASE_PRECISION", "VAE_PRECISION", "WAV2VEC_PRECISION", "FORCE_OFFLOAD", "MIN_DISK_GB", "VOLUME_DIR"),
+    *("KEEP_DIR", "INPUT_ROOTS", "WORK_DIR", "LOG_FORMAT", "RUNPOD_WEBHOOK_GET_JOB"),
+    *("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY"),  # RunPod's own; S3_… are offered
+}
+
+
+def test_every_setting_is_offered_or_has_a_reason_not_to_be() -> None:
+    settings = {name.upper() for name in Settings.model_fields}
+    assert set(INPUTS) | NOT_OFFERED == settings
+    assert not set(INPUTS) & NOT_OFFERED
+
+
+@pytest.mark.parametrize("key", INPUTS)
+def test_what_is_offered_is_what_the_setting_takes(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered, field = INPUTS[key], Settings.model_fields[key.lower()]
+    literals = {value for part in (field.annotation, *get_args(field.annotation)) for value in get_args(part)}
+    takes_numbers = {int, float} & {field.annotation, *get_args(field.annotation)}
+    assert offered["type"] == ("number" if takes_numbers else "string")
+    assert offered["default"] == (field.default if field.default is not None else "")
+    assert offered["name"]
+    assert offered["description"]
+    monkeypatch.setenv("S3_BUCKET", "videos")  # which STORAGE=s3 needs
+    values = [option["value"] for option in offered.get("options", [])]
+    values += [str(offered[end]) for end in ("min", "max") if end in offered]
+    for value in [*values, str(offered["default"])]:
+        assert not literals or value in {*literals, ""} or offered["type"] == "number"
+        monkeypatch.setenv(key, value)
+        Settings()
+
+
+def test_the_secret_is_no_default() -> None:
+    assert INPUTS["S3_SECRET_ACCESS_KEY"]["default"] == ""
+
+
+def test_the_card_is_one_that_the_hub_knows() -> None:
+    config = HUB["config"]
+    assert (HUB["type"], HUB["category"], config["runsOn"], config["gpuCount"]) == ("serverless", "video", "GPU", 1)
+    assert set(config["gpuIds"].split(",")) <= POOLS
+    assert all(float(version) >= 12.8 for version in config["allowedCudaVersions"])
+    assert config["containerDiskInGb"] >= 20
+    for preset in config["presets"]:
+        assert set(preset["defaults"]) <= set(INPUTS)
+    for one in HUB["config"]["env"]:
+        assert ("input" in one) != ("value" in one)
+
+
+@pytest.mark.parametrize("test", TESTS["tests"], ids=lambda test: test["name"])
+def test_the_hubs_own_test_passes_here(bench: Bench, test: dict[str, Any]) -> None:
+    environment = {one["key"]: one["value"] for one in TESTS["config"]["env"]}
+    assert set(environment) <= {name.upper() for name in Settings.model_fields}
+    run = bench.run(test["input"], **environment)
+    assert run.code == 0, run.log
+    assert run.reply["status"] == "completed"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
