@@ -23,6 +23,7 @@ from contract.errors import ErrorCode, Stage, WorkerError
 from contract.response import as_json, failure
 from engine import ReadyEngine, running_engine, variants
 from media.fetch import FetchLimits
+from media.places import WebPolicy
 from pipeline import Parts, Progress, remove_leftovers, run_job
 from settings import Settings, SettingsError, read_settings
 from storage.base import Storage
@@ -145,6 +146,12 @@ def make_parts(settings: Settings, ready: ReadyEngine) -> Parts:
             roots=settings.input_roots,
             image_bytes=int(settings.image_max_mb * MEGABYTE),
             audio_bytes=int(settings.audio_max_mb * MEGABYTE),
+            policy=WebPolicy(
+                allow_private_hosts=frozenset(settings.allow_private_hosts),
+                allowed_ports=frozenset(settings.allowed_ports),
+                allow_proxy=settings.allow_proxy,
+                total_seconds=settings.fetch_seconds,
+            ),
         ),
         precision=ready.precision,
         variants=variants(settings),
