@@ -109,10 +109,11 @@ def place_of(url: str, called: str = "the address") -> Place:
     authority = AUTHORITY.match(url)
     if authority is None or "@" in authority[1]:
         raise refused(f"{called} names a user, or no host")
-    if parts.host is None or not HOST.fullmatch(parts.host):
+    host = (parts.host or "").lower()
+    if "%" in authority[1] or not HOST.fullmatch(host):
         raise refused(f"{called} is not a valid URL")
     port = DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
-    return Place(parts.scheme, parts.host.strip("[]"), port, parts.request_uri, called)
+    return Place(parts.scheme, host.strip("[]"), port, parts.request_uri, called)
 
 
 def redirected(place: Place, location: str) -> Place:

@@ -1,14 +1,17 @@
 """One guarded HTTP GET: checked places only, counted bytes, limited time, repeated when that may help."""
 
 import http.client
+import io
 import random
 import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from pathlib import Path
 from time import time
+from typing import Any
 
 import certifi
 import urllib3
@@ -21,6 +24,7 @@ from media.proxies import Proxy, proxy_for
 CHUNK_BYTES = 1 << 16
 ATTEMPTS = 3
 REDIRECTS_MOST = 5
+SERVER_ERRORS = 5  # hundred
 REDIRECT_STATUS = (301, 302, 303, 307, 308)
 HEADERS = {
     "User-Agent": "talking-video-worker",
@@ -63,6 +67,10 @@ class Web:
         self._dialer = Dialer(policy, resolve, self._times.connect)
         self._tls = tls
 
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return self._tls or ssl.create_default_context(cafile=certifi.where())
+
     def save(self, url: str, target: Path, most: int, line: Line) -> None:
         """Download `url` to `target`; connection errors, 429 and 5xx are tried three times.
 
@@ -88,7 +96,7 @@ class Web:
                 if location is None:
                     _check_status(answer)
                     if save_pieces(_pieces(answer, line), target, most, line) == 0:
-                        raise UnavailableError("the server sent no bytes")
+                        raise TransientError("the server sent no bytes")
                     return
             place = redirected(place, location)
         raise UnavailableError(f"the server redirected more than {REDIRECTS_MOST} times")
@@ -110,8 +118,8 @@ class Web:
                     connection.request("GET", place.url, headers={**HEADERS, **proxy.headers})
                 else:
                     connection.request("GET", place.target, headers=HEADERS)
-                raw = connection.getresponse()
-            with closing(_decoding(raw)) as answer:
+                answer = _decoding(connection.getresponse())
+            with closing(answer):
                 yield answer
         finally:
             line.release()
@@ -119,13 +127,31 @@ class Web:
 
     def _connection(self, place: Place, proxy: Proxy | None) -> http.client.HTTPConnection:
         host, port = (proxy.host, proxy.port) if proxy else (place.host, place.port)
-        if place.scheme == "http":
-            return http.client.HTTPConnection(host, port)
-        tls = self._tls or ssl.create_default_context(cafile=certifi.where())
-        connection = http.client.HTTPSConnection(host, port, context=tls)
-        if proxy:
-            connection.set_tunnel(place.host, place.port, proxy.headers)
+        connection = http.client.HTTPConnection(host, port)
+        if place.scheme == "https":
+            connection = http.client.HTTPSConnection(host, port, context=self._context)
+            if proxy:
+                connection.set_tunnel(place.host, place.port, proxy.headers)
+        connection.response_class = _Response
         return connection
+
+
+class _Response(http.client.HTTPResponse):
+    """Reads its connection with care."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.fp = _Careful(self.fp.detach())
+
+
+class _Careful(io.BufferedReader):
+    """Does not read all there is: a chunk length of -1 would ask for it."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Raises HTTPException without a size."""
+        if size is None or size < 0:
+            raise http.client.HTTPException("a read without a size")
+        return super().read(size)
 
 
 def _decoding(raw: http.client.HTTPResponse) -> urllib3.HTTPResponse:
@@ -149,7 +175,7 @@ def _check_status(answer: urllib3.HTTPResponse) -> None:
     if answer.status == http.client.OK:
         return
     message = f"the server answered HTTP {answer.status}"
-    if answer.status == http.client.TOO_MANY_REQUESTS or answer.status >= http.client.INTERNAL_SERVER_ERROR:
+    if answer.status == http.client.TOO_MANY_REQUESTS or answer.status // 100 == SERVER_ERRORS:
         raise TransientError(message, _retry_after(answer.headers.get("Retry-After", "")))
     raise UnavailableError(message)
 
