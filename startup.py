@@ -5,6 +5,7 @@ worker is unhealthy, and ends it. Elsewhere they are simply called.
 """
 
 import logging
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -161,7 +162,7 @@ def storage_of(job: Job, request: Request, settings: Settings) -> Storage:
 
 def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
     """Keeps on the volume where one is mounted."""
-    mounted = settings.volume_dir.is_dir()
+    mounted = os.path.ismount(settings.volume_dir)  # a plain folder there would end with the worker
     default = settings.volume_dir / KEPT if mounted else settings.work_dir / KEPT
     folder = settings.keep_dir or default
     on_volume = mounted and folder.is_relative_to(settings.volume_dir)
