@@ -39,6 +39,12 @@ def test_addresses(url: str, place: tuple[str, str, int, str]) -> None:
     assert (found.scheme, found.host, found.port, found.target) == place
 
 
+def test_an_address_has_8192_characters_at_most() -> None:
+    assert len(place_of("http://a.test/".ljust(8192, "x")).target) == 8192 - 13
+    with pytest.raises(WorkerError, match="more than 8192 characters"):
+        place_of("http://a.test/".ljust(8193, "x"))
+
+
 @pytest.mark.parametrize(
     ("location", "url"),
     [
