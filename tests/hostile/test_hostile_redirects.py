@@ -90,17 +90,18 @@ def test_tls_proves_the_name_and_not_the_address(tmp_path: Path) -> None:
     authority, heard = Authority(tmp_path), list[str | None]()
     with Raw(says(http(b"public")), PUBLIC, tls=authority.serving("good.test", heard)) as server:
         policy = WebPolicy(frozenset({f"{PUBLIC}/32"}), frozenset({server.port}))
-        names = Names(good_test=[(PUBLIC,)], other_test=[(PUBLIC,)])
+        names = Names(good_test=[(PUBLIC,)], good_test_=[(PUBLIC,)], other_test=[(PUBLIC,)])
         web = Web(policy, resolve=names, times=SLOW, tls=authority.trusting())
         assert fetch(f"https://good.test:{server.port}/", tmp_path / "job", web) == b"public"
         assert heard == ["good.test"]
         assert f"Host: good.test:{server.port}\r\n" in server.requests[0]
+        assert fetch(f"https://good.test.:{server.port}/", tmp_path / "job", web) == b"public"
         code, message = failed(f"https://other.test:{server.port}/", tmp_path / "job", web)
         assert (code, message.endswith("the server's certificate is not valid for that name")) == (UNAVAILABLE, True)
         assert failed(server.url, tmp_path / "job", web)[0] is UNAVAILABLE
         usual = Web(policy, resolve=names, times=SLOW)
         assert failed(f"https://good.test:{server.port}/", tmp_path / "job", usual)[0] is UNAVAILABLE
-    assert len(server.requests) == 1
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.2:{port}/", "http://good.test:{port}/"])
