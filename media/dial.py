@@ -97,9 +97,9 @@ class Dialer:
             line.check()
             family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
             sock = socket.socket(family, socket.SOCK_STREAM)
-            line.hold(sock)
-            sock.settimeout(self._seconds)
             try:
+                line.hold(sock)
+                sock.settimeout(self._seconds)
                 sock.connect((str(address), port))
             except OSError as error:
                 sock.close()

@@ -30,9 +30,10 @@ class Place:
 
     @property
     def url(self) -> str:
-        """The whole as a URL."""
+        """The whole as a URL, the port where it is not the usual one: signatures may cover the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.target}"
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.target}"
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Web:
         policy: where it may go.
         resolve: gives every address of a name; raises OSError.
         times: limits of single steps; `policy.total_seconds` is that of the whole.
-        tls: whose certificates are believed; default: the usual authorities.
+        tls: whose certificates are believed; default: this machine's and the usual authorities'.
     """
 
     def __init__(
@@ -69,7 +69,11 @@ class Web:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        return self._tls or ssl.create_default_context(cafile=certifi.where())
+        if self._tls is not None:
+            return self._tls
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        return context
 
     def save(self, url: str, target: Path, most: int, line: Line) -> None:
         """Download `url` to `target`; connection errors, 429 and 5xx are tried three times.
@@ -118,20 +122,24 @@ class Web:
                     connection.request("GET", place.url, headers={**HEADERS, **proxy.headers})
                 else:
                     connection.request("GET", place.target, headers=HEADERS)
-                answer = _decoding(connection.getresponse())
-            with closing(answer):
+                raw = connection.getresponse()
+            with closing(raw):
+                line.check()  # headers that were cut off look like headers that ended
+                with explained(line):
+                    answer = _decoding(raw)
                 yield answer
         finally:
             line.release()
             connection.close()
 
     def _connection(self, place: Place, proxy: Proxy | None) -> http.client.HTTPConnection:
-        host, port = (proxy.host, proxy.port) if proxy else (place.host, place.port)
+        name = place.host.rstrip(".")  # certificates have no dot at the end
+        host, port = (proxy.host, proxy.port) if proxy else (name, place.port)
         connection = http.client.HTTPConnection(host, port)
         if place.scheme == "https":
             connection = http.client.HTTPSConnection(host, port, context=self._context)
             if proxy:
-                connection.set_tunnel(place.host, place.port, proxy.headers)
+                connection.set_tunnel(name, place.port, proxy.headers)
         connection.response_class = _Response
         return connection
 

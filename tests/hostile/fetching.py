@@ -1,5 +1,6 @@
 """One voice through `fetch_inputs`, and the proof that it left nothing behind."""
 
+import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from media.web import Times, Web
 PATIENCE = 60.0  # only a test that fails waits so long
 LIMIT = 100_000
 FINE = "data:image/png,fine"
-QUICK = Times(connect=0.3, read=0.3, back_off=0.001)
+QUICK = Times(connect=PATIENCE, read=0.3, back_off=0.001)  # for servers that say nothing
 SLOW = Times(connect=PATIENCE, read=PATIENCE, back_off=0.001)
 
 
@@ -52,7 +53,8 @@ def failed(source: str, folder: Path, web: Web, **more: object) -> tuple[ErrorCo
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """No thread and no open file more than before."""
+    gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
     yield
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("fetch")] == []
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

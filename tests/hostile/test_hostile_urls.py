@@ -11,7 +11,7 @@ from contract.errors import ErrorCode
 from media.places import WebPolicy
 from media.web import Web
 from tests.hostile.corpus import HOSTS_NOT_PUBLIC, NAMES, NO_ADDRESSES, NO_PORTS, PATHS, PORTS, SCHEMES
-from tests.hostile.fetching import QUICK, failed, nothing_left
+from tests.hostile.fetching import SLOW, failed, nothing_left
 from tests.hostile.servers import Names
 
 REFUSED, UNAVAILABLE = ErrorCode.SOURCE_REFUSED, ErrorCode.AUDIO_UNAVAILABLE
@@ -24,7 +24,7 @@ def _nothing_is_left() -> Iterator[None]:
 
 
 def _web() -> Web:
-    return Web(WebPolicy(), resolve=Names(**NAMES), times=QUICK)
+    return Web(WebPolicy(), resolve=Names(**NAMES), times=SLOW)
 
 
 @pytest.mark.parametrize("host", HOSTS_NOT_PUBLIC)
@@ -38,7 +38,7 @@ def test_a_host_that_is_not_public_is_refused(host: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("url", NO_ADDRESSES)
 def test_what_is_no_address_is_refused(url: str, tmp_path: Path) -> None:
     names = Names(**NAMES)
-    code, message = failed(url, tmp_path / "job", Web(WebPolicy(), resolve=names, times=QUICK))
+    code, message = failed(url, tmp_path / "job", Web(WebPolicy(), resolve=names, times=SLOW))
     assert code is REFUSED
     assert "hush" not in message
     assert names.asked in ([], [url.removeprefix("http://").rstrip("/")])  # only what may be a name is looked up
@@ -47,7 +47,7 @@ def test_what_is_no_address_is_refused(url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("port", PORTS)
 def test_other_ports_are_refused_before_anything_is_looked_up(port: int, tmp_path: Path) -> None:
     names = Names()
-    code, message = failed(f"http://a.test:{port}/", tmp_path / "job", Web(WebPolicy(), resolve=names, times=QUICK))
+    code, message = failed(f"http://a.test:{port}/", tmp_path / "job", Web(WebPolicy(), resolve=names, times=SLOW))
     assert (code, names.asked) == (REFUSED, [])
     assert message.endswith("the address has a port that is not allowed")
 
@@ -90,5 +90,5 @@ def test_a_name_without_an_address_is_unavailable(host: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("url", ["http://a.test#@loop.test/", "http://a.test?@loop.test/", "http://a.test/@loop.test"])
 def test_what_follows_the_host_is_no_host(url: str, tmp_path: Path) -> None:
     names = Names(**NAMES)
-    assert failed(url, tmp_path / "job", Web(WebPolicy(), resolve=names, times=QUICK))[0] is UNAVAILABLE
+    assert failed(url, tmp_path / "job", Web(WebPolicy(), resolve=names, times=SLOW))[0] is UNAVAILABLE
     assert names.asked == ["a.test"]

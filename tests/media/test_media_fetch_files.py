@@ -94,6 +94,26 @@ def test_a_file_that_is_exchanged_all_the_time_is_read_as_itself_or_refused(othe
     assert b"in" in found
 
 
+def test_a_pipe_is_not_even_opened(tmp_path: Path) -> None:
+    """Opening does something already: whoever waits to write would go on."""
+    os.mkfifo(tmp_path / "pipe")
+    opened = Event()
+
+    def write() -> None:
+        with (tmp_path / "pipe").open("wb"):
+            opened.set()
+
+    writer = Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(100):
+            assert _code(lambda: next(file_pieces("pipe", (tmp_path,), LIMIT))) is ErrorCode.SOURCE_REFUSED
+        assert not opened.wait(0.1)
+    finally:
+        os.close(os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK))
+        writer.join()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
 def test_a_device_below_a_root_is_not_opened(tmp_path: Path) -> None:
     try:

@@ -44,8 +44,8 @@ def test_with_leave_the_proxy_is_asked_and_knows_the_name(
         assert fetch("http://a.test/v?x=1", tmp_path / "job", web) == b"through the proxy"
     assert names.asked == []
     request = proxy.requests[0].splitlines()
-    assert request[0] == "GET http://a.test:80/v?x=1 HTTP/1.1"
-    assert "Host: a.test:80" in request
+    assert request[0] == "GET http://a.test/v?x=1 HTTP/1.1"
+    assert "Host: a.test" in request
     assert "proxy-authorization: Basic bWU6aHVzaA==" in request
 
 
