@@ -4,12 +4,16 @@ Nothing else in the worker reads the environment. A bad value stops the start wi
 """
 
 import logging
+import re
 import tempfile
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+HOST_NAME = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]*[a-z][a-z0-9_-]*", re.IGNORECASE)  # its end is no number
 
 
 class SettingsError(Exception):
@@ -108,6 +112,16 @@ class Settings(BaseSettings):
     )
     image_max_mb: float = Field(20, gt=0, description="largest portrait, in MB of 1,000,000 bytes")
     audio_max_mb: float = Field(200, gt=0, description="largest voice file, in MB of 1,000,000 bytes")
+    allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="host names, addresses and networks that sources may be at, private or not, separated by ','"
+    )
+    allowed_ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode] = Field(
+        (80, 443), description="ports that sources may be at, separated by ','"
+    )
+    allow_proxy: bool = Field(
+        False, description="fetch sources through the environment's proxies, which then look the names up"
+    )
+    fetch_seconds: float = Field(120, gt=0, description="how long one source may take, with all repetitions")
     work_dir: Path = Field(
         Path(tempfile.gettempdir()) / "talking-video", description="where a job's files are while it runs"
     )
@@ -120,6 +134,21 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
+
+    @field_validator("allow_private_hosts", "allowed_ports", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("allow_private_hosts")
+    @classmethod
+    def _hosts_or_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            try:
+                HOST_NAME.fullmatch(entry) or ip_network(entry)
+            except ValueError as error:
+                raise ValueError(f"'{entry}' is no host name, address or network such as 10.0.0.0/8") from error
+        return value
 
     @field_validator("work_dir", "volume_dir", "comfyui_dir", "input_roots", "model_roots", "comfyui_node_folders")
     @classmethod

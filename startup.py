@@ -17,6 +17,7 @@ from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
 from engine import ReadyEngine, running_engine, variants
 from media.fetch import FetchLimits
+from media.places import WebPolicy
 from pipeline import Job, Parts, remove_leftovers
 from service.keeper import Keeper
 from service.pace import Pace, speed_of
@@ -179,6 +180,12 @@ def make_parts(settings: Settings, ready: ReadyEngine, *, remembers: bool = Fals
             roots=settings.input_roots,
             image_bytes=int(settings.image_max_mb * MEGABYTE),
             audio_bytes=int(settings.audio_max_mb * MEGABYTE),
+            policy=WebPolicy(
+                allow_private_hosts=frozenset(settings.allow_private_hosts),
+                allowed_ports=frozenset(settings.allowed_ports),
+                allow_proxy=settings.allow_proxy,
+                total_seconds=settings.fetch_seconds,
+            ),
         ),
         precision=ready.precision,
         variants=variants(settings),

@@ -69,7 +69,7 @@ class Keeper:
         if record.get("url"):
             stored: StoredVideo | None = StoredVideo(record["url"], record["size"], None)
         else:
-            stored = storage.find(record["key"], record["size"])
+            stored = _found(storage, record["key"], record["size"])
         return None if stored is None else _with_place(record["reply"], stored, CARRIED)
 
     def deliver(self, parcel: Parcel, storage: Storage, cancel: Cancellation) -> dict[str, Any]:
@@ -151,6 +151,18 @@ class Keeper:
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) else None
+
+
+def _found(storage: Storage, key: str, size: int) -> StoredVideo | None:
+    """The stored video, or None where the key may not ask: Amazon says so of a missing object to keys that may not
+    list."""
+    try:
+        return storage.find(key, size)
+    except WorkerError as error:
+        if error.code is not ErrorCode.STORAGE_MISCONFIGURED:
+            raise
+        log.warning("an earlier result could not be looked up: %s", error.message)
+        return None
 
 
 def fingerprint(*parts: object) -> str:

@@ -10,7 +10,7 @@ RunPod has no field for the region and wants the bucket inside the endpoint's UR
   `https://HOST/BUCKET`.
 - The host of a known store with one bucket, and another one in `bucketName` or in the path, is refused.
 - The region is the one in `s3.REGION.` of the host (as Amazon, Backblaze, Wasabi and Scaleway have it), `auto` for
-  R2, and boto3's default elsewhere.
+  R2, and botocore's default elsewhere.
 
 The key is what the worker makes of the job, without a month in front.
 """

@@ -57,7 +57,7 @@ class MultipartUpload:
     def send(self, video: Path, size: int) -> None:
         """Returns when the whole object is there. Otherwise there is none, and no unfinished upload either.
 
-        Raises what boto3 raises, OSError for the video, WorkerError as `begin`, and StoppedError.
+        Raises what botocore raises, OSError for the video, WorkerError as `begin`, and StoppedError.
         """
         upload_id = begin(self._client, self._place, Stage.UPLOAD)
         done = False
@@ -160,7 +160,7 @@ class MultipartUpload:
 
 
 def begin(client: S3Client, place: Place, stage: Stage) -> str:
-    """Begin an upload; returns its id. Raises what boto3 raises, and STORAGE_MISCONFIGURED for an answer without."""
+    """Begin an upload; returns its id. Raises what botocore raises, and STORAGE_MISCONFIGURED for an answer without."""
     upload_id = client.create_multipart_upload(Bucket=place.bucket, Key=place.key, ContentType=CONTENT_TYPE).get(
         "UploadId"
     )
@@ -170,7 +170,7 @@ def begin(client: S3Client, place: Place, stage: Stage) -> str:
 
 
 def abort(client: S3Client, place: Place, upload_id: str) -> bool:
-    """End an upload without an object; whether it was (still) there. Raises what boto3 raises."""
+    """End an upload without an object; whether it was (still) there. Raises what botocore raises."""
     try:
         client.abort_multipart_upload(Bucket=place.bucket, Key=place.key, UploadId=upload_id)
     except ClientError as error:

@@ -1,13 +1,15 @@
-"""How a bucket is entered: its settings, and boto3's client for them."""
+"""How a bucket is entered: its settings, and botocore's client for them."""
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol, TypedDict
 from urllib.parse import urlsplit
 
-from boto3.session import Session
 from botocore.config import Config
+from botocore.loaders import Loader, create_loader
+from botocore.session import get_session
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.background import StoppedError
@@ -26,8 +28,8 @@ class S3Config:
     Args:
         bucket: its name.
         endpoint_url: `http(s)://host[:port][/path]` of an S3-compatible store; None for Amazon.
-        access_key_id, secret_access_key: both, or neither (None or empty) for boto3's chain (role, profile, …).
-        region: None for boto3's own choice.
+        access_key_id, secret_access_key: both, or neither (None or empty) for botocore's chain (role, profile, …).
+        region: None for botocore's own choice.
         public_base_url: where the bucket's keys can be read without a signature; None for presigned URLs.
         key_prefix: put before every key, with one slash between.
         presign_seconds: how long a presigned URL works, 1 to 604800. With temporary credentials it ends with them.
@@ -109,7 +111,7 @@ class Meta(Protocol):
 
 
 class S3Client(Protocol):
-    """The calls of boto3's untyped client that are made here. Its parameters have S3's spelling."""
+    """The calls of botocore's untyped client that are made here. Its parameters have S3's spelling."""
 
     @property
     def meta(self) -> Meta: ...
@@ -132,7 +134,7 @@ class S3Client(Protocol):
 
 
 def open_client(config: S3Config, patience: Patience, stage: Stage, stop: threading.Event | None = None) -> S3Client:
-    """A client of boto3 for this bucket; no request is made.
+    """A client of botocore for this bucket; no request is made.
 
     Args:
         stop: once set, the client raises StoppedError instead of sending anything but aborts and deletions.
@@ -143,7 +145,9 @@ def open_client(config: S3Config, patience: Patience, stage: Stage, stop: thread
     _validate(config, stage)
     with storage_errors(config.bucket, stage):
         try:
-            client: S3Client = Session().client(
+            session = get_session()
+            session.register_component("data_loader", _models())
+            client: S3Client = session.create_client(
                 "s3",
                 endpoint_url=config.endpoint_url,
                 region_name=config.region,
@@ -156,6 +160,12 @@ def open_client(config: S3Config, patience: Patience, stage: Stage, stop: thread
     if stop is not None:
         _obey(client, stop)
     return client
+
+
+@cache
+def _models() -> Loader:
+    """botocore's description of S3: megabytes of JSON that take six times as long to read as all else of a client."""
+    return create_loader()
 
 
 def _obey(client: S3Client, stop: threading.Event) -> None:
@@ -180,7 +190,7 @@ def _client_config(patience: Patience, *, path_style: bool) -> Config:
         # "virtual", not "auto": with "auto" the presigned URLs name the global host, which answers 307 for a
         # young bucket outside us-east-1. Bucket names with dots get path style from botocore either way.
         s3={"addressing_style": "path" if path_style else "virtual"},
-        # R2, GCS and older MinIO refuse the checksums that boto3 adds by itself since 1.36.
+        # R2, GCS and older MinIO refuse the checksums that botocore adds by itself since 1.36.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         retries={"mode": "standard", "total_max_attempts": patience.attempts},
@@ -191,7 +201,7 @@ def _client_config(patience: Patience, *, path_style: bool) -> Config:
 
 
 def _validate(config: S3Config, stage: Stage) -> None:
-    """Raises STORAGE_MISCONFIGURED for what boto3 accepts and a store refuses later, or what it would print."""
+    """Raises STORAGE_MISCONFIGURED for what botocore accepts and a store refuses later, or what it would print."""
     if bool(config.access_key_id) != bool(config.secret_access_key):
         raise _misconfigured("The storage needs both an access key and its secret, or neither.", stage)
     if not 1 <= config.presign_seconds <= MAX_PRESIGN_SECONDS:

@@ -1,4 +1,4 @@
-"""What the exceptions of boto3 mean for a job.
+"""What the exceptions of botocore mean for a job.
 
 Told apart by class, error code and status, never by an exception's text: that may hold a file's path, the endpoint
 or a signed query. For the same reason the original is not chained; what an operator needs of it is in `detail`.
@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from boto3.exceptions import Boto3Error
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -73,10 +72,10 @@ _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 @contextmanager
 def storage_errors(bucket: str, stage: Stage) -> Iterator[None]:
-    """Turns what boto3 raises into `WorkerError`, and a video that cannot be read into STORAGE_FAILED."""
+    """Turns what botocore raises into `WorkerError`, and a video that cannot be read into STORAGE_FAILED."""
     try:
         yield
-    except (BotoCoreError, ClientError, Boto3Error) as error:
+    except (BotoCoreError, ClientError) as error:
         raise _worker_error(error, bucket, stage) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__

@@ -12,10 +12,14 @@ import pytest
 
 from contract.cancel import Cancellation
 from media.fetch import FetchLimits, Inputs, fetch_inputs
+from media.places import WebPolicy
+from media.web import Times, Web
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 PATIENCE = 60.0  # only a test that fails waits so long
 LIMIT = 100_000
+HERE = WebPolicy(allow_private_hosts=frozenset({"127.0.0.1"}))
+AT_ONCE = Times(connect=PATIENCE, read=PATIENCE, back_off=0.001)
 
 
 def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,4 +84,5 @@ def fetched(
     """Through the code under test, into a folder of its own."""
     folder = tmp_path / "job"
     folder.mkdir(exist_ok=True)
-    return fetch_inputs(image, voices, folder, FetchLimits(roots, most, most), cancel or Cancellation())
+    limits = FetchLimits(roots, most, most, HERE)
+    return fetch_inputs(image, voices, folder, limits, cancel or Cancellation(), web=Web(HERE, times=AT_ONCE))

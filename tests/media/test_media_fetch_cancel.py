@@ -21,7 +21,6 @@ GRACE = 10.0  # only a test that fails waits so long: nothing but the cancel can
 @pytest.fixture(autouse=True)
 def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
     without_proxies(monkeypatch)
-    monkeypatch.setattr("media.fetch.TIMEOUTS", (PATIENCE, PATIENCE), raising=False)
 
 
 class SlowBody:

@@ -60,10 +60,19 @@ def test_a_redirect_is_followed(tmp_path: Path) -> None:
         assert fetched(tmp_path, at + "image", at + "moved").voices[0].read_bytes() == VOICE
 
 
-@pytest.mark.parametrize("location", ["http://[bad", "file:///etc/hostname", "/moved", "http://\x00/", ""])
-def test_a_redirect_to_nowhere_is_unavailable(location: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("location", "code"),
+    [
+        ("http://[bad", ErrorCode.SOURCE_REFUSED),
+        ("file:///etc/hostname", ErrorCode.SOURCE_REFUSED),
+        ("http://\x00/", ErrorCode.SOURCE_REFUSED),
+        ("/moved", ErrorCode.AUDIO_UNAVAILABLE),
+        ("", ErrorCode.AUDIO_UNAVAILABLE),
+    ],
+)
+def test_a_redirect_to_nowhere_is_no_voice(location: str, code: ErrorCode, tmp_path: Path) -> None:
     with serving(image=answer(PICTURE), moved=answer(b"", 302, Location=location)) as at:
-        assert _failed(tmp_path, at + "image", at + "moved").code is ErrorCode.AUDIO_UNAVAILABLE
+        assert _failed(tmp_path, at + "image", at + "moved").code is code
 
 
 @pytest.mark.parametrize("status", [201, 204, 403, 404, 500, 503])
@@ -151,9 +160,9 @@ def test_the_speaker_of_a_voice_that_is_too_large_is_named(tmp_path: Path) -> No
         "http://%zz/",
     ],
 )
-def test_an_address_that_is_none_is_unavailable(address: str, tmp_path: Path) -> None:
+def test_an_address_that_is_none_is_refused(address: str, tmp_path: Path) -> None:
     with serving(image=answer(PICTURE)) as at:
-        assert _failed(tmp_path, at + "image", address).code is ErrorCode.AUDIO_UNAVAILABLE
+        assert _failed(tmp_path, at + "image", address).code is ErrorCode.SOURCE_REFUSED
 
 
 def test_a_secret_in_the_address_is_not_told(tmp_path: Path) -> None:

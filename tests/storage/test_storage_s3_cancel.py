@@ -181,6 +181,13 @@ def test_a_check_of_a_silent_storage_ends(release: threading.Event, stage: Stage
         assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_FAILED, stage)
 
 
+def test_a_look_into_a_silent_storage_ends(release: threading.Event) -> None:
+    with scripted_server(lambda _: Answer(after=release)) as server:
+        with pytest.raises(WorkerError, match="did not answer within") as caught:
+            S3Storage(s3_config(server.url), check_seconds=0.3).find("talk.mp4", 1)
+        assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_FAILED, Stage.UPLOAD)
+
+
 def test_a_check_that_was_answered_too_late_takes_back_what_it_began(release: threading.Event) -> None:
     bucket = FakeBucket()
 

@@ -42,6 +42,7 @@ class Bench:
             "ENGINE": "simulator",
             "SIMULATOR_SPEED": "0",
             "INPUT_ROOTS": str(self.folder),
+            "ALLOW_PRIVATE_HOSTS": "127.0.0.1",
             "OUTPUT_DIR": str(self.folder / "output"),
             "WORK_DIR": str(self.work),
             "LOG_FORMAT": "text",
