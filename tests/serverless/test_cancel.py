@@ -84,7 +84,6 @@ def test_while_it_uploads(stand: Stand, store: Bucket) -> None:
         stand.give("uploading")
         gate.wait_until_reached()
         stop(stand, "uploading")
-        gate.open()
         stand.assert_stopped("uploading")
     stand.assert_next_works()
 

@@ -153,10 +153,9 @@ class Worker:
         return {"remembered": len(history), "running": running, "waiting": waiting}
 
     def leftovers(self) -> list[Path]:
-        """What jobs have left on the disk: in the work folder, and among temporary files."""
-        temporary = self._bench.folder / "tmp"
-        engines = [path for path in temporary.iterdir() if not path.name.startswith("simulator-")]
-        return [*self._bench.leftovers(), *engines]
+        """What jobs have left on the disk: in the work folder, among temporary files, and of videos not delivered."""
+        temporary = [path for path in self._bench.folder.glob("tmp/*") if not path.name.startswith("simulator-")]
+        return [*self._bench.leftovers(), *temporary, *self._bench.folder.glob("keep/kept/*")]
 
     def _read_log(self) -> None:
         assert self._process.stdout is not None
@@ -177,10 +176,10 @@ def _environment(plane: ControlPlane, bench: Bench) -> dict[str, str]:
         **plane.environment(),
         "HOME": str(bench.folder),  # an API key of the SDK's own settings file would come before RunPod's
         "TMPDIR": str(bench.folder / "tmp"),
+        "KEEP_DIR": str(bench.folder / "keep"),
+        "VOLUME_DIR": str(bench.folder / "no-volume"),
         "LOG_FORMAT": "json",
         "PYTHONUNBUFFERED": "1",
-        "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
-        "RUNPOD_SKIP_GPU_CHECK": "true",
     }
 
 
