@@ -100,7 +100,11 @@ class FrameEncoder:
             WorkerError: ENCODE_FAILED, GENERATION_FAILED where frames are missing, CANCELLED.
         """
         self.complete()
-        self._thread.join()
+        while self._thread.is_alive():
+            self._thread.join(POLL_SECONDS)
+            if self._cancel.cancelled:  # the thread may wait in a write to an ffmpeg that reads no more
+                stop(self._ffmpeg)
+        self._cancel.check()
         self.check()
         if not self._finished:  # the thread ended with an error that nobody expected
             raise WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=self._said())
