@@ -11,7 +11,7 @@ demo: setup ffmpeg
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
 
 test: setup-dev ffmpeg check
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-long: setup-dev ffmpeg
 	$(BIN)/python -m pytest -m slow

@@ -112,7 +112,8 @@ def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, A
     """Log the failure and make its reply; what can happen anywhere is told with the stage that the job was in."""
     if error.code in ANYWHERE and stage is not None:
         error.stage = stage
-    log.error("failed at %s with %s: %s", error.stage, error.code, error.message)
+    level = logging.INFO if error.code is ErrorCode.CANCELLED else logging.ERROR
+    log.log(level, "failed at %s with %s: %s", error.stage, error.code, error.message)
     if error.detail:
         log.error("detail: %s", error.detail)
     return failure(error, job_id)

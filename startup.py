@@ -166,7 +166,9 @@ def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
     default = settings.volume_dir / KEPT if mounted else settings.work_dir / KEPT
     folder = settings.keep_dir or default
     on_volume = mounted and folder.is_relative_to(settings.volume_dir)
-    return Keeper(folder, on_volume, int(settings.inline_max_mb * MEGABYTE), remembers)
+    keeper = Keeper(folder, on_volume, int(settings.inline_max_mb * MEGABYTE), remembers)
+    keeper.tidy()
+    return keeper
 
 
 def make_parts(settings: Settings, ready: ReadyEngine, *, remembers: bool = False) -> Parts:

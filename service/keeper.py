@@ -9,7 +9,9 @@ import hashlib
 import json
 import logging
 import shutil
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from storage.base import Storage, StoredVideo
 
 log = logging.getLogger(__name__)
 
+REMEMBERED_SECONDS = 7 * 24 * 3600.0  # as long as a presigned URL lives at most
 CARRIED = "this job was done before: its stored result is returned"
 DELIVERED_LATE = "this job was done before: its video, which could not be stored then, was stored now"
 
@@ -54,6 +57,17 @@ class Keeper:
     on_volume: bool
     inline_bytes: int
     remembers: bool = True
+
+    def tidy(self) -> None:
+        """Forget the results that no job asks for any more. Kept videos stay: they are the only copy."""
+        oldest = time.time() - REMEMBERED_SECONDS
+        for path in self.folder.glob("results/*"):
+            with suppress(OSError):  # another worker of the endpoint may be at it too
+                if path.stat().st_mtime < oldest and not self._keeps_video(path):
+                    path.unlink()
+
+    def _keeps_video(self, record: Path) -> bool:
+        return (self.folder / "kept" / f"{record.stem}.mp4").exists()
 
     def recall(self, job_id: str, job: str, storage: Storage, cancel: Cancellation) -> dict[str, Any] | None:
         """The reply of this very job, if it was finished before and its video is still there.

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,21 @@ def test_what_cannot_be_stored_is_kept_on_the_volume_and_delivered_when_the_job_
     again = _keeper(tmp_path).recall("job/1", JOB, storage, Cancellation())
     assert again is not None
     assert again["warnings"] == ["one", "this job was done before: its stored result is returned"]
+
+
+def test_results_are_forgotten_after_a_week_and_kept_videos_never(video: Path, tmp_path: Path) -> None:
+    keeper, storage = _keeper(tmp_path), LocalStorage(tmp_path / "out")
+    keeper.deliver(_parcel(video), storage, Cancellation())
+    kept = Parcel("job/2", JOB, "v.mp4", video, REPLY)
+    with pytest.raises(WorkerError):
+        keeper.deliver(kept, _broken(tmp_path), Cancellation())
+    keeper.tidy()
+    assert keeper.recall("job/1", JOB, storage, Cancellation()) is not None
+    for record in (tmp_path / "kept-here" / "results").iterdir():
+        os.utime(record, (time.time() - 8 * 24 * 3600,) * 2)
+    keeper.tidy()
+    assert keeper.recall("job/1", JOB, storage, Cancellation()) is None
+    assert keeper.recall("job/2", JOB, storage, Cancellation()) is not None
 
 
 def test_a_second_failure_keeps_it_still(video: Path, tmp_path: Path) -> None:
