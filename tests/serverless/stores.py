@@ -3,7 +3,7 @@
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,9 +116,9 @@ def store() -> Iterator[Store]:
 
 
 @contextmanager
-def taker(status: Callable[[], int]) -> Iterator[Scripted]:
+def taker(status: int) -> Iterator[Scripted]:
     """A server that answers each PUT with this status; what came is in `seen`."""
-    with scripted_server(lambda _: Answer(status())) as server:
+    with scripted_server(lambda _: Answer(status)) as server:
         yield server
 
 
