@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import wraps
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -69,7 +70,7 @@ class Startup:
             ready = self._stack.enter_context(running_engine(self._settings))
             self._parts = make_parts(self._settings, ready, remembers=self._remembers)
 
-        return [ffmpeg, disk, storage, comfyui]
+        return [_telling(check) for check in (ffmpeg, disk, storage, comfyui)]
 
     @property
     def parts(self) -> Parts:
@@ -77,6 +78,22 @@ class Startup:
         if self._parts is None:
             raise RuntimeError("the checks have not passed")
         return self._parts
+
+
+def _telling(check: Callable[[], None]) -> Callable[[], None]:
+    """The check; what its failure tells only the operator is logged here: the SDK tells the message alone."""
+
+    @wraps(check)
+    def look() -> None:
+        try:
+            check()
+        except WorkerError as error:
+            if error.detail:
+                log.error("%s: %s", check.__name__, error.detail)
+                error.detail = ""
+            raise
+
+    return look
 
 
 def check_ffmpeg() -> None:

@@ -16,6 +16,7 @@ from tests.worker.bench import Bench
 from workflows.models import read_models
 
 SILENT = "exec sleep 1000"
+LAST_WORDS = "echo 'ImportError: no module named torch' >&2; exit 3"
 
 
 @dataclass
@@ -117,6 +118,16 @@ def test_a_worker_that_lacks_something_takes_no_job_and_says_what(
         assert plane.taken == []
         assert alive_with(str(tmp_path)) == []
         assert list(tmp_path.glob("work/job-*")) == []
+
+
+def test_what_comfyui_said_before_it_ended_is_in_the_log(tmp_path: Path, bucket: Store) -> None:
+    """RunPod is told one line of at most 256 characters; the operator needs the rest."""
+    settings = Machine(tmp_path, bucket).comfyui(LAST_WORDS)
+    with ControlPlane() as plane, Worker(plane, Bench(tmp_path), **settings) as worker:
+        assert worker.ended() == 1
+        (told,) = unhealthy(plane.pings)
+        assert "comfyui ended unexpectedly (exit code 3)" in told["reason"]
+        assert "ImportError: no module named torch" in worker.log
 
 
 def test_a_worker_that_is_well_runs_its_own_checks_alone_and_takes_jobs(tmp_path: Path, bucket: Store) -> None:
