@@ -59,6 +59,7 @@ class Parts:
     stall_seconds: float
     load_seconds: float
     work_dir: Path
+    audio_max_seconds: float
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def run_job(job_id: str, raw: object, parts: Parts, cancel: Cancellation, report
         watch.lap(Stage.FETCH)
 
         report(_at(Stage.PREPARE))
-        scene = prepare(request, inputs, folder, warnings, cancel)
+        scene = prepare(request, inputs, folder, warnings, cancel, audio_max_seconds=parts.audio_max_seconds)
         graph = _graph(request, scene, folder / "frames", parts)
         watch.lap(Stage.PREPARE)
 

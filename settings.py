@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     )
     image_max_mb: float = Field(20, gt=0, description="largest portrait, in MB of 1,000,000 bytes")
     audio_max_mb: float = Field(200, gt=0, description="largest voice file, in MB of 1,000,000 bytes")
+    audio_max_seconds: float = Field(390, gt=0, le=400, description="longest voice, in seconds of decoded sound")
     work_dir: Path = Field(
         Path(tempfile.gettempdir()) / "talking-video", description="where a job's files are while it runs"
     )

@@ -44,6 +44,7 @@ DEFAULTS: dict[str, object] = {
     "INPUT_ROOTS": (Path("/runpod-volume"),),
     "IMAGE_MAX_MB": 20,
     "AUDIO_MAX_MB": 200,
+    "AUDIO_MAX_SECONDS": 390,
     "WORK_DIR": Path(tempfile.gettempdir()) / "talking-video",
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": "json",
@@ -79,6 +80,7 @@ GOOD = [
     ("INPUT_ROOTS", "/a:/b c", (Path("/a"), Path("/b c"))),
     ("INPUT_ROOTS", "/a::/b:", (Path("/a"), Path("/b"))),
     ("IMAGE_MAX_MB", "0.5", 0.5),
+    ("AUDIO_MAX_SECONDS", "400", 400),
     *(("LOG_LEVEL", value, value) for value in ("DEBUG", "INFO", "WARNING", "ERROR")),
     *(("LOG_FORMAT", value, value) for value in ("text", "json")),
 ]
@@ -113,6 +115,9 @@ BAD = [
     ("IMAGE_MAX_MB", "inf", ""),
     ("AUDIO_MAX_MB", "-1", "greater than 0"),
     ("AUDIO_MAX_MB", "inf", ""),
+    ("AUDIO_MAX_SECONDS", "0", "greater than 0"),
+    ("AUDIO_MAX_SECONDS", "401", "less than or equal to 400"),
+    ("AUDIO_MAX_SECONDS", "nan", ""),
     ("LOG_LEVEL", "LOUD", "'DEBUG'"),
     ("LOG_FORMAT", "xml", "'text'"),
 ]
