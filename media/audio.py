@@ -87,10 +87,11 @@ def decode(source: Path, folder: Path, name: str, most_seconds: float, cancel: C
         most = math.ceil(most_seconds * LISTENER_RATE)
         chain = f"[0:a:0]aresample={LISTENER_RATE}:rematrix_maxval=1.0,aformat=channel_layouts=mono|stereo"
         chain += f",atrim=end_sample={most}"
-        # A stream that changes its rate starts the filters anew, and their count; only -t bounds the whole. It counts
-        # from before the encoder's lead, so it is given a second more.
-        command = [*DECODE, *opened, "-filter_complex", chain, "-t", f"{most_seconds + 1:f}", *PCM, f"file:{listener}"]
-        run(command, folder, cancel, file_bytes=_wav_bytes(most_seconds + 1, LISTENER_RATE, 2))
+        # A stream that changes its rate starts the filters anew, and their count: -t and the file's size bound the
+        # whole. Both leave room, because time passes in a damaged stream without any sound.
+        room = 2 * most_seconds + 1
+        command = [*DECODE, *opened, "-filter_complex", chain, "-t", f"{room:f}", *PCM, f"file:{listener}"]
+        run(command, folder, cancel, file_bytes=_wav_bytes(room, LISTENER_RATE, 2))
         samples, channels = _wav_shape(listener)
         if samples == 0:
             raise WorkerError(ErrorCode.AUDIO_INVALID, "the file holds no sound")
@@ -138,7 +139,7 @@ def _write_model_mix(
     """The mono mix at 16 kHz; returns its loudness in LUFS and its peak in dBFS."""
     chain = f"{mono},ebur128=peak=sample:framelog=verbose,aresample={MODEL_RATE}"
     command = [*DECODE, "-loglevel", "info", *_open("wav", listener), "-af", chain, *PCM, f"file:{model}"]
-    _, log = run(command, model.parent, cancel, file_bytes=_wav_bytes(seconds + 1, MODEL_RATE, 1))
+    _, log = run(command, model.parent, cancel, file_bytes=_wav_bytes(2 * seconds + 1, MODEL_RATE, 1))
     return _measured(log, "I"), _measured(log, "Peak")
 
 
