@@ -193,10 +193,12 @@ def _exif_and_colour() -> Iterator[Case]:
         yield Case(f"exif_{name}.jpg", _with_app(1, b"Exif\0\0" + block), FITS)
     yield Case("exif_reads_500_gigabytes.png", png(64, 64, chunk(b"eXIf", large + bytes(9_000_000))), FITS)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    odd = srgb.replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be"))  # or it would not be looked at
     profiles = {
-        "cut": srgb[:200],
-        "noise": srgb[:128] + noise(9000),
-        "many_tags": srgb[:128] + b"\xff" * 4 + srgb[132:],
+        "odd": odd,
+        "cut": odd[:200],
+        "noise": odd[:128] + noise(9000),
+        "many_tags": odd[:128] + b"\xff" * 4 + odd[132:],
     }
     for name, profile in profiles.items():
         yield Case(f"profile_{name}.jpg", _with_app(2, b"ICC_PROFILE\0\1\1" + profile), FITS)
