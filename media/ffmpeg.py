@@ -21,13 +21,16 @@ POLL_SECONDS = 0.02
 WALL_SECONDS = 60.0
 LOG_BYTES = 1 << 20
 # 390 s of any sound that was tried decode in under 4 s; ffmpeg's own libraries take 300 MB of addresses, 45 of data.
-LIMITS = {"RLIMIT_CPU": 9, "RLIMIT_DATA": 160_000_000, "RLIMIT_AS": 1_000_000_000, "RLIMIT_NOFILE": 64}
-# Sets limits, then becomes the program: nothing of ours may run between fork and exec where there are threads.
+LIMITS = {"RLIMIT_CPU": 9, "RLIMIT_DATA": 200_000_000, "RLIMIT_AS": 1_000_000_000, "RLIMIT_NOFILE": 64}
+# Sets limits, then becomes the program: nothing of ours may run between fork and exec where there are threads. Python
+# ignores two signals, and would hand that on.
 LIMITER = """
-import os, resource, sys
+import os, resource, signal, sys
 for pair in sys.argv[1].split():
     name, value = pair.split("=")
     resource.setrlimit(getattr(resource, name), (int(value), int(value)))
+for name in ("SIGXFSZ", "SIGPIPE"):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
 os.execv(sys.argv[2], sys.argv[2:])
 """
 

@@ -1,5 +1,6 @@
 """What holds ffmpeg: the time, the memory, the disk, the environment and the reach of a run on a caller's file."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -53,6 +54,15 @@ def test_a_program_gets_no_environment_but_ours_and_works_in_the_jobs_folder(
 def test_a_program_that_takes_too_much_fails(text: str, tmp_path: Path) -> None:
     with pytest.raises(FfmpegError):
         run(_script(text), tmp_path, Cancellation())
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 3_000_000
+
+
+@pytest.mark.parametrize("target", ["sound.wav", "pipe:1"])
+def test_ffmpeg_ends_where_its_file_is_full(target: str, tmp_path: Path) -> None:
+    sound = ["-f", "lavfi", "-i", "anullsrc=r=48000", "-t", "600", "-f", "wav", target]
+    with pytest.raises(FfmpegError) as caught:
+        run(["ffmpeg", "-nostdin", "-v", "error", *sound], tmp_path, Cancellation())
+    assert f"exit {-signal.SIGXFSZ}" in caught.value.log
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 3_000_000
 
 
