@@ -58,6 +58,7 @@ class Parts:
     stall_seconds: float
     load_seconds: float
     work_dir: Path
+    audio_max_seconds: float
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ def _make_video(job_id: str, course: _Course) -> tuple[Made, Path]:
     watch.lap(Stage.FETCH)
 
     report(Stage.PREPARE)
-    scene = prepare(request, inputs, course.folder, course.warnings, course.cancel)
+    longest = parts.audio_max_seconds
+    scene = prepare(request, inputs, course.folder, course.warnings, course.cancel, audio_max_seconds=longest)
     size = (scene.video.width, scene.video.height)
     refuse_hopeless(scene.plan, size, parts.pace, course.limit, watch.total)
     report.expect(parts.pace.forecast(scene.plan.flop))

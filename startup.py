@@ -197,4 +197,5 @@ def make_parts(settings: Settings, ready: ReadyEngine, *, remembers: bool = Fals
         stall_seconds=settings.stall_seconds,
         load_seconds=settings.load_seconds,
         work_dir=settings.work_dir,
+        audio_max_seconds=settings.audio_max_seconds,
     )
