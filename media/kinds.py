@@ -178,7 +178,7 @@ def _text(head: bytes) -> str | None:
 
 def not_a_picture(head: bytes) -> WorkerError:
     """The refusal of a portrait that begins with `head`."""
-    message = f"The image is {_hint(name_of(head))}; send a JPEG, PNG or WebP picture"
+    message = f"The image is not a JPEG, PNG or WebP picture: it is {_hint(name_of(head))}"
     return WorkerError(ErrorCode.IMAGE_INVALID, message)
 
 
