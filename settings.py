@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     )
     s3_key_prefix: str = Field("", pattern=r"^[A-Za-z0-9._/-]*$", description="put before every key")
     s3_presign_seconds: int = Field(604_800, ge=60, le=604_800, description="how long a presigned URL works")
+    s3_attempts: int = Field(10, ge=1, le=20, description="how often each request of an upload is made, pauses between")
 
     input_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (Path("/runpod-volume"),), description="folders below which a source may be a plain path, separated by ':'"

@@ -114,7 +114,7 @@ def default_storage(settings: Settings) -> Storage:
         return LocalStorage(settings.output_dir)
     if settings.storage_kind == "volume":
         return LocalStorage(settings.volume_dir / VIDEOS, must_be_mount=settings.volume_dir)
-    return S3Storage(bucket_of(settings))
+    return S3Storage(bucket_of(settings), attempts=settings.s3_attempts)
 
 
 def bucket_of(settings: Settings) -> S3Config:
@@ -170,17 +170,19 @@ def storage_of(job: Job, request: Request, settings: Settings) -> Storage:
         return PresignedPut(request.upload_url, guard=Guard(policy_of(settings)))
     if bucket is not None:
         config = s3_config_of_job(bucket, presign_seconds=settings.s3_presign_seconds)
-        return S3Storage(config, guard=Guard(policy_of(settings)))
+        return S3Storage(config, attempts=settings.s3_attempts, guard=Guard(policy_of(settings)))
     return default_storage(settings)
 
 
 def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
-    """Keeps on the volume where one is mounted."""
+    """Keeps on the volume where one is mounted, and on the worker's own disk where that is full."""
     mounted = os.path.ismount(settings.volume_dir)  # a plain folder there would end with the worker
     default = settings.volume_dir / KEPT if mounted else settings.work_dir / KEPT
     folder = settings.keep_dir or default
     on_volume = mounted and folder.is_relative_to(settings.volume_dir)
-    keeper = Keeper(folder, on_volume, int(settings.inline_max_mb * MEGABYTE), remembers)
+    inline_bytes = int(settings.inline_max_mb * MEGABYTE)
+    own_disk = Keeper(settings.work_dir / KEPT, False, inline_bytes, remembers)
+    keeper = Keeper(folder, on_volume, inline_bytes, remembers, own_disk if on_volume else None)
     keeper.tidy()
     return keeper
 
