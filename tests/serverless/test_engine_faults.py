@@ -60,9 +60,9 @@ def test_out_of_memory_always(stand: Stand) -> None:
     stand.assert_next_works()
 
 
-@pytest.mark.parametrize("fault", ["hang", "dead-thread"])
+@pytest.mark.parametrize("fault", ["hang", "dead-thread", "silent"])
 def test_no_more_progress(workers: Workers, fault: str) -> None:
-    """`hang` hears no interrupt, `dead-thread` never works again."""
+    """`hang` hears no interrupt, `dead-thread` never works again, `silent` does not even answer."""
     stand = workers.with_restarts(1)
     stand.break_engine(f"{fault}:window=2")
     with stand.worker.engine() as engine:
