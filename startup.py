@@ -19,6 +19,7 @@ from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
 from engine import ReadyEngine, running_engine, variants
 from media.fetch import FetchLimits
+from media.guard import Guard
 from media.places import WebPolicy
 from pipeline import Job, Parts, remove_leftovers
 from service.keeper import Keeper
@@ -161,8 +162,20 @@ def _open(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
+def policy_of(settings: Settings) -> WebPolicy:
+    """Where a job may send the worker: for its sources, and with its result."""
+    return WebPolicy(
+        allow_private_hosts=frozenset(settings.allow_private_hosts),
+        allowed_ports=frozenset(settings.allowed_ports),
+        allow_proxy=settings.allow_proxy,
+        total_seconds=settings.fetch_seconds,
+    )
+
+
 def storage_of(job: Job, request: Request, settings: Settings) -> Storage:
     """Where this job's video goes: its `upload_url`, its `s3Config`, or the worker's own storage.
+
+    What a job names obeys the rules for sources; the worker's own storage is the operator's choice.
 
     Raises:
         WorkerError: INVALID_INPUT where the job names two places, or a bucket that cannot be one.
@@ -171,10 +184,10 @@ def storage_of(job: Job, request: Request, settings: Settings) -> Storage:
     if request.upload_url is not None and bucket is not None:
         raise WorkerError(ErrorCode.INVALID_INPUT, "Invalid input: send upload_url or s3Config, not both")
     if request.upload_url is not None:
-        return PresignedPut(request.upload_url)
+        return PresignedPut(request.upload_url, guard=Guard(policy_of(settings)))
     if bucket is not None:
         config = s3_config_of_job(bucket, presign_seconds=settings.s3_presign_seconds)
-        return S3Storage(config, attempts=settings.s3_attempts)
+        return S3Storage(config, attempts=settings.s3_attempts, guard=Guard(policy_of(settings)))
     return default_storage(settings)
 
 
@@ -203,12 +216,7 @@ def make_parts(settings: Settings, ready: ReadyEngine, *, remembers: bool = Fals
             roots=settings.input_roots,
             image_bytes=int(settings.image_max_mb * MEGABYTE),
             audio_bytes=int(settings.audio_max_mb * MEGABYTE),
-            policy=WebPolicy(
-                allow_private_hosts=frozenset(settings.allow_private_hosts),
-                allowed_ports=frozenset(settings.allowed_ports),
-                allow_proxy=settings.allow_proxy,
-                total_seconds=settings.fetch_seconds,
-            ),
+            policy=policy_of(settings),
         ),
         precision=ready.precision,
         variants=variants(settings),
@@ -217,4 +225,5 @@ def make_parts(settings: Settings, ready: ReadyEngine, *, remembers: bool = Fals
         stall_seconds=settings.stall_seconds,
         load_seconds=settings.load_seconds,
         work_dir=settings.work_dir,
+        audio_max_seconds=settings.audio_max_seconds,
     )

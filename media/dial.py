@@ -83,13 +83,21 @@ class Dialer:
             UnavailableError, OSError: nobody can be reached.
         """
         if proxy is None:
-            addresses = self._addresses(place.host, self._resolve, line)
-            for address in addresses:
-                self._policy.check_address(address, place)
-            return self._connected(addresses, place.port, line)
-        for address in _numbers(place.host):  # of names the proxy alone knows the addresses
-            self._policy.check_address(address, place)
+            return self._connected(self.find(place, line), place.port, line)
+        self.check_numbers(place)  # of names the proxy alone knows the addresses
         return self._connected(self._addresses(proxy.host, look_up, line), proxy.port, line)
+
+    def find(self, place: Place, line: Line) -> list[Address]:
+        """Every address of the place, each of them allowed. Raises as `dial`."""
+        addresses = self._addresses(place.host, self._resolve, line)
+        for address in addresses:
+            self._policy.check_address(address, place)
+        return addresses
+
+    def check_numbers(self, place: Place) -> None:
+        """Raises WorkerError SOURCE_REFUSED where the host is an address in itself, and not public."""
+        for address in _numbers(place.host):
+            self._policy.check_address(address, place)
 
     def _connected(self, addresses: list[Address], port: int, line: Line) -> socket.socket:
         problem = OSError("no address")

@@ -1,7 +1,7 @@
 """The proxies that the environment names, where the operator allows them."""
 
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import make_headers, parse_url
@@ -12,11 +12,12 @@ from media.places import Place
 
 @dataclass(frozen=True)
 class Proxy:
-    """An http proxy; `headers` are for it alone."""
+    """An http proxy; `headers` are for it alone. Its repr shows no password."""
 
     host: str
     port: int
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
+    url: str = field(repr=False)
 
 
 def proxy_for(place: Place) -> Proxy | None:
@@ -39,4 +40,4 @@ def proxy_for(place: Place) -> Proxy | None:
         raise UnavailableError("the worker's proxy setting cannot be used")
     user = ":".join(part or "" for part in parts.auth_decoded) if parts.auth else None
     headers = make_headers(proxy_basic_auth=user) if user else {}
-    return Proxy(parts.host.strip("[]"), parts.port or 80, {**headers})
+    return Proxy(parts.host.strip("[]"), parts.port or 80, {**headers}, parts.url)

@@ -16,6 +16,7 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.background import StoppedError, Task, next_ended, watched
 from storage.base import StoredVideo
+from storage.guarded import Guard
 from storage.multipart import MultipartUpload, Place, abort, begin
 from storage.s3_client import Patience, S3Client, S3Config, open_client
 from storage.s3_errors import is_absent, is_forbidden, storage_errors
@@ -40,10 +41,17 @@ class S3Storage:
             that the default bridges about ten seconds. `check` and `find` make at most three.
         answer_seconds: how long `put` waits for each answer; at most 5 for `check` and `find`.
         check_seconds: how long `check` and `find` take at most in all.
+        guard: judges the endpoint, on every connection, and makes them; None: any place will do.
     """
 
     def __init__(
-        self, config: S3Config, *, attempts: int = 10, answer_seconds: float = 60, check_seconds: float = 20
+        self,
+        config: S3Config,
+        *,
+        attempts: int = 10,
+        answer_seconds: float = 60,
+        check_seconds: float = 20,
+        guard: Guard | None = None,
     ) -> None:
         self._config = config
         self._patience = Patience(attempts, connect_seconds=10, answer_seconds=answer_seconds)
@@ -51,6 +59,7 @@ class S3Storage:
             min(attempts, BRIEF.attempts), BRIEF.connect_seconds, min(answer_seconds, BRIEF.answer_seconds)
         )
         self._check_seconds = check_seconds
+        self._guard = guard
 
     def check(self, stage: Stage = Stage.START) -> None:
         """Begin a multipart upload under the prefix and abort it. Errors as `Storage.check`.
@@ -129,7 +138,7 @@ class S3Storage:
         return stored
 
     def _open(self, patience: Patience, stage: Stage, stop: threading.Event | None = None) -> S3Client:
-        return open_client(self._config, patience, stage, stop)
+        return open_client(self._config, patience, stage, stop, self._guard)
 
     def _place(self, key: str) -> Place:
         prefix, key = self._config.key_prefix.strip("/"), key.lstrip("/")

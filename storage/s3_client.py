@@ -4,20 +4,23 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Protocol, TypedDict
+from typing import Any, Protocol, TypedDict
 from urllib.parse import urlsplit
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, HTTPClientError
 from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.background import StoppedError
 from storage.body import FileBody
+from storage.guarded import Guard, guarded_pools, judged
 from storage.s3_errors import storage_errors
 
 MAX_PRESIGN_SECONDS = 7 * 24 * 3600  # the longest that SigV4 allows
 
+ENDPOINT = "s3Config's endpointUrl"  # guards are for the buckets of jobs
 TIDYING = (".AbortMultipartUpload", ".DeleteObject")  # what is still sent after a stop
 
 
@@ -133,16 +136,28 @@ class S3Client(Protocol):
     def close(self) -> None: ...
 
 
-def open_client(config: S3Config, patience: Patience, stage: Stage, stop: threading.Event | None = None) -> S3Client:
+def open_client(
+    config: S3Config,
+    patience: Patience,
+    stage: Stage,
+    stop: threading.Event | None = None,
+    guard: Guard | None = None,
+) -> S3Client:
     """A client of botocore for this bucket; no request is made.
 
     Args:
         stop: once set, the client raises StoppedError instead of sending anything but aborts and deletions.
+        guard: makes the connections. What it refuses ends a call with STORAGE_MISCONFIGURED at `stage`.
 
     Raises:
-        WorkerError: STORAGE_MISCONFIGURED at `stage` if the settings cannot be used.
+        WorkerError: STORAGE_MISCONFIGURED at `stage` if the settings cannot be used or the guard refuses,
+            STORAGE_FAILED if the guard's proxy cannot be used.
     """
     _validate(config, stage)
+    proxies = None
+    if guard is not None and config.endpoint_url is not None:
+        with judged(ENDPOINT, stage):
+            proxies = guard.proxies(config.endpoint_url)
     with storage_errors(config.bucket, stage):
         try:
             session = get_session()
@@ -153,10 +168,12 @@ def open_client(config: S3Config, patience: Patience, stage: Stage, stop: thread
                 region_name=config.region,
                 aws_access_key_id=config.access_key_id or None,
                 aws_secret_access_key=config.secret_access_key or None,
-                config=_client_config(patience, path_style=config.endpoint_url is not None),
+                config=_client_config(patience, proxies, path_style=config.endpoint_url is not None),
             )
         except ValueError:  # botocore's for an endpoint or a region that cannot be one
             raise _misconfigured("The storage endpoint or region is malformed.", stage) from None
+    if guard is not None:
+        _connect_by(client, guard, stage)
     if stop is not None:
         _obey(client, stop)
     return client
@@ -184,7 +201,22 @@ def _obey(client: S3Client, stop: threading.Event) -> None:
     client.meta.events.register_first("needs-retry.s3", after)
 
 
-def _client_config(patience: Patience, *, path_style: bool) -> Config:
+def _connect_by(client: Any, guard: Guard, stage: Stage) -> None:
+    # botocore has no public place for this. Should these names ever change, this fails, or a test of ours does.
+    manager = client._endpoint.http_session._manager
+    manager.pool_classes_by_scheme = guarded_pools(manager.pool_classes_by_scheme, guard)
+
+    def after(caught_exception: BotoCoreError | None, **_event: object) -> None:
+        # botocore wraps what it does not know, takes it for a broken connection, and would try again.
+        refusal = caught_exception.kwargs.get("error") if isinstance(caught_exception, HTTPClientError) else None
+        if isinstance(refusal, WorkerError):
+            with judged(ENDPOINT, stage):
+                raise refusal
+
+    client.meta.events.register_first("needs-retry.s3", after)
+
+
+def _client_config(patience: Patience, proxies: dict[str, str] | None, *, path_style: bool) -> Config:
     return Config(
         signature_version="s3v4",
         # "virtual", not "auto": with "auto" the presigned URLs name the global host, which answers 307 for a
@@ -197,6 +229,7 @@ def _client_config(patience: Patience, *, path_style: bool) -> Config:
         connect_timeout=patience.connect_seconds,
         read_timeout=patience.answer_seconds,
         tcp_keepalive=True,
+        proxies=proxies,  # None: those of the environment
     )
 
 

@@ -3,7 +3,6 @@
 import logging
 import random
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from contract.errors import ErrorCode, Stage, WorkerError
 from storage.background import StoppedError, watched
 from storage.base import StoredVideo
 from storage.body import FileBody
+from storage.guarded import Guard, guarded_session, judged
 from storage.url_expiry import expiry_of
 
 logger = logging.getLogger(__name__)
@@ -30,13 +30,14 @@ class PresignedPut:
     """Implements `Storage` with a presigned PUT URL (S3, R2, GCS; Azure's SAS).
 
     What is sent is `Content-Type: video/mp4` and the length: a signature must cover no other header (for Azure,
-    `x-ms-blob-type: BlockBlob` is added). The key is not used. Neither the environment's proxies nor its netrc are.
+    `x-ms-blob-type: BlockBlob` is added). The key is not used. Neither is the environment's netrc, nor a proxy that
+    the guard does not name.
     A redirect is not followed: no signature holds for two addresses, and the new one would have to be judged like
     the first. Neither errors nor log lines hold the URL.
 
     Args:
         url: http or https, with a host and without user info.
-        session: makes the session of each `put`, for example one that refuses private addresses.
+        guard: judges the place and makes the connections; None: any place will do.
         attempts: how often the video is sent at most. Between two attempts is a random pause, of at most
             `pause_seconds` after the first, then twice as long each time, or what the answer's Retry-After asks for;
             at most 30 s each and 60 s in all.
@@ -46,12 +47,12 @@ class PresignedPut:
         self,
         url: str,
         *,
-        session: Callable[[], requests.Session] = requests.Session,
+        guard: Guard | None = None,
         attempts: int = 6,
         pause_seconds: float = 1.0,
     ) -> None:
         self._url = url
-        self._session = session
+        self._guard = guard
         self._attempts = attempts
         self._pause_seconds = pause_seconds
 
@@ -64,10 +65,18 @@ class PresignedPut:
             return None
 
     def check(self, stage: Stage = Stage.START) -> None:
-        """Look at the URL alone; nothing is sent. Raises STORAGE_MISCONFIGURED if it cannot work or has expired."""
+        """Look at the URL, and at where its name leads; nothing is sent there.
+
+        Raises:
+            WorkerError: STORAGE_MISCONFIGURED if it cannot work, has expired or is refused by the guard,
+                STORAGE_FAILED if its name cannot be looked up.
+        """
         self._check_form(stage)
         if self._has_expired():
             raise _misconfigured("The upload_url has expired.", stage)
+        if self._guard is not None:
+            with judged("upload_url", stage):
+                self._guard.check(self._url)
 
     def _check_form(self, stage: Stage) -> None:
         try:
@@ -121,8 +130,7 @@ class PresignedPut:
         except OSError as error:
             message = f"The finished video could not be read: {error.strerror or type(error).__name__}."
             raise WorkerError(ErrorCode.STORAGE_FAILED, message, stage=Stage.UPLOAD) from error
-        with body, closing(self._session()) as session:
-            session.trust_env = False
+        with body, judged("upload_url", Stage.UPLOAD), closing(self._session()) as session:
             try:
                 answer = session.put(
                     self._url,
@@ -131,6 +139,7 @@ class PresignedPut:
                     timeout=TIMEOUTS,
                     allow_redirects=False,
                     stream=True,
+                    proxies=self._guard.proxies(self._url) if self._guard else {},
                 )
             except (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError):
                 return size, 0, 0.0
@@ -138,6 +147,13 @@ class PresignedPut:
                 raise _misconfigured("The upload_url is not a URL.", Stage.UPLOAD) from None
             with closing(answer):
                 return size, answer.status_code, _retry_after(answer.headers.get("Retry-After", ""))
+
+    def _session(self) -> requests.Session:
+        if self._guard is not None:
+            return guarded_session(self._guard)
+        session = requests.Session()
+        session.trust_env = False
+        return session
 
     def _headers(self, size: int) -> dict[str, str]:
         headers = {"Content-Type": "video/mp4", "Content-Length": str(size)}

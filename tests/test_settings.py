@@ -57,6 +57,7 @@ DEFAULTS: dict[str, object] = {
     "ALLOWED_PORTS": (80, 443),
     "ALLOW_PROXY": False,
     "FETCH_SECONDS": 120,
+    "AUDIO_MAX_SECONDS": 390,
     "WORK_DIR": Path(tempfile.gettempdir()) / "talking-video",
     "RUNPOD_WEBHOOK_GET_JOB": None,
     "LOG_LEVEL": "INFO",
@@ -104,6 +105,7 @@ GOOD = [
     ("ALLOWED_PORTS", "80, 443,8080", (80, 443, 8080)),
     ("ALLOW_PROXY", "true", True),
     ("FETCH_SECONDS", "0.5", 0.5),
+    ("AUDIO_MAX_SECONDS", "400", 400),
     *(("LOG_LEVEL", value, value) for value in ("DEBUG", "INFO", "WARNING", "ERROR")),
     *(("LOG_FORMAT", value, value) for value in ("text", "json")),
 ]
@@ -154,6 +156,9 @@ BAD = [
     ("ALLOW_PROXY", "perhaps", "boolean"),
     ("FETCH_SECONDS", "0", "greater than 0"),
     ("FETCH_SECONDS", "inf", ""),
+    ("AUDIO_MAX_SECONDS", "0", "greater than 0"),
+    ("AUDIO_MAX_SECONDS", "401", "less than or equal to 400"),
+    ("AUDIO_MAX_SECONDS", "nan", ""),
     ("LOG_LEVEL", "LOUD", "'DEBUG'"),
     ("LOG_FORMAT", "xml", "'text'"),
 ]

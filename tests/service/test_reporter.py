@@ -8,7 +8,7 @@ import pytest
 
 from comfy_client.progress import Position
 from contract.errors import Stage
-from service.pace import Pace
+from service.pace import Pace, Work
 from service.reporter import Reporter
 
 KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
@@ -67,7 +67,7 @@ def test_the_time_left_is_told_once_it_is_known() -> None:
     with Reporter(caller, pause=0) as report:
         report(Stage.LOAD)
         assert caller.arrived.wait(10)
-        report.expect(Pace().forecast(1e15))
+        report.expect(Pace().forecast(Work(1e15, 1e15)))
         caller.arrived.clear()
         report(Stage.UPLOAD)
         assert caller.arrived.wait(10)

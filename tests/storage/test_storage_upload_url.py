@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -10,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import requests
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
@@ -233,13 +233,25 @@ def test_proxies_and_netrc_of_the_environment_are_not_used(
     assert "authorization" not in server.seen[0].headers
 
 
-def test_the_session_can_be_one_that_refuses(video: Path) -> None:
-    class Refusing(requests.Session):
-        def get_adapter(self, url: str | bytes) -> requests.adapters.BaseAdapter:  # noqa: ARG002
-            raise WorkerError(ErrorCode.SOURCE_REFUSED, "not there", stage=Stage.UPLOAD)
+class Refusing:
+    """A guard that knows the place, and then does not."""
 
-    storage = PresignedPut("http://127.0.0.1:1/a.mp4", session=Refusing)
-    assert failure(lambda: storage.put(video, "a.mp4", Cancellation())) == (ErrorCode.SOURCE_REFUSED, Stage.UPLOAD)
+    def check(self, url: str) -> None:
+        """Lets everything pass."""
+
+    def proxies(self, url: str) -> dict[str, str]:  # noqa: ARG002
+        return {}
+
+    def connect(self, host: str, port: int) -> socket.socket:  # noqa: ARG002
+        raise WorkerError(ErrorCode.SOURCE_REFUSED, "not there")
+
+
+def test_a_guard_that_refuses_ends_the_job_for_good(video: Path) -> None:
+    storage = PresignedPut("http://127.0.0.1:1/a.mp4", guard=Refusing())
+    storage.check(Stage.VALIDATE)
+    with pytest.raises(WorkerError, match="The upload_url cannot be used: not there") as caught:
+        storage.put(video, "a.mp4", Cancellation())
+    assert (caught.value.code, caught.value.stage) == (MISCONFIGURED, Stage.UPLOAD)
 
 
 def test_a_cancel_while_the_place_takes_the_bytes_slowly(video: Path, release: threading.Event) -> None:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import pi, sin
@@ -73,9 +73,10 @@ class Bench:
             out.writeframes(bytes(samples))
         return name
 
-    def run(self, job_input: dict[str, Any], **environment: str) -> Run:
-        """One job through a fresh worker process."""
-        command = [sys.executable, "handler.py", "--test_input", json.dumps({"input": job_input})]
+    def run(self, job_input: dict[str, Any], beside: Mapping[str, Any] | None = None, /, **environment: str) -> Run:
+        """One job through a fresh worker process. `beside` is what a job has besides its input."""
+        job = {"input": job_input, **(beside or {})}
+        command = [sys.executable, "handler.py", "--test_input", json.dumps(job)]
         done = subprocess.run(
             command,
             cwd=REPOSITORY,
