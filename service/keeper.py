@@ -61,11 +61,12 @@ class Keeper:
     spare: "Keeper | None" = None
 
     def tidy(self) -> None:
-        """Forget the results that no job asks for any more. Kept videos stay: they are the only copy."""
+        """Forget the results that no job asks for any more, and what a killed worker was about to write. Kept videos
+        stay: they are the only copy."""
         oldest = time.time() - REMEMBERED_SECONDS
-        for path in self.folder.glob("results/*"):
+        for path in (*self.folder.glob("results/*"), *self.folder.glob("kept/*.part")):
             with suppress(OSError):  # another worker of the endpoint may be at it too
-                if path.stat().st_mtime < oldest and not self._keeps_video(path):
+                if path.stat().st_mtime < oldest and (path.suffix == ".part" or not self._keeps_video(path)):
                     path.unlink()
 
     def _keeps_video(self, record: Path) -> bool:
