@@ -89,6 +89,18 @@ class Keeper:
             stored = _found(storage, record["key"], record["size"])
         return None if stored is None else _with_place(record["reply"], stored, CARRIED)
 
+    def remind(self, job_id: str, job: str, error: WorkerError) -> WorkerError:
+        """What keeps this very job from its storage, together with where its video is kept, if it is."""
+        record = self._record(job_id) if self.remembers else None
+        if record is None or record.get("job") != job:
+            return self.spare.remind(job_id, job, error) if self.spare else error
+        video = self.folder / "kept" / str(record.get("kept"))
+        if not video.is_file():
+            return error
+        message = f"{error.message.rstrip('.')}; the video of this job is finished, and kept as {video.name}"
+        kept = KeptVideo(path=str(video))
+        return WorkerError(error.code, message, stage=error.stage, detail=error.detail, kept=kept)
+
     def deliver(self, parcel: Parcel, storage: Storage, cancel: Cancellation) -> dict[str, Any]:
         """Store the video, remember the result, and return the whole reply.
 
