@@ -92,8 +92,11 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
             stage=Stage.VALIDATE,
         )
     storage = parts.storage_of(job, request)
-    storage.check(Stage.VALIDATE)
     mark = fingerprint(job.get("input"), job.get("s3Config"))
+    try:
+        storage.check(Stage.VALIDATE)
+    except WorkerError as error:
+        raise parts.keeper.remind(job_id, mark, error) from error
     with cancel.deadline(limit.left(0), limit.message):
         done_before = parts.keeper.recall(job_id, mark, storage, cancel)
         if done_before is not None:

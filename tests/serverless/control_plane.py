@@ -133,15 +133,10 @@ class ControlPlane:
             for connection in self._connections:
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def begin(self, connection: socket.socket) -> None:
-        """A worker has connected."""
+    def note(self, connection: socket.socket, *, over: bool) -> None:
+        """A worker has connected, or its connection is over."""
         with self._changed:
-            self._connections.add(connection)
-
-    def end(self, connection: socket.socket) -> None:
-        """This connection is over."""
-        with self._changed:
-            self._connections.discard(connection)
+            (self._connections.discard if over else self._connections.add)(connection)
 
     def wait_until(self, look: Callable[[], Found | None], seconds: float = PATIENCE) -> Found:
         """What `look` finds in the end; it is asked again after each request. AssertionError after `seconds`."""
@@ -241,10 +236,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.plane.begin(self.connection)
+        self.plane.note(self.connection, over=False)
 
     def finish(self) -> None:
-        self.plane.end(self.connection)
+        self.plane.note(self.connection, over=True)
         super().finish()
 
     def do_GET(self) -> None:
