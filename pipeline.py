@@ -28,7 +28,7 @@ from reply import Made, Stopwatch, make_reply, sha256_of, with_times
 from scene import Scene, prepare
 from service.keeper import Keeper, Parcel, fingerprint
 from service.limits import TimeLimit, limit_of, refuse_hopeless
-from service.pace import Pace
+from service.pace import Pace, Steps
 from service.recovery import Effort, Recovery
 from service.reporter import Reporter
 from storage.base import Storage, storage_key
@@ -72,6 +72,7 @@ class _Course:
     report: Reporter
     watch: Stopwatch
     warnings: list[str]
+    steps: Steps
 
 
 def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
         parts.engine.ensure_ready()
         watch.lap(Stage.LOAD)
     with _job_folder(parts.work_dir) as folder:
-        course = _Course(parts, request, folder, limit, cancel, report, watch, list(request.warnings))
+        course = _Course(parts, request, folder, limit, cancel, report, watch, list(request.warnings), Steps())
         with cancel.deadline(limit.left(watch.total), limit.message):
             made, video = _make_video(job_id, course)
         report(Stage.UPLOAD)
@@ -110,7 +111,8 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
         with cancel.deadline(limit.delivery(watch.total), "the storage did not take it in time"):
             reply = parts.keeper.deliver(parcel, storage, cancel)
         watch.lap(Stage.UPLOAD)
-    parts.pace.learn(made.scene.plan.flop, watch.seconds)
+    plan = made.scene.plan
+    parts.pace.learn(plan.flop, watch.seconds, plan.flop / (plan.windows * plan.steps), course.steps.seconds)
     return with_times(reply, watch)
 
 
@@ -164,6 +166,8 @@ def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, course:
 
     def moved(position: Position) -> None:
         nonlocal stage
+        if position.window:
+            course.steps.done(position.window, position.step)
         if stage is Stage.LOAD and position.window:
             stage = Stage.SAMPLE
             watch.lap(Stage.LOAD)

@@ -3,8 +3,10 @@
 Feeds the percentage, the time that is left, and the decision that a job cannot end within its limit.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import median
 
 from contract.errors import Stage
 
@@ -19,7 +21,7 @@ GUESS = {
     Stage.UPLOAD: 3.0,
 }
 WEIGHT_OF_NEWEST = 0.5
-LUCK = 0.8  # the share of the learned time that a job needs at least
+LUCK = 0.8  # the share of the time of its steps that a job needs at least
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,34 @@ class Forecast:
         return rest + sum(self.seconds[later] for later in STAGES[place + 1 :])
 
 
+class Steps:
+    """Times the steps of a sampling, without what comes before, between and after the windows.
+
+    Args:
+        clock: time.monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: tuple[int, int] = (0, 0)
+        self._moment = 0.0
+        self._seconds: list[float] = []
+
+    def done(self, window: int, step: int) -> None:
+        """A step is done; both count from 1. Told again, or after one that was missed, it is not timed."""
+        if (window, step) == self._last:
+            return
+        now = self._clock()
+        if (window, step - 1) == self._last:
+            self._seconds.append(now - self._moment)
+        self._last, self._moment = (window, step), now
+
+    @property
+    def seconds(self) -> float | None:
+        """Of one step, as the median; None where none was timed."""
+        return median(self._seconds) if self._seconds else None
+
+
 class Pace:
     """Learns from one job after the other.
 
@@ -86,6 +116,7 @@ class Pace:
         self._gpu = gpu
         self._seconds = dict(GUESS)
         self._flops: float | None = None
+        self._fastest = 0.0
 
     def forecast(self, flop: float | None = None) -> Forecast:
         """What to expect of a job with that many floating point operations; None: not known yet."""
@@ -96,12 +127,19 @@ class Pace:
 
     def at_least(self, flop: float) -> float | None:
         """Seconds below which no such job ends on this GPU, or None where that is not known."""
-        if self._flops:
-            return LUCK * flop / self._flops
+        if self._fastest:
+            return LUCK * flop / self._fastest
         return flop / self._gpu.best if self._gpu else None
 
-    def learn(self, flop: float, seconds: Mapping[Stage, float]) -> None:
-        """Take what a finished job took. Stages that are missing, or took no time, teach nothing."""
+    def learn(self, flop: float, seconds: Mapping[Stage, float], step_flop: float, step: float | None) -> None:
+        """Take what a finished job took. Stages that are missing, or took no time, teach nothing.
+
+        Args:
+            step_flop, step: operations and seconds of one step. Only they tell what is possible: a small job spends
+                most of its time beside the DiT, and one with block swap waits for its weights.
+        """
+        if step:
+            self._fastest = max(self._fastest, step_flop / step)
         for stage in STAGES:
             took = seconds.get(stage, 0.0)
             if took > 0:

@@ -4,7 +4,7 @@ import pytest
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from service.limits import TimeLimit, limit_of, refuse_hopeless
-from service.pace import STAGES, Pace, speed_of
+from service.pace import STAGES, Pace, Steps, speed_of
 from workflows.plan import make_plan
 
 PETA = 1e15
@@ -21,7 +21,7 @@ TOOK = {
 def _learned(jobs: int = 12) -> Pace:
     pace = Pace()
     for _ in range(jobs):
-        pace.learn(20 * PETA, TOOK)
+        pace.learn(20 * PETA, TOOK, PETA, 5.0)
     return pace
 
 
@@ -62,7 +62,7 @@ def test_the_time_left_is_known_where_the_gpu_is_or_a_job_was() -> None:
 
 def test_a_job_that_took_no_time_teaches_nothing() -> None:
     pace = Pace()
-    pace.learn(PETA, {})
+    pace.learn(PETA, {}, PETA, None)
     assert pace.forecast(PETA) == Pace().forecast(PETA)
     assert pace.at_least(PETA) is None
 
@@ -111,5 +111,23 @@ def test_what_cannot_be_known_is_not_refused(pace: Pace, limit: float | None) ->
 
 def test_a_measured_pace_counts_more_than_the_gpus_name() -> None:
     pace = Pace(speed_of("RTX 4090"))
-    pace.learn(20 * PETA, TOOK)
+    pace.learn(20 * PETA, TOOK, PETA, 5.0)
     assert pace.at_least(20 * PETA) == pytest.approx(80)
+
+
+def test_what_a_job_spends_beside_its_steps_does_not_have_another_one_refused() -> None:
+    """A small job: 1 s of steps in 100 s of sampling; and one whose steps wait for swapped blocks."""
+    pace = Pace()
+    pace.learn(PETA / 100, TOOK, PETA / 400, 0.0125)
+    pace.learn(PETA, TOOK, PETA / 4, 25.0)
+    assert pace.at_least(20 * PETA) == pytest.approx(80)
+    assert pace.forecast(20 * PETA).seconds[Stage.SAMPLE] > 100
+
+
+def test_steps_are_timed_within_a_window_and_as_the_usual_one() -> None:
+    moments = iter([10.0, 12.0, 14.0, 14.1, 50.0, 52.0, 60.0])
+    steps = Steps(lambda: next(moments))
+    assert steps.seconds is None
+    for window, step in [(1, 1), (1, 2), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2), (2, 4)]:
+        steps.done(window, step)
+    assert steps.seconds == pytest.approx(2.0)

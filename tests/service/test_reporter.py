@@ -79,7 +79,7 @@ def test_the_first_step_of_the_sampling_tells_nothing_of_the_time_left(known: bo
     """It is heard of when it is done, so that no time has passed since, and one step of four seems to take none."""
     caller, pace = Caller(), Pace()
     if known:
-        pace.learn(1e15, {Stage.SAMPLE: 100.0})
+        pace.learn(1e15, {Stage.SAMPLE: 100.0}, 1e15 / 4, 25.0)
     with Reporter(caller, pause=0) as report:
         report.expect(pace.forecast(1e15))
         report(Stage.SAMPLE, Position(1, 1, 1, 4))
