@@ -23,7 +23,7 @@ GUESS = {
 }
 WEIGHT_OF_NEWEST = 0.5
 LUCK = 0.8  # the share of the time of its steps that a job needs at least
-ALIKE = 0.5  # windows with at least this share of the work run at about the same rate
+ALIKE, FASTER = 0.5, 2.0  # a window with less than this share of the work may run at half the rate
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,9 @@ class Pace:
     def at_least(self, work: Work) -> float | None:
         """Seconds below which no such job ends on this GPU, or None where that is not known.
 
-        Only jobs with windows of about this work or more count: a smaller one tells too little of the GPU.
+        Much smaller windows than this job's count with twice their rate: they may not have filled the GPU.
         """
-        rates = [rate for window, rate in self._fastest.items() if window >= ALIKE * work.window]
+        rates = [rate * (1 if window >= ALIKE * work.window else FASTER) for window, rate in self._fastest.items()]
         if rates:
             return LUCK * work.flop / max(rates)
         return work.flop / self._gpu.best if self._gpu else None
