@@ -131,7 +131,6 @@ class ControlPlane:
         with self._changed:
             self._answer = (status, times)
 
-<<<<<<< HEAD
     def hang_up(self) -> None:
         """Cut every connection, without a word."""
         with self._changed:
@@ -142,7 +141,7 @@ class ControlPlane:
         """A worker has connected, or its connection is over."""
         with self._changed:
             (self._connections.discard if over else self._connections.add)(connection)
-=======
+
     def answer_progress(self, status: int) -> None:
         """Answer every update with `status`."""
         with self._changed:
@@ -156,7 +155,6 @@ class ControlPlane:
             yield
         finally:
             self._answers_progress.set()
->>>>>>> platform
 
     def wait_until(self, look: Callable[[], Found | None], seconds: float = PATIENCE) -> Found:
         """What `look` finds in the end; it is asked again after each request. AssertionError after `seconds`."""
