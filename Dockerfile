@@ -152,16 +152,14 @@ ARG BASE
 # USER and HOME: torch and Triton ask for a name and a home, which a `--user` of your own has not.
 # HF_HUB_OFFLINE: no node fetches a model in the middle of a job; what is missing is said at the start.
 # RUNPOD_INIT_TIMEOUT: seconds until RunPod calls a starting worker unhealthy; 7 minutes are short for a cold disk.
-# RUNPOD_MIN_DISK_PERCENT: the SDK ends a worker with less free than 10 % of a disk that may be the whole host's.
-# The SDK's other checks stay on (RUNPOD_SKIP_GPU_CHECK, RUNPOD_SKIP_AUTO_SYSTEM_CHECKS): the GPU test runs in a process
-# of its own and finds dead cards; those that use torch skip themselves, as the worker has none.
+# The SDK's own checks of disk, memory, network and GPU are off (handler.py): startup.py has those that this worker
+# needs, a dead card among them.
 ENV BASE_MODEL=${BASE} \
     HF_HUB_OFFLINE=1 \
     HOME=/home/worker \
     OUTPUT_DIR=/output \
     PYTHONUNBUFFERED=1 \
     RUNPOD_INIT_TIMEOUT=900 \
-    RUNPOD_MIN_DISK_PERCENT=2 \
     USER=worker
 USER 10001:0
 STOPSIGNAL SIGTERM

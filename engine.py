@@ -19,6 +19,7 @@ from comfy_client.model_paths import WantedFile, find_file, write_extra_model_pa
 from comfy_client.readiness import shortcomings
 from comfy_client.server import ComfyInstall, EngineProcess, comfyui_command, simulator_command
 from comfy_client.supervisor import Engine, RunningServer, SupervisedEngine
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from settings import Settings
 from workflows.graph import Precision, template_graph
@@ -52,7 +53,7 @@ def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
     """
     if settings.comfyui_url:
         server = RunningServer(settings.comfyui_url)
-        server.ensure_ready()
+        server.ensure_ready(Cancellation())
         yield ReadyEngine(server, choose_precision(settings, GpuFacts(device="cuda")), MODES)
         return
     if settings.engine == "simulator":
@@ -70,6 +71,9 @@ def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
 def _comfyui_of_this_machine(settings: Settings) -> Iterator[ReadyEngine]:
     modes, files = find_models(settings)
     facts = probe_gpu(settings.comfyui_python)
+    if facts.device == "cpu" and settings.runpod_webhook_get_job:
+        # A worker that is paid for by the second must not sample on its processor because the card is broken.
+        raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "No GPU can be used on this worker", stage=Stage.START)
     precision = choose_precision(settings, facts)
     install = ComfyInstall(
         folder=settings.comfyui_dir,
@@ -94,11 +98,11 @@ def _comfyui_of_this_machine(settings: Settings) -> Iterator[ReadyEngine]:
 
 def _starter(
     settings: Settings, launch: Callable[[], EngineProcess], modes: tuple[str, ...], precision: Precision
-) -> Callable[[], EngineProcess]:
-    def start() -> EngineProcess:
+) -> Callable[[Cancellation], EngineProcess]:
+    def start(cancel: Cancellation) -> EngineProcess:
         process = launch()
         try:
-            process.wait_until_ready(settings.comfyui_start_seconds)
+            process.wait_until_ready(settings.comfyui_start_seconds, cancel)
             check_nodes_and_models(ComfyClient(process.url), settings, modes, precision)
         except WorkerError:
             process.stop()

@@ -94,15 +94,11 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
         )
     storage = parts.storage_of(job, request)
     mark = fingerprint(job.get("input"), job.get("s3Config"))
-    try:
-        storage.check(Stage.VALIDATE)
-    except WorkerError as error:
-        raise parts.keeper.remind(job_id, mark, error) from error
     with cancel.deadline(limit.left(0), limit.message):
-        done_before = parts.keeper.recall(job_id, mark, storage, cancel)
+        done_before = _recall(job_id, mark, storage, parts.keeper, cancel)
         if done_before is not None:
             return done_before
-        parts.engine.ensure_ready()
+        parts.engine.ensure_ready(cancel)
         watch.lap(Stage.LOAD)
     with _job_folder(parts.work_dir) as folder:
         course = _Course(parts, request, folder, limit, cancel, report, watch, list(request.warnings), Steps())
@@ -121,6 +117,18 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
         rate = plan.flop / (plan.windows * plan.steps) / step if step else None
         parts.pace.learn(work_of(plan), watch.seconds, rate)
     return with_times(reply, watch)
+
+
+def _recall(job_id: str, mark: str, storage: Storage, keeper: Keeper, cancel: Cancellation) -> dict[str, Any] | None:
+    """The reply of this very job where it was done before. Else the storage has been found to be usable."""
+    settled = keeper.recall_settled(job_id, mark)  # whose place may have expired since
+    if settled is not None:
+        return settled
+    try:
+        storage.check(Stage.VALIDATE)
+    except WorkerError as error:
+        raise keeper.remind(job_id, mark, error) from error
+    return keeper.recall(job_id, mark, storage, cancel)
 
 
 def _make_video(job_id: str, course: _Course) -> tuple[Made, Path]:

@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     min_disk_gb: float = Field(2, ge=0, description="free space that WORK_DIR must have at the start")
 
     storage: Literal["local", "s3", "volume"] | None = Field(
-        None, description="default: s3 where S3_BUCKET or BUCKET_ENDPOINT_URL is set, else local"
+        None, description="default: s3 where a bucket is set, else volume on RunPod and local elsewhere"
     )
     output_dir: Path = Field(Path("output"), description="folder of STORAGE=local")
     volume_dir: Path = Field(
@@ -174,7 +174,10 @@ class Settings(BaseSettings):
     @property
     def storage_kind(self) -> Literal["local", "s3", "volume"]:
         """Where finished videos go."""
-        return self.storage or ("s3" if self.s3_bucket or self.bucket_endpoint_url else "local")
+        if self.s3_bucket or self.bucket_endpoint_url:
+            return self.storage or "s3"
+        # On RunPod a folder of the container is gone with the worker; it must be asked for by name.
+        return self.storage or ("volume" if self.runpod_webhook_get_job else "local")
 
     @property
     def log_level_number(self) -> int:

@@ -61,8 +61,8 @@ class Startup:
             check_ffmpeg()
 
         def disk() -> None:
-            check_disk(self._settings.work_dir, self._settings.min_disk_gb)
             remove_leftovers(self._settings.work_dir)
+            check_disk(self._settings.work_dir, self._settings.min_disk_gb)
 
         def storage() -> None:
             default_storage(self._settings).check()
@@ -199,7 +199,10 @@ def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
     on_volume = mounted and folder.is_relative_to(settings.volume_dir)
     inline_bytes = int(settings.inline_max_mb * MEGABYTE)
     own_disk = Keeper(settings.work_dir / KEPT, False, inline_bytes, remembers)
-    keeper = Keeper(folder, on_volume, inline_bytes, remembers, own_disk if on_volume else None)
+    keeper = Keeper(folder, on_volume, inline_bytes, remembers, own_disk if folder != own_disk.folder else None)
+    if remembers and not keeper.can_write():
+        log.error("%s cannot be written: results are remembered on this worker alone", folder)
+        keeper = own_disk
     keeper.tidy()
     return keeper
 

@@ -27,6 +27,7 @@ GLANCE_SECONDS = 5.0  # for a question that is asked again, or is not worth more
 LISTEN_SECONDS = 0.5
 HISTORY_SECONDS = 2.0
 CANCEL_SECONDS = 60.0
+HURRY_SECONDS = 8.0
 CANCEL_POLL_SECONDS = 0.2
 REFUSED_SECONDS = 5.0  # nobody listens: the server is gone
 SILENT_SECONDS = 120.0  # it listens and does not answer: loading weights can hold it for a while
@@ -97,7 +98,7 @@ class ComfyClient:
         """
         client_id = new_id()
         with _Listener(self._url, client_id) as listener:
-            over = False
+            over, patience = False, CANCEL_SECONDS
             try:
                 self._submit(graph, prompt_id, client_id)
                 outputs = self._follow(listener, prompt_id, reader, watch, cancel)
@@ -105,23 +106,25 @@ class ComfyClient:
                 return outputs
             except WorkerError as error:
                 over = error.code in ENDED_BY_ITSELF
+                # RunPod ends the worker soon after its job's deadline, and what hangs will not hear an interrupt.
+                patience = HURRY_SECONDS if error.code is ErrorCode.DEADLINE_EXCEEDED else CANCEL_SECONDS
                 raise
             finally:
-                if not over and not self.lost_track and not self.withdraw(prompt_id):
+                if not over and not self.withdraw(prompt_id, patience):
                     self.lost_track = True
 
-    def withdraw(self, prompt_id: str) -> bool:
+    def withdraw(self, prompt_id: str, seconds: float) -> bool:
         """Take a prompt from the queue or interrupt it, again and again until the server shows its end.
 
         An interrupt can be lost, and waits for the next step (contracts.md trap 45). False where the
-        server did not confirm in time or does not answer.
+        server did not confirm within `seconds` or does not answer.
         """
-        deadline = time.monotonic() + CANCEL_SECONDS
+        deadline = time.monotonic() + seconds
         try:
             while time.monotonic() < deadline:
-                self._post("/queue", {"delete": [prompt_id]})
-                self._post("/interrupt", {"prompt_id": prompt_id})
-                if self._history(prompt_id) is not None or not self._queued(prompt_id):
+                self._post("/queue", {"delete": [prompt_id]}, GLANCE_SECONDS)
+                self._post("/interrupt", {"prompt_id": prompt_id}, GLANCE_SECONDS)
+                if self._history(prompt_id, GLANCE_SECONDS) is not None or not self._queued(prompt_id):
                     return True
                 time.sleep(CANCEL_POLL_SECONDS)
         except requests.RequestException as error:
@@ -175,9 +178,10 @@ class ComfyClient:
                         raise unavailable(error) from error
                 if entry is not None:
                     return outputs_of(entry)
-            patience = watch.stall_seconds if reader.position.window else watch.load_seconds
+            # Without its socket the frames alone tell of progress, once a window.
+            quiet = not reader.position.window or listener.lost
+            patience = max(watch.load_seconds, watch.stall_seconds) if quiet else watch.stall_seconds
             if time.monotonic() - sign > patience:
-                self.lost_track = True  # what hangs so long will not hear an interrupt either
                 raise WorkerError(ErrorCode.DEADLINE_EXCEEDED, f"{FAILED}: no progress for {patience:g} s")
 
     def _history(self, prompt_id: str, seconds: float = HTTP_SECONDS) -> dict[str, Any] | None:
@@ -185,7 +189,7 @@ class ComfyClient:
         return found.get(prompt_id)
 
     def _queued(self, prompt_id: str) -> bool:
-        queue = self._get("/queue")
+        queue = self._get("/queue", GLANCE_SECONDS)
         items = [*queue.get("queue_running", []), *queue.get("queue_pending", [])]
         return any(item[1] == prompt_id for item in items)
 
@@ -205,6 +209,7 @@ class _Listener:
     def __init__(self, url: str, client_id: str) -> None:
         self._address = f"{url.replace('http', 'ws', 1)}/ws?clientId={client_id}"
         self._socket: websocket.WebSocket | None = None
+        self.lost = False  # it was, at least once: a new one with the same client id may stay silent
 
     def __enter__(self) -> "_Listener":
         self._open()
@@ -233,7 +238,7 @@ class _Listener:
         except (websocket.WebSocketException, OSError, ValueError) as error:
             log.warning("the progress socket was lost (%s); /history goes on deciding", type(error).__name__)
             self._socket.close()
-            self._socket = None
+            self._socket, self.lost = None, True
             return None
         return message if isinstance(message, dict) else None
 

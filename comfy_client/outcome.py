@@ -9,6 +9,9 @@ FAILED = "Video generation failed"
 LOADER_INPUTS = {"model", "model_name", "clip_name", "lora"}
 MOST_CHARACTERS = 300
 # From something that begins like a path to a quote or the end of the line: a folder's name may hold spaces.
+# What libraries on the GPU raise as plain RuntimeErrors, by their texts: there is nothing else to tell them by.
+_NO_MEMORY = re.compile(r"(?:CUDA error|Triton Error \[CUDA\]): out of memory|CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED")
+_GPU_FAULT = re.compile(r"^CUDA error|Triton Error \[CUDA\]|cuDNN error|CUDA error: |an illegal memory access")
 _PATH = re.compile(r"(?<![\w<])(?:[A-Za-z]:)?[\w.~-]*/[^'\"\n]*")
 
 
@@ -67,10 +70,10 @@ def public(text: str) -> str:
 def _failed(data: dict[str, Any]) -> WorkerError:
     kind = str(data.get("exception_type", ""))
     detail = "".join(str(line) for line in data.get("traceback", []))[-4000:]
-    if kind.rsplit(".", 1)[-1] == "OutOfMemoryError":
-        return WorkerError(ErrorCode.OUT_OF_MEMORY, f"{FAILED}: the GPU ran out of memory", detail=detail)
     message = str(data.get("exception_message", ""))
-    if kind.endswith("AcceleratorError") or message.startswith("CUDA error"):  # until torch 2.8: a plain RuntimeError
+    if kind.rsplit(".", 1)[-1] == "OutOfMemoryError" or _NO_MEMORY.search(message):
+        return WorkerError(ErrorCode.OUT_OF_MEMORY, f"{FAILED}: the GPU ran out of memory", detail=detail)
+    if kind.endswith("AcceleratorError") or _GPU_FAULT.search(message):
         return WorkerError(ErrorCode.GPU_FAULT, f"{FAILED}: the GPU failed", detail=f"{message}\n{detail}")
     reason = message.strip().split("\n", 1)[0] or kind
     return WorkerError(

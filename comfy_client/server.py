@@ -15,6 +15,7 @@ from pathlib import Path
 
 import requests
 
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 
 log = logging.getLogger(__name__)
@@ -137,14 +138,16 @@ class EngineProcess:
                 detail="\n".join(self.last_lines()),
             )
 
-    def wait_until_ready(self, seconds: float) -> None:
+    def wait_until_ready(self, seconds: float, cancel: Cancellation) -> None:
         """Wait until it answers HTTP.
 
         Raises:
-            WorkerError: ENGINE_UNAVAILABLE when it ends, or does not answer within `seconds`.
+            WorkerError: ENGINE_UNAVAILABLE when it ends, or does not answer within `seconds`; what `cancel.check`
+                raises.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            cancel.check()
             self.check()
             try:
                 if requests.get(f"{self.url}/prompt", timeout=5).status_code == requests.codes.ok:

@@ -9,6 +9,7 @@ import requests
 
 from comfy_client.client import ComfyClient
 from comfy_client.server import EngineProcess
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,12 @@ class Engine(Protocol):
     def gave_up(self) -> bool:
         """Whether it failed so often that the worker should be replaced."""
 
-    def ensure_ready(self) -> None:
-        """Before a job: see that it answers and is idle; start it again where not. Raises ENGINE_UNAVAILABLE."""
+    def ensure_ready(self, cancel: Cancellation) -> None:
+        """Before a job: see that it answers and is idle; start it again where not.
+
+        Raises:
+            WorkerError: ENGINE_UNAVAILABLE, or what `cancel.check` raises: a start is broken off then.
+        """
 
     def check(self) -> None:
         """During a job: raises ENGINE_UNAVAILABLE once its process has ended."""
@@ -48,8 +53,9 @@ class RunningServer:
     def __init__(self, url: str) -> None:
         self.client = ComfyClient(url)
 
-    def ensure_ready(self) -> None:
+    def ensure_ready(self, cancel: Cancellation) -> None:  # noqa: ARG002 - an Engine has it
         """Raises ENGINE_UNAVAILABLE where it does not answer."""
+        self.client.lost_track = False  # nobody but its owner can start it again
         if not self.client.answers(LOOK_SECONDS):
             raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "ComfyUI does not answer at its URL", stage=Stage.START)
 
@@ -60,25 +66,29 @@ class RunningServer:
         """Nor ours to start again."""
 
 
+def _wait(seconds: float, cancel: Cancellation) -> None:
+    cancel.wait(seconds)
+
+
 class SupervisedEngine:
     """An engine of our own, ended with the `with` block.
 
     Args:
-        start: starts a process that is ready for jobs, or raises WorkerError.
-        clock, pause: time.monotonic and time.sleep.
+        start: starts a process that is ready for jobs, or raises WorkerError; looks at the cancellation meanwhile.
+        clock, pause: time.monotonic and a wait that a cancellation ends.
     """
 
     def __init__(
         self,
-        start: Callable[[], EngineProcess],
+        start: Callable[[Cancellation], EngineProcess],
         clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float, Cancellation], None] = _wait,
     ) -> None:
         self._start, self._clock, self._pause = start, clock, pause
         self._restarts: list[float] = []
         self._distrusted = False
         self.gave_up = False
-        self._process = start()
+        self._process = start(Cancellation())
         self.client = ComfyClient(self._process.url)
 
     def __enter__(self) -> "SupervisedEngine":
@@ -96,11 +106,12 @@ class SupervisedEngine:
         """The next `ensure_ready` starts it again."""
         self._distrusted = True
 
-    def ensure_ready(self) -> None:
+    def ensure_ready(self, cancel: Cancellation) -> None:
         """Start it again where it ended, is distrusted, does not answer, or still works on something.
 
         Raises:
-            WorkerError: ENGINE_UNAVAILABLE after three restarts in ten minutes; `gave_up` is then true.
+            WorkerError: ENGINE_UNAVAILABLE after three restarts in ten minutes, `gave_up` is then true; or what
+                `cancel.check` raises.
         """
         while not self._is_ready():
             now = self._clock()
@@ -109,13 +120,17 @@ class SupervisedEngine:
                 self.gave_up = True
                 message = f"ComfyUI failed {MOST_RESTARTS} times in {WITHIN_SECONDS / 60:g} minutes"
                 raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, message, stage=Stage.START)
-            self._pause(FIRST_PAUSE_SECONDS * 2 ** len(self._restarts))
+            self._pause(FIRST_PAUSE_SECONDS * 2 ** len(self._restarts), cancel)
             self._restarts.append(now)
-            self._restart()
+            self._restart(cancel)
 
     def _is_ready(self) -> bool:
         if self._distrusted or self.client.lost_track:
             return False
+        self.client.close()  # a worker that was frozen between two jobs has dead connections
+        return self._looks_ready() or self._looks_ready()
+
+    def _looks_ready(self) -> bool:
         try:
             self._process.check()
             return self.client.idle(LOOK_SECONDS)
@@ -123,13 +138,14 @@ class SupervisedEngine:
             log.warning("the engine is not ready: %s", error)
             return False
 
-    def _restart(self) -> None:
+    def _restart(self, cancel: Cancellation) -> None:
         log.warning("starting the engine again; its last lines were:\n%s", "\n".join(self._process.last_lines()[-20:]))
         self.client.close()
         self._process.stop()
         try:
-            self._process = self._start()
+            self._process = self._start(cancel)
         except WorkerError as error:
+            cancel.check()
             log.error("the engine did not start: %s", error.message)
             return
         self.client = ComfyClient(self._process.url)

@@ -8,10 +8,12 @@ import base64
 import hashlib
 import json
 import logging
+import os
 import shutil
 import time
+import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +71,27 @@ class Keeper:
                 if path.stat().st_mtime < oldest and (path.suffix == ".part" or not self._keeps_video(path)):
                     path.unlink()
 
+    def can_write(self) -> bool:
+        """Whether anything can be kept here."""
+        probe = self.folder / f".{uuid.uuid4().hex}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError:
+            return False
+        return True
+
     def _keeps_video(self, record: Path) -> bool:
         return (self.folder / "kept" / f"{record.stem}.mp4").exists()
+
+    def recall_settled(self, job_id: str, job: str) -> dict[str, Any] | None:
+        """The reply of this very job, if it was delivered to a place that cannot be asked again (`lasting_url`)."""
+        record = self._record(job_id) if self.remembers else None
+        if record is None or record.get("job") != job:
+            return self.spare.recall_settled(job_id, job) if self.spare else None
+        url = record.get("url")
+        return _with_place(record["reply"], StoredVideo(url, record["size"], None), CARRIED) if url else None
 
     def recall(self, job_id: str, job: str, storage: Storage, cancel: Cancellation) -> dict[str, Any] | None:
         """The reply of this very job, if it was finished before and its video is still there.
@@ -83,10 +104,7 @@ class Keeper:
         kept = record.get("kept")
         if kept is not None:
             return self._deliver_kept(job_id, record, storage, cancel)
-        if record.get("url"):
-            stored: StoredVideo | None = StoredVideo(record["url"], record["size"], None)
-        else:
-            stored = _found(storage, record["key"], record["size"])
+        stored = _found(storage, record["key"], record["size"])
         return None if stored is None else _with_place(record["reply"], stored, CARRIED)
 
     def remind(self, job_id: str, job: str, error: WorkerError) -> WorkerError:
@@ -107,12 +125,16 @@ class Keeper:
         Raises:
             WorkerError: CANCELLED, or what `Storage.put` raised, with `kept` saying where the video is.
         """
-        try:
-            stored = storage.put(parcel.video, parcel.key, cancel)
-        except WorkerError as error:
-            if error.code is ErrorCode.CANCELLED:
-                raise
-            raise self._keep(parcel, error) from error
+        with ExitStack() as unexpected:
+            unexpected.callback(self._save, parcel)  # the edge will tell of a defect, but the only copy stays
+            try:
+                stored = storage.put(parcel.video, parcel.key, cancel)
+            except WorkerError as error:
+                unexpected.pop_all()
+                if error.code is ErrorCode.CANCELLED:
+                    raise
+                raise self._keep(parcel, error) from error
+            unexpected.pop_all()
         self._remember(parcel, {"size": stored.size_bytes, "url": stored.url if parcel.lasting_url else None})
         return _with_place(parcel.reply, stored)
 
@@ -152,9 +174,9 @@ class Keeper:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{_name(parcel.job_id)}.mp4"
         if path != parcel.video:
-            part = path.with_suffix(".part")
+            part = folder / f"{uuid.uuid4().hex}.part"
             try:
-                shutil.copyfile(parcel.video, part)
+                _link_or_copy(parcel.video, part)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
@@ -167,7 +189,7 @@ class Keeper:
         about = {"job": parcel.job, "key": parcel.key, "lasting_url": parcel.lasting_url, "reply": parcel.reply}
         folder = self.folder / "results"
         path = folder / f"{_name(parcel.job_id)}.json"
-        part = path.with_suffix(".part")
+        part = folder / f"{uuid.uuid4().hex}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps({**about, **facts}, allow_nan=False), encoding="utf-8")
@@ -182,6 +204,14 @@ class Keeper:
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) else None
+
+
+def _link_or_copy(video: Path, target: Path) -> None:
+    """On one disk the video needs no room of its own, which a full one would not have."""
+    try:
+        os.link(video, target)
+    except OSError:
+        shutil.copyfile(video, target)
 
 
 def _found(storage: Storage, key: str, size: int) -> StoredVideo | None:

@@ -78,5 +78,5 @@ class Recovery:
                 ErrorCode.ENGINE_CRASHED, "ComfyUI ended twice while it ran this job", detail=error.detail
             ) from error
         log.warning("ComfyUI ended during the job: trying once more. %s", error.detail)
-        self._engine.ensure_ready()
+        self._engine.ensure_ready(self._cancel)
         self._warnings.append("ComfyUI ended during the job; the video was made in a second attempt")

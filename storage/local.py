@@ -2,9 +2,10 @@
 
 import os
 import stat
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contract.cancel import Cancellation
@@ -12,6 +13,7 @@ from contract.errors import ErrorCode, Stage, WorkerError
 from storage.base import StoredVideo
 
 PIECE_BYTES = 1024 * 1024
+UNFINISHED_SECONDS = 24 * 3600.0
 
 
 class LocalStorage:
@@ -31,10 +33,13 @@ class LocalStorage:
         self._mount = must_be_mount
 
     def check(self, stage: Stage = Stage.START) -> None:
-        """Create the folder if it is missing, then write and remove a one-byte file. Errors as `Storage.check`."""
+        """Create the folder if it is missing, then write and remove a one-byte file; what killed workers were about to
+        store directly in it a day ago is removed too. Errors as `Storage.check`.
+        """
         self._look_for_mount(stage)
         with _os_errors_as(ErrorCode.STORAGE_MISCONFIGURED, stage, "The storage folder cannot be written"):
             self._folder.mkdir(parents=True, exist_ok=True)
+            _remove_unfinished(self._folder)
             probe = _temporary_in(self._folder)
             try:
                 probe.write_bytes(b"\0")
@@ -110,6 +115,14 @@ def _copy_atomically(source: Path, target: Path, cancel: Cancellation) -> int:
     finally:
         temporary.unlink(missing_ok=True)
     return size
+
+
+def _remove_unfinished(folder: Path) -> None:
+    oldest = time.time() - UNFINISHED_SECONDS
+    for part in folder.glob(".*.part"):
+        with suppress(FileNotFoundError):  # another worker removes it too
+            if part.stat().st_mtime < oldest:
+                part.unlink()
 
 
 def _temporary_in(folder: Path) -> Path:

@@ -98,9 +98,11 @@ class MultipartUpload:
         try:
             return job()
         finally:
-            # A request that was under way while the upload was taken back may have arrived behind it.
+            # A request that was under way while the upload was taken back may have arrived behind it. By now another
+            # job may have stored its video under the same key: nothing is deleted here.
             if self._given_up.is_set():
-                self._take_back(upload_id)
+                with self._tidying() as client:
+                    abort(client, self._place, upload_id)
 
     def _send_parts(self, upload_id: str, video: Path, size: int) -> list[Part]:
         numbers: SimpleQueue[int] = SimpleQueue()

@@ -292,3 +292,22 @@ def test_a_gguf_talk_model_beside_another_base_is_refused_with_the_reason(monkey
         read_settings()
     monkeypatch.setenv("BASE_MODEL", "q8_0")
     assert read_settings().talk_model == "q8_0"
+
+
+@pytest.mark.parametrize(
+    ("variables", "kind"),
+    [
+        ({}, "local"),
+        ({"S3_BUCKET": "videos"}, "s3"),
+        ({"BUCKET_ENDPOINT_URL": "https://b.s3.eu-west-1.amazonaws.com"}, "s3"),
+        ({"RUNPOD_WEBHOOK_GET_JOB": "http://127.0.0.1/job-take"}, "volume"),
+        ({"RUNPOD_WEBHOOK_GET_JOB": "http://127.0.0.1/job-take", "S3_BUCKET": "videos"}, "s3"),
+        ({"RUNPOD_WEBHOOK_GET_JOB": "http://127.0.0.1/job-take", "STORAGE": "local"}, "local"),
+    ],
+)
+def test_a_container_that_ends_is_no_place_for_videos_unless_asked_for(
+    variables: dict[str, str], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings().storage_kind == kind

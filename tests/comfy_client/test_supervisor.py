@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import pytest
 
 from comfy_client.server import EngineCommand, EngineProcess, simulator_command
 from comfy_client.supervisor import RunningServer, SupervisedEngine
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 
 
@@ -24,7 +26,8 @@ class Clock:
     def time(self) -> float:
         return self.now
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, cancel: Cancellation) -> None:
+        cancel.check()
         self.pauses.append(seconds)
         self.now += seconds
 
@@ -35,10 +38,10 @@ class Shop:
 
     started: list[EngineProcess] = field(default_factory=list)
 
-    def start(self) -> EngineProcess:
+    def start(self, cancel: Cancellation) -> EngineProcess:
         process = EngineProcess(simulator_command(0))
         self.started.append(process)
-        process.wait_until_ready(60)
+        process.wait_until_ready(60, cancel)
         return process
 
     def kill_last(self) -> None:
@@ -63,7 +66,7 @@ def shop() -> Iterator[Shop]:
 
 def test_a_healthy_engine_is_left_alone(shop: Shop) -> None:
     with SupervisedEngine(shop.start) as engine:
-        engine.ensure_ready()
+        engine.ensure_ready(Cancellation())
         engine.check()
     assert len(shop.started) == 1
 
@@ -75,11 +78,11 @@ def test_a_killed_or_distrusted_engine_is_started_again(shop: Shop) -> None:
         with pytest.raises(WorkerError) as caught:
             engine.check()
         assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
-        engine.ensure_ready()
+        engine.ensure_ready(Cancellation())
         engine.check()
         assert engine.client.answers(10)
         engine.distrust()
-        engine.ensure_ready()
+        engine.ensure_ready(Cancellation())
         assert engine.client.idle(10)
     assert len(shop.started) == 3
     assert clock.pauses == [1.0, 2.0]
@@ -90,14 +93,14 @@ def test_three_restarts_in_ten_minutes_are_enough(shop: Shop) -> None:
     with SupervisedEngine(shop.start, clock.time, clock.pause) as engine:
         for _ in range(3):
             engine.distrust()
-            engine.ensure_ready()
+            engine.ensure_ready(Cancellation())
         engine.distrust()
         with pytest.raises(WorkerError) as caught:
-            engine.ensure_ready()
+            engine.ensure_ready(Cancellation())
         assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
         assert engine.gave_up
         clock.now += 600
-        engine.ensure_ready()
+        engine.ensure_ready(Cancellation())
     assert len(shop.started) == 5
 
 
@@ -111,12 +114,48 @@ def test_nothing_of_it_outlives_the_with_block(shop: Shop) -> None:
 def test_a_program_that_ends_at_once_is_told_with_its_last_lines() -> None:
     command = EngineCommand("broken", ("/bin/sh", "-c", "echo no luck; exit 3"), Path("/"), 1)
     with EngineProcess(command) as process, pytest.raises(WorkerError) as caught:
-        process.wait_until_ready(30)
+        process.wait_until_ready(30, Cancellation())
     assert "exit code 3" in caught.value.message
     assert list(process.last_lines()) == ["no luck"]
 
 
 def test_a_running_server_that_is_gone_is_told() -> None:
     with pytest.raises(WorkerError) as caught:
-        RunningServer("http://127.0.0.1:9").ensure_ready()
+        RunningServer("http://127.0.0.1:9").ensure_ready(Cancellation())
     assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
+
+
+def test_a_cancelled_start_is_broken_off_and_made_up_for(shop: Shop) -> None:
+    cancel = Cancellation()
+    with SupervisedEngine(shop.start, Clock().time) as engine:
+        engine.distrust()
+        cancel.cancel()
+        with pytest.raises(WorkerError) as caught:
+            engine.ensure_ready(cancel)
+        assert caught.value.code is ErrorCode.CANCELLED
+        engine.ensure_ready(Cancellation())
+        assert engine.client.idle(10)
+
+
+def test_dead_connections_do_not_restart_a_healthy_engine(shop: Shop) -> None:
+    with SupervisedEngine(shop.start) as engine:
+        assert engine.client.idle(10)
+        process = shop.started[0]
+        for descriptor in Path(f"/proc/{os.getpid()}/fd").iterdir():
+            _cut_if_connected_to(int(descriptor.name), int(process.url.rsplit(":", 1)[1]))
+        engine.ensure_ready(Cancellation())
+    assert len(shop.started) == 1
+
+
+def _cut_if_connected_to(descriptor: int, port: int) -> None:
+    """As a frozen machine finds its connections: closed by nobody that told."""
+    try:
+        copy = socket.socket(fileno=os.dup(descriptor))
+    except OSError:
+        return
+    with copy:
+        try:
+            if copy.getpeername()[1] == port:
+                copy.shutdown(socket.SHUT_RDWR)
+        except (OSError, IndexError, TypeError):
+            return

@@ -134,7 +134,7 @@ def test_no_secret_is_an_argument_or_in_the_environment() -> None:
 def test_the_environment_sets_what_somebody_reads() -> None:
     environment = STAGES["worker"].environment()
     ours = {name.upper() for name in Settings.model_fields}
-    of_others = {"HF_HUB_OFFLINE", "HOME", "USER", "PYTHONUNBUFFERED", "RUNPOD_INIT_TIMEOUT", "RUNPOD_MIN_DISK_PERCENT"}
+    of_others = {"HF_HUB_OFFLINE", "HOME", "USER", "PYTHONUNBUFFERED", "RUNPOD_INIT_TIMEOUT"}
     assert set(environment) <= ours | of_others
     assert environment["BASE_MODEL"] == "${BASE}"
     assert environment["PYTHONUNBUFFERED"] == "1"

@@ -63,7 +63,7 @@ def test_a_killed_server_fails_the_job_and_is_started_again(real: RealBench) -> 
         real.run(real.values(seed=5), beat=kill_once)
     assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
     assert caught.value.retryable
-    engine.ensure_ready()
+    engine.ensure_ready(Cancellation())
     assert len(real.run(real.values(seed=6)).frames) == 17
 
 

@@ -39,7 +39,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "handler.py"],
             cwd=REPOSITORY,
-            env={**_environment(plane, bench), **environment},
+            env={**_environment(plane, bench), **_place(environment), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -194,6 +194,12 @@ def _environment(plane: ControlPlane, bench: Bench) -> dict[str, str]:
         "LOG_FORMAT": "json",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _place(environment: dict[str, str]) -> dict[str, str]:
+    """The local folder, which a worker on RunPod takes only when it is told to, unless the test has another place."""
+    others = {"S3_BUCKET", "BUCKET_ENDPOINT_URL", "STORAGE"}
+    return {} if others & set(environment) else {"STORAGE": "local"}
 
 
 def _entry(line: str) -> dict[str, Any]:

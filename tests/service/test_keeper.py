@@ -12,8 +12,8 @@ import pytest
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from service.keeper import Keeper, Parcel, fingerprint
+from storage.base import StoredVideo
 from storage.local import LocalStorage
-from storage.upload_url import PresignedPut
 
 MP4 = b"a finished video" * 100
 REPLY = {"status": "completed", "warnings": ["one"], "output_video_url": "", "expires_at": None, "job_id": "job/1"}
@@ -191,7 +191,8 @@ def test_an_upload_url_is_remembered_as_it_cannot_be_asked(tmp_path: Path) -> No
     record: dict[str, Any] = {"job": JOB, "key": "v.mp4", "reply": REPLY, "size": 3, "url": "https://a.example/v.mp4"}
     keeper = _keeper(tmp_path)
     _write(keeper, record)
-    reply = keeper.recall("job/1", JOB, PresignedPut("https://a.example/v.mp4?sig=1"), Cancellation())
+    assert keeper.recall_settled("job/1", fingerprint("another")) is None
+    reply = keeper.recall_settled("job/1", JOB)
     assert reply is not None
     assert reply["output_video_url"] == "https://a.example/v.mp4"
 
@@ -208,3 +209,25 @@ def _any(folder: Path) -> Path:
     path = folder / "any.mp4"
     path.write_bytes(MP4)
     return path
+
+
+class _Defective(LocalStorage):
+    """A place with a defect of its own."""
+
+    def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:
+        raise RuntimeError(f"{video}{key}{cancel}")
+
+
+def test_a_defect_of_the_delivery_does_not_cost_the_video(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        _keeper(tmp_path).deliver(_parcel(video), _Defective(tmp_path / "out"), Cancellation())
+    video.unlink()
+    storage = LocalStorage(tmp_path / "out")
+    assert _keeper(tmp_path).recall("job/1", JOB, storage, Cancellation()) is not None
+    assert (tmp_path / "out" / "v.mp4").read_bytes() == MP4
+
+
+def test_a_place_that_takes_nothing_is_known_before(tmp_path: Path) -> None:
+    assert _keeper(tmp_path).can_write()
+    (tmp_path / "file").touch()
+    assert not Keeper(tmp_path / "file", True, 0).can_write()

@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -278,3 +279,13 @@ def test_a_volume_may_be_a_link_to_the_mount(tmp_path: Path, small_disk: Path, v
     storage = LocalStorage(tmp_path / "runpod-volume/videos", must_be_mount=tmp_path / "runpod-volume")
     storage.check()
     assert path_of(storage.put(video, "talk.mp4", Cancellation()).url).read_bytes() == VIDEO
+
+
+def test_what_a_killed_worker_was_about_to_store_is_removed_a_day_later(tmp_path: Path) -> None:
+    old, young, video = (tmp_path / name for name in (".old.part", ".young.part", ".old.mp4"))
+    for path in (old, young, video):
+        path.touch()
+    for path in (old, video):
+        os.utime(path, (time.time() - 25 * 3600,) * 2)
+    LocalStorage(tmp_path).check()
+    assert sorted(tmp_path.iterdir()) == sorted([young, video])
