@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 10
+LAST_WORDS_SECONDS = 1.0
 KEPT_LINES = 200
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -132,6 +133,7 @@ class EngineProcess:
         """Raises WorkerError ENGINE_UNAVAILABLE once the process has ended."""
         code = self._process.poll()
         if code is not None:
+            self._drain.join(LAST_WORDS_SECONDS)  # not for ever: what it started may hold its output open
             raise WorkerError(
                 ErrorCode.ENGINE_UNAVAILABLE,
                 f"{self._command.name} ended unexpectedly (exit code {code})",
