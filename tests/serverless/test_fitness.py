@@ -15,6 +15,7 @@ from tests.serverless.worker import Worker
 from tests.worker.bench import Bench
 from workflows.models import read_models
 
+CARD = """echo '{"device": "cuda", "name": "RTX 4090", "memory_gb": 24}'"""
 SILENT = "exec sleep 1000"
 LAST_WORDS = "echo 'ImportError: no module named torch' >&2; exit 3"
 
@@ -26,13 +27,13 @@ class Machine:
     folder: Path
     bucket: Store
 
-    def comfyui(self, server: str) -> dict[str, str]:
-        """A ComfyUI whose interpreter does this in place of a server; its models are there."""
+    def comfyui(self, server: str, probe: str = CARD) -> dict[str, str]:
+        """A ComfyUI whose interpreter does this in place of a server, and of the GPU probe; its models are there."""
         models, python = self.folder / "models", self.folder / "python"
         for model in read_models():
             (models / model.folder).mkdir(parents=True, exist_ok=True)
             (models / model.folder / model.file).touch()
-        python.write_text(f'#!/bin/sh\ncase "$*" in *gpu_probe*) exit 1 ;; esac\nsleep 1000 &\n{server}\n')
+        python.write_text(f'#!/bin/sh\ncase "$*" in *gpu_probe*) {probe}; exit ;; esac\nsleep 1000 &\n{server}\n')
         python.chmod(0o755)
         place = {"COMFYUI_DIR": str(self.folder), "COMFYUI_PYTHON": str(python), "COMFYUI_START_SECONDS": "2"}
         return {"ENGINE": "comfyui", "MODEL_ROOTS": str(models), **place}
@@ -59,7 +60,11 @@ def no_models(machine: Machine) -> Mapping[str, str]:
 
 
 def no_server(machine: Machine) -> Mapping[str, str]:
-    return {**machine.comfyui(""), "COMFYUI_PYTHON": "/bin/false"}
+    return machine.comfyui("exit 1")
+
+
+def no_card(machine: Machine) -> Mapping[str, str]:
+    return machine.comfyui(SILENT, probe="exit 1")
 
 
 def silent_server(machine: Machine) -> Mapping[str, str]:
@@ -102,6 +107,7 @@ def unhealthy(pings: list[Ping]) -> list[Mapping[str, str]]:
         (no_volume, "storage", "no volume is mounted at "),
         (no_models, "comfyui", "Required models are missing: "),
         (no_server, "comfyui", "comfyui ended unexpectedly (exit code 1)"),
+        (no_card, "comfyui", "No GPU can be used on this worker"),
         (silent_server, "comfyui", "comfyui did not answer within 2 s"),
     ],
 )
