@@ -60,14 +60,19 @@ class Forecast:
         before = sum(self.seconds[earlier] for earlier in STAGES[: STAGES.index(stage)])
         return 100 * (before + share * self.seconds[stage]) / sum(self.seconds.values())
 
-    def left(self, stage: Stage, share: float, spent: float) -> float | None:
-        """Seconds to the end, `spent` of them gone in `stage`; None where nobody can tell yet."""
+    def left(self, stage: Stage, share: float, spent: float, first: float = 0.0) -> float | None:
+        """Seconds to the end; None where nobody can tell yet.
+
+        Args:
+            share: done of `stage`, 0 to 1.
+            spent: seconds since `first` of it was done.
+        """
         if stage not in STAGES:
             return sum(self.seconds.values()) if self.sure else None
-        place = STAGES.index(stage)
-        if not self.sure and place <= STAGES.index(Stage.SAMPLE) and not share:
+        place, moved = STAGES.index(stage), share - first
+        if not self.sure and place <= STAGES.index(Stage.SAMPLE) and moved <= 0:
             return None
-        rest = spent / share * (1 - share) if share else max(self.seconds[stage] - spent, 0.0)
+        rest = spent / moved * (1 - share) if moved > 0 else max(self.seconds[stage] * (1 - share) - spent, 0.0)
         return rest + sum(self.seconds[later] for later in STAGES[place + 1 :])
 
 

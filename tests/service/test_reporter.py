@@ -74,6 +74,19 @@ def test_the_time_left_is_told_once_it_is_known() -> None:
     assert [update["eta_seconds"] for update in caller.updates] == [None, 3]
 
 
+@pytest.mark.parametrize(("known", "expected"), [(False, None), (True, 78.5)])
+def test_the_first_step_of_the_sampling_tells_nothing_of_the_time_left(known: bool, expected: float | None) -> None:
+    """It is heard of when it is done, so that no time has passed since, and one step of four seems to take none."""
+    caller, pace = Caller(), Pace()
+    if known:
+        pace.learn(1e15, {Stage.SAMPLE: 100.0})
+    with Reporter(caller, pause=0) as report:
+        report.expect(pace.forecast(1e15))
+        report(Stage.SAMPLE, Position(1, 1, 1, 4))
+        assert caller.arrived.wait(10)
+    assert caller.updates[0]["eta_seconds"] == pytest.approx(expected, abs=1)
+
+
 def test_nothing_is_sent_once_the_job_is_left() -> None:
     begun, released, finished = threading.Event(), threading.Event(), threading.Event()
 
