@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
+JOBS ?= 4 # tests wait for processes half of their time: twice as many as there are cores
 
 .PHONY: demo test test-long test-real check schema lock clean setup setup-dev ffmpeg
 
@@ -11,10 +12,10 @@ demo: setup ffmpeg
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
 
 test: setup-dev ffmpeg check
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 test-long: setup-dev ffmpeg
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 check:
 	$(BIN)/ruff check .

@@ -27,7 +27,7 @@ from media.video import FrameEncoder
 from reply import Made, Stopwatch, make_reply, sha256_of, with_times
 from scene import Scene, prepare
 from service.keeper import Keeper, Parcel, fingerprint
-from service.limits import TimeLimit, limit_of, refuse_hopeless
+from service.limits import TimeLimit, limit_of, refuse_hopeless, work_of
 from service.pace import Pace
 from service.recovery import Effort, Recovery
 from service.reporter import Reporter
@@ -58,6 +58,7 @@ class Parts:
     stall_seconds: float
     load_seconds: float
     work_dir: Path
+    audio_max_seconds: float
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
         with cancel.deadline(limit.delivery(watch.total), "the storage did not take it in time"):
             reply = parts.keeper.deliver(parcel, storage, cancel)
         watch.lap(Stage.UPLOAD)
-    parts.pace.learn(made.scene.plan.flop, watch.seconds)
+    if made.attempts == 1:
+        parts.pace.learn(work_of(made.scene.plan), watch.seconds)
     return with_times(reply, watch)
 
 
@@ -123,22 +125,32 @@ def _make_video(job_id: str, course: _Course) -> tuple[Made, Path]:
     watch.lap(Stage.FETCH)
 
     report(Stage.PREPARE)
-    scene = prepare(request, inputs, course.folder, course.warnings, course.cancel)
+    longest = parts.audio_max_seconds
+    scene = prepare(request, inputs, course.folder, course.warnings, course.cancel, audio_max_seconds=longest)
     size = (scene.video.width, scene.video.height)
     refuse_hopeless(scene.plan, size, parts.pace, course.limit, watch.total)
-    report.expect(parts.pace.forecast(scene.plan.flop))
+    report.expect(parts.pace.forecast(work_of(scene.plan)))
     watch.lap(Stage.PREPARE)
 
     recovery = Recovery(Effort(request.blocks_to_swap), parts.engine, course.warnings, course.cancel)
-    while True:
+    video = None
+    while video is None:
         report(Stage.LOAD)
         try:
             video = _generate(scene, recovery.effort, course)
-            break
         except WorkerError as error:
             recovery.after(error)
-    used = replace(request, blocks_to_swap=recovery.effort.blocks_to_swap)
-    return Made(job_id, used, scene, video.stat().st_size, sha256_of(video), parts.engine_name, course.warnings), video
+    made = Made(
+        job_id=job_id,
+        request=replace(request, blocks_to_swap=recovery.effort.blocks_to_swap),
+        scene=scene,
+        size_bytes=video.stat().st_size,
+        sha256=sha256_of(video),
+        engine=parts.engine_name,
+        warnings=course.warnings,
+        attempts=recovery.attempts,
+    )
+    return made, video
 
 
 def _generate(scene: Scene, effort: Effort, course: _Course) -> Path:

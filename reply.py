@@ -54,6 +54,7 @@ class Made:
     sha256: str
     engine: Literal["comfyui", "simulator"]
     warnings: Sequence[str]
+    attempts: int
 
 
 def sha256_of(file: Path) -> str:

@@ -1,5 +1,6 @@
 """Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,16 +8,18 @@ from PIL import Image
 
 from contract import rules
 from contract.cancel import Cancellation
+from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
+from media.audio import Voice
 from media.fetch import Inputs
 from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
 from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
-from workflows.plan import FPS, MAX_FRAMES, Plan, frames_for, make_plan
+from workflows.plan import Plan, frames_for, make_plan
 
-# One second more than a graph can take: enough to see that a voice is too long without decoding hours of it.
-MOST_DECODED_SECONDS = MAX_FRAMES / FPS + 1
+# Decoded beyond a limit: enough to see that a voice is longer, without decoding hours of it. Encoders pad the end.
+PADDING_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,24 @@ class Scene:
     color_match: str
 
 
-def prepare(request: Request, inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation) -> Scene:
+def prepare(
+    request: Request,
+    inputs: Inputs,
+    folder: Path,
+    warnings: list[str],
+    cancel: Cancellation,
+    *,
+    audio_max_seconds: float,
+) -> Scene:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
+
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
     fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings)
-    timeline = _voices(request, inputs, folder, warnings, cancel)
+    timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = make_plan(
         frames_for(timeline.seconds),
         fit.width,
@@ -82,12 +95,27 @@ def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[s
     return fit
 
 
-def _voices(request: Request, inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation) -> Timeline:
-    most = min(request.max_audio_duration or MOST_DECODED_SECONDS, MOST_DECODED_SECONDS)
-    decode_seconds = most if request.max_audio_duration is None else most + 0.001
-    voices = decode_voices(inputs.voices, folder, decode_seconds, cancel)
+def _voices(
+    request: Request, inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation, *, longest: float
+) -> Timeline:
+    asked = request.max_audio_duration
+    most = longest if asked is None else min(asked, longest)
+    voices = decode_voices(inputs.voices, folder, most + 2 * PADDING_SECONDS, cancel)
+    if asked is None or asked > longest:
+        _refuse_longer(voices, longest)
     offsets = [speaker.offset_seconds for speaker in request.speakers]
-    return lay_out(voices, offsets, request.timing, request.max_audio_duration, warnings)
+    return lay_out(voices, offsets, request.timing, asked, warnings)
+
+
+def _refuse_longer(voices: Sequence[Voice], longest: float) -> None:
+    """Raises AUDIO_TOO_LONG; lengths are those of the decoded sound, whatever a header says."""
+    over = [str(number) for number, voice in enumerate(voices, 1) if voice.seconds > longest + PADDING_SECONDS]
+    if over:
+        raise WorkerError(
+            ErrorCode.AUDIO_TOO_LONG,
+            f"The audio of speaker {' and '.join(over)} is longer than {longest:g} s; "
+            f"send max_audio_duration {longest:g} or less, or several jobs",
+        )
 
 
 def _masks(request: Request, fit: Fit, warnings: list[str]) -> list[Image.Image] | None:

@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     )
     s3_key_prefix: str = Field("", pattern=r"^[A-Za-z0-9._/-]*$", description="put before every key")
     s3_presign_seconds: int = Field(604_800, ge=60, le=604_800, description="how long a presigned URL works")
+    s3_attempts: int = Field(10, ge=1, le=20, description="how often each request of an upload is made, pauses between")
 
     input_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (Path("/runpod-volume"),), description="folders below which a source may be a plain path, separated by ':'"
@@ -122,6 +123,7 @@ class Settings(BaseSettings):
         False, description="fetch sources through the environment's proxies, which then look the names up"
     )
     fetch_seconds: float = Field(120, gt=0, description="how long one source may take, with all repetitions")
+    audio_max_seconds: float = Field(390, gt=0, le=400, description="longest voice, in seconds of decoded sound")
     work_dir: Path = Field(
         Path(tempfile.gettempdir()) / "talking-video", description="where a job's files are while it runs"
     )

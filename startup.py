@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import wraps
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -70,7 +71,7 @@ class Startup:
             ready = self._stack.enter_context(running_engine(self._settings))
             self._parts = make_parts(self._settings, ready, remembers=self._remembers)
 
-        return [ffmpeg, disk, storage, comfyui]
+        return [_telling(check) for check in (ffmpeg, disk, storage, comfyui)]
 
     @property
     def parts(self) -> Parts:
@@ -78,6 +79,22 @@ class Startup:
         if self._parts is None:
             raise RuntimeError("the checks have not passed")
         return self._parts
+
+
+def _telling(check: Callable[[], None]) -> Callable[[], None]:
+    """The check; what its failure tells only the operator is logged here: the SDK tells the message alone."""
+
+    @wraps(check)
+    def look() -> None:
+        try:
+            check()
+        except WorkerError as error:
+            if error.detail:
+                log.error("%s: %s", check.__name__, error.detail)
+                error.detail = ""
+            raise
+
+    return look
 
 
 def check_ffmpeg() -> None:
@@ -114,7 +131,7 @@ def default_storage(settings: Settings) -> Storage:
         return LocalStorage(settings.output_dir)
     if settings.storage_kind == "volume":
         return LocalStorage(settings.volume_dir / VIDEOS, must_be_mount=settings.volume_dir)
-    return S3Storage(bucket_of(settings))
+    return S3Storage(bucket_of(settings), attempts=settings.s3_attempts)
 
 
 def bucket_of(settings: Settings) -> S3Config:
@@ -170,17 +187,19 @@ def storage_of(job: Job, request: Request, settings: Settings) -> Storage:
         return PresignedPut(request.upload_url, guard=Guard(policy_of(settings)))
     if bucket is not None:
         config = s3_config_of_job(bucket, presign_seconds=settings.s3_presign_seconds)
-        return S3Storage(config, guard=Guard(policy_of(settings)))
+        return S3Storage(config, attempts=settings.s3_attempts, guard=Guard(policy_of(settings)))
     return default_storage(settings)
 
 
 def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
-    """Keeps on the volume where one is mounted."""
+    """Keeps on the volume where one is mounted, and on the worker's own disk where that is full."""
     mounted = os.path.ismount(settings.volume_dir)  # a plain folder there would end with the worker
     default = settings.volume_dir / KEPT if mounted else settings.work_dir / KEPT
     folder = settings.keep_dir or default
     on_volume = mounted and folder.is_relative_to(settings.volume_dir)
-    keeper = Keeper(folder, on_volume, int(settings.inline_max_mb * MEGABYTE), remembers)
+    inline_bytes = int(settings.inline_max_mb * MEGABYTE)
+    own_disk = Keeper(settings.work_dir / KEPT, False, inline_bytes, remembers)
+    keeper = Keeper(folder, on_volume, inline_bytes, remembers, own_disk if on_volume else None)
     keeper.tidy()
     return keeper
 
@@ -206,4 +225,5 @@ def make_parts(settings: Settings, ready: ReadyEngine, *, remembers: bool = Fals
         stall_seconds=settings.stall_seconds,
         load_seconds=settings.load_seconds,
         work_dir=settings.work_dir,
+        audio_max_seconds=settings.audio_max_seconds,
     )

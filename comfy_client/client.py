@@ -23,6 +23,7 @@ from contract.errors import ErrorCode, WorkerError
 log = logging.getLogger(__name__)
 
 HTTP_SECONDS = 30
+GLANCE_SECONDS = 5.0  # for a question that is asked again, or is not worth more: cancel and stall are looked at between
 LISTEN_SECONDS = 0.5
 HISTORY_SECONDS = 2.0
 CANCEL_SECONDS = 60.0
@@ -134,7 +135,7 @@ class ComfyClient:
     def forget(self, prompt_id: str) -> None:
         """Remove a prompt's history entry; it holds the graph, with the caller's text."""
         try:
-            self._post("/history", {"delete": [prompt_id]})
+            self._post("/history", {"delete": [prompt_id]}, GLANCE_SECONDS)
         except requests.RequestException as error:
             log.warning("the history entry could not be removed: %s", type(error).__name__)
 
@@ -164,23 +165,23 @@ class ComfyClient:
                 sign, signs = now, watch.other_signs()
             if (message is not None and reader.ended(message)) or now - asked > HISTORY_SECONDS:
                 asked = now
+                entry = None
                 try:
-                    entry = self._history(prompt_id)
+                    entry = self._history(prompt_id, GLANCE_SECONDS)
                     answered = now
                 except requests.RequestException as error:
                     gone = isinstance(error, requests.ConnectionError)
                     if now - answered > (REFUSED_SECONDS if gone else SILENT_SECONDS):
                         raise unavailable(error) from error
-                    continue
                 if entry is not None:
                     return outputs_of(entry)
             patience = watch.stall_seconds if reader.position.window else watch.load_seconds
-            if now - sign > patience:
+            if time.monotonic() - sign > patience:
                 self.lost_track = True  # what hangs so long will not hear an interrupt either
                 raise WorkerError(ErrorCode.DEADLINE_EXCEEDED, f"{FAILED}: no progress for {patience:g} s")
 
-    def _history(self, prompt_id: str) -> dict[str, Any] | None:
-        found: dict[str, Any] = self._get(f"/history/{prompt_id}")
+    def _history(self, prompt_id: str, seconds: float = HTTP_SECONDS) -> dict[str, Any] | None:
+        found = self._get(f"/history/{prompt_id}", seconds)
         return found.get(prompt_id)
 
     def _queued(self, prompt_id: str) -> bool:
@@ -188,14 +189,14 @@ class ComfyClient:
         items = [*queue.get("queue_running", []), *queue.get("queue_pending", [])]
         return any(item[1] == prompt_id for item in items)
 
-    def _get(self, path: str) -> dict[str, Any]:
-        answer = self._http.get(f"{self._url}{path}", timeout=HTTP_SECONDS)
+    def _get(self, path: str, seconds: float = HTTP_SECONDS) -> dict[str, Any]:
+        answer = self._http.get(f"{self._url}{path}", timeout=seconds)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
 
-    def _post(self, path: str, body: dict[str, Any]) -> None:
-        self._http.post(f"{self._url}{path}", json=body, timeout=HTTP_SECONDS).raise_for_status()
+    def _post(self, path: str, body: dict[str, Any], seconds: float = HTTP_SECONDS) -> None:
+        self._http.post(f"{self._url}{path}", json=body, timeout=seconds).raise_for_status()
 
 
 class _Listener:

@@ -138,7 +138,9 @@ class WorkerError(Exception):
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.message = " ".join(message.split()) or ERRORS[code].meaning
+        line = " ".join(message.split())
+        # A name that a caller made up may hold the control sequences of a terminal that shows the log.
+        self.message = "".join(c if c.isprintable() else "?" for c in line) or ERRORS[code].meaning
         self.stage = stage or ERRORS[code].stage
         self.detail = detail
         self.kept = kept

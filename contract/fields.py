@@ -49,6 +49,7 @@ EITHER_OR = {
     "top < bottom, or 'left', 'center' or 'right'",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
 
 
@@ -68,6 +69,15 @@ Source = Annotated[
     Field(min_length=1, description="https:// or http:// URL, data: URI, or path below a configured input root"),
     AfterValidator(_check_source),
 ]
+
+
+def _check_prompt(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("a prompt has no control characters but tabs and line breaks")
+    return value
+
+
+Prompt = Annotated[str, AfterValidator(_check_prompt)]
 
 
 def _check_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -146,8 +156,8 @@ class JobInput(_Model):
         tuple[Source, ...] | None,
         Field(strict=False, min_length=1, max_length=4, description="speakers, left to right"),
     ] = None
-    positive_prompt: str = Field("The person takes turns talking", min_length=1, max_length=2000)
-    negative_prompt: str = Field(DEFAULT_NEGATIVE_PROMPT, max_length=2000)
+    positive_prompt: Prompt = Field("The person takes turns talking", min_length=1, max_length=2000)
+    negative_prompt: Prompt = Field(DEFAULT_NEGATIVE_PROMPT, max_length=2000)
     width: int = Field(400, ge=256, le=1536)
     height: int = Field(704, ge=256, le=1536)
     fps: int = Field(25, ge=10, le=60)

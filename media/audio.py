@@ -1,6 +1,6 @@
 """One voice: what kind of file it is, decoded sound, length and loudness.
 
-Decoding is ffmpeg's, with the demuxer forced after a look at the first bytes. The decoded voice is
+Decoding is ffmpeg's, with the demuxer forced after a look at the first bytes (`media.kinds`). The decoded voice is
 48 kHz, mono or stereo, 16 bit: what the viewer will hear; the talk model gets a 16 kHz mono mix of it.
 """
 
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
-from media.ffmpeg import FfmpegError, run
+from media.ffmpeg import FFMPEG, FfmpegError, run
+from media.kinds import sound_demuxer
 
 LISTENER_RATE = 48_000
 MODEL_RATE = 16_000
@@ -20,6 +21,16 @@ SILENT_BELOW_DBFS = -50.0
 MODEL_LUFS = -23.0
 MODEL_PEAK_DBFS = -1.0
 UNMEASURABLE_LUFS = -69.0
+RATES = (4_000, 768_000)
+MOST_STREAMS = 64
+NO_TRACK = "matches no streams"
+# What people send in the containers that are taken; a film's pictures are not even looked at.
+DECODERS = (
+    "pcm_u8,pcm_s16le,pcm_s24le,pcm_s32le,pcm_f32le,pcm_f64le,pcm_s16be,pcm_s24be,pcm_s32be,pcm_f32be,pcm_alaw,"
+    "pcm_mulaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,gsm_ms,mp3float,mp3,mp2float,mp2,aac,alac,ac3,eac3,amrnb,amrwb,"
+    "flac,opus,vorbis"
+)
+DECODE = (*FFMPEG, "-loglevel", "error", "-filter_threads", "1", "-filter_complex_threads", "1")
 PCM = ("-map_metadata", "-1", "-bitexact", "-c:a", "pcm_s16le", "-f", "wav")
 
 
@@ -62,71 +73,79 @@ class Voice:
         return min(MODEL_LUFS - self.loudness_lufs, room)
 
 
-def demuxer_of(head: bytes) -> str | None:
-    """The ffmpeg demuxer for a file that begins with `head` (16 bytes or more), None for what is not taken."""
-    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
-        return "wav"
-    if head[4:8] == b"ftyp":
-        return "mov"
-    magic = {b"fLaC": "flac", b"OggS": "ogg", b"\x1a\x45\xdf\xa3": "matroska"}.get(head[:4])
-    if magic:
-        return magic
-    if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
-        return "aac" if head[1] & 0xF6 == 0xF0 else "mp3"
-    return None
-
-
-def sniff(source: Path) -> str | None:
-    """The demuxer for a file; an ID3 tag, which any kind may carry in front, is looked past."""
-    with source.open("rb") as file:
-        head = file.read(16)
-        if head[:3] != b"ID3":
-            return demuxer_of(head)
-        size = 0
-        for byte in head[6:10]:
-            size = size << 7 | byte & 0x7F
-        file.seek(10 + size)
-        return demuxer_of(file.read(16)) or "mp3"  # padding may follow the tag; the MP3 demuxer looks for its frames
-
-
 def decode(source: Path, folder: Path, name: str, most_seconds: float, cancel: Cancellation) -> Voice:
     """Decode at most `most_seconds` of `source` into `folder`.
 
     Raises:
         WorkerError: AUDIO_INVALID for what is not decodable audio, CANCELLED.
     """
-    demuxer = sniff(source)
-    if demuxer is None:
-        raise WorkerError(ErrorCode.AUDIO_INVALID, "not audio; send WAV, MP3, M4A, AAC, OGG, Opus, FLAC or WebM")
+    opened = _open(sound_demuxer(source), source)
     listener, model = folder / f"{name}_48k.wav", folder / f"{name}_16k.wav"
     try:
+        _check_stream(opened, folder, cancel)
         # rematrix_maxval keeps a mix of many channels from clipping; ffmpeg does so by itself in whole numbers only.
         most = math.ceil(most_seconds * LISTENER_RATE)
         chain = f"[0:a:0]aresample={LISTENER_RATE}:rematrix_maxval=1.0,aformat=channel_layouts=mono|stereo"
         chain += f",atrim=end_sample={most}"
-        run([*_open(demuxer, source), "-filter_complex", chain, *PCM, str(listener)], cancel)
+        # A stream that changes its rate starts the filters anew, and their count: -t and the file's size bound the
+        # whole. Both leave room, because time passes in a damaged stream without any sound.
+        room = 2 * most_seconds + 1
+        command = [*DECODE, *opened, "-filter_complex", chain, "-t", f"{room:f}", *PCM, f"file:{listener}"]
+        run(command, folder, cancel, file_bytes=_wav_bytes(room, LISTENER_RATE, 2))
         samples, channels = _wav_shape(listener)
         if samples == 0:
             raise WorkerError(ErrorCode.AUDIO_INVALID, "the file holds no sound")
         mix = "pan=mono|c0=0.5*c0+0.5*c1" if channels > 1 else "anull"
-        loudness, peak = _write_model_mix(listener, model, mix, cancel)
+        loudness, peak = _write_model_mix(listener, model, mix, most_seconds, cancel)
         if peak < SILENT_BELOW_DBFS:
             # Opposite signals left and right cancel out in a mono mix; a listener hears them all the same.
-            loudness, peak = _write_model_mix(listener, model, "pan=mono|c0=c0", cancel)
-    except FfmpegError as error:
-        raise WorkerError(ErrorCode.AUDIO_INVALID, "the audio cannot be decoded", detail=error.log[-2000:]) from error
+            loudness, peak = _write_model_mix(listener, model, "pan=mono|c0=c0", most_seconds, cancel)
+    except (FfmpegError, EOFError, wave.Error) as error:
+        detail = error.log[-2000:] if isinstance(error, FfmpegError) else str(error)
+        raise WorkerError(ErrorCode.AUDIO_INVALID, "the audio cannot be decoded", detail=detail) from error
     return Voice(listener, model, samples, loudness, peak)
 
 
 def _open(demuxer: str, source: Path) -> list[str]:
-    return ["-protocol_whitelist", "file", "-f", demuxer, "-i", f"file:{source}"]
+    """Options that open a file as this one kind, with these decoders, and nothing that it may name."""
+    own = ["-enable_drefs", "0"] if demuxer == "mov" else []
+    return [
+        *("-protocol_whitelist", "file,pipe", "-format_whitelist", demuxer, "-codec_whitelist", DECODERS),
+        *("-max_streams", str(MOST_STREAMS), *own, "-threads", "1", "-f", demuxer, "-i", f"file:{source}"),
+    ]
 
 
-def _write_model_mix(listener: Path, model: Path, mono: str, cancel: Cancellation) -> tuple[float, float]:
+def _check_stream(opened: list[str], folder: Path, cancel: Cancellation) -> None:
+    """Refuse a file without sound, or with a rate that no recorder has: resampling it could take hours."""
+    # ffprobe would open a decoder for every track; this looks at the first packet of sound and decodes nothing.
+    look = [*DECODE, *opened, "-map", "0:a:0", "-c", "copy", "-frames:a", "1", "-f", "framecrc", "pipe:1"]
+    try:
+        printed, _ = run(look, folder, cancel)
+    except FfmpegError as error:
+        if NO_TRACK not in error.log:
+            raise
+        raise WorkerError(ErrorCode.AUDIO_INVALID, "the file has no sound track", detail=error.log) from error
+    found = re.search(r"^#sample_rate 0: (\d+)", printed, re.MULTILINE)
+    rate = int(found[1]) if found else 0
+    if not RATES[0] <= rate <= RATES[1]:
+        raise WorkerError(
+            ErrorCode.AUDIO_INVALID, f"a sample rate of {rate} Hz cannot be decoded; send {RATES[0]} to {RATES[1]} Hz"
+        )
+
+
+def _write_model_mix(
+    listener: Path, model: Path, mono: str, seconds: float, cancel: Cancellation
+) -> tuple[float, float]:
     """The mono mix at 16 kHz; returns its loudness in LUFS and its peak in dBFS."""
-    chain = f"{mono},ebur128=peak=sample,aresample={MODEL_RATE}"
-    log = run([*_open("wav", listener), "-af", chain, *PCM, str(model)], cancel, level="info")
+    chain = f"{mono},ebur128=peak=sample:framelog=verbose,aresample={MODEL_RATE}"
+    command = [*DECODE, "-loglevel", "info", *_open("wav", listener), "-af", chain, *PCM, f"file:{model}"]
+    _, log = run(command, model.parent, cancel, file_bytes=_wav_bytes(2 * seconds + 1, MODEL_RATE, 1))
     return _measured(log, "I"), _measured(log, "Peak")
+
+
+def _wav_bytes(seconds: float, rate: int, channels: int) -> int:
+    """A little more than a WAV of 16 bit needs."""
+    return math.ceil(seconds * rate * channels * 2) + (1 << 16)
 
 
 def _wav_shape(path: Path) -> tuple[int, int]:

@@ -5,7 +5,8 @@ while they arrive; what a server says of their number is not believed.
 """
 
 import re
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,8 +71,12 @@ def fetch_inputs(
         finally:
             for source in wanted:
                 source.line.end()
-    picture, *sounds = jobs
     cancel.check()
+    return _inputs(*jobs)
+
+
+def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
+    """What was brought, or the error that tells the caller everything that was not."""
     problem = picture.exception()
     if isinstance(problem, UnavailableError):
         raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, f"The image could not be downloaded: {problem}")
@@ -79,7 +84,7 @@ def fetch_inputs(
         raise WorkerError(problem.code, f"The image could not be taken: {problem.message}")
     voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
     if voices_failed:
-        raise _voices_failed(voices_failed, len(voices))
+        raise _voices_failed(voices_failed, len(sounds))
     return Inputs(picture.result(), tuple(job.result() for job in sounds))
 
 
@@ -105,11 +110,10 @@ class _Source:
 
 
 def _bring(source: _Source, roots: tuple[Path, ...], web: Web) -> Path:
-    try:
+    with ExitStack() as on_failure:
+        on_failure.callback(source.target.unlink, missing_ok=True)
         _save(source, roots, web)
-    except BaseException:
-        source.target.unlink(missing_ok=True)
-        raise
+        on_failure.pop_all()
     return source.target
 
 

@@ -1,14 +1,38 @@
-"""Runs ffmpeg: never interactive, with a time limit, and ended at once when the job is cancelled."""
+"""Runs ffmpeg: never interactive, within limits of time, processor, memory and disk, and ended with the job.
 
+What touches a caller's file goes through `run`. Every protocol but plain files is shut off, the demuxer is
+named by us, and the program starts with an empty environment in the job's folder.
+"""
+
+import os
+import shutil
+import signal
 import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 
 FFMPEG = ("ffmpeg", "-nostdin", "-hide_banner", "-y")
 POLL_SECONDS = 0.02
+WALL_SECONDS = 60.0
+LOG_BYTES = 1 << 20
+# 390 s of any sound that was tried decode in under 4 s; ffmpeg's own libraries take 300 MB of addresses, 45 of data.
+LIMITS = {"RLIMIT_CPU": 9, "RLIMIT_DATA": 200_000_000, "RLIMIT_AS": 1_000_000_000, "RLIMIT_NOFILE": 64}
+# Sets limits, then becomes the program: nothing of ours may run between fork and exec where there are threads. Python
+# ignores two signals, and would hand that on.
+LIMITER = """
+import os, resource, signal, sys
+for pair in sys.argv[1].split():
+    name, value = pair.split("=")
+    resource.setrlimit(getattr(resource, name), (int(value), int(value)))
+for name in ("SIGXFSZ", "SIGPIPE"):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class FfmpegError(Exception):
@@ -19,29 +43,68 @@ class FfmpegError(Exception):
         self.log = log
 
 
-def run(arguments: Sequence[str], cancel: Cancellation, *, seconds: float = 600, level: str = "error") -> str:
-    """Run one ffmpeg to its end and return what it logged at `level`.
+def run(
+    command: Sequence[str], folder: Path, cancel: Cancellation, *, file_bytes: int = 0, seconds: float = WALL_SECONDS
+) -> tuple[str, str]:
+    """Run one ffmpeg or ffprobe in `folder` to its end.
+
+    Args:
+        command: program and arguments.
+        file_bytes: the most that it may write into one file.
+        seconds: of wall clock.
+
+    Returns:
+        What it printed and what it logged, at most LOG_BYTES of each.
 
     Raises:
-        FfmpegError: a non-zero exit, or more than `seconds` of wall clock.
-        WorkerError: CANCELLED; INTERNAL where ffmpeg is not installed.
+        FfmpegError: a non-zero exit, or a limit that was reached.
+        WorkerError: CANCELLED; INTERNAL where the program is not installed.
     """
-    with tempfile.TemporaryFile() as log:
-        process = start([*FFMPEG, "-loglevel", level, *arguments], log.fileno())
+    limits = {**LIMITS, "RLIMIT_FSIZE": max(file_bytes, 2 * LOG_BYTES), "RLIMIT_CORE": 0}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
+        process = _start_limited(command, folder, limits, out.fileno(), log.fileno())
         waited = 0.0
         try:
             while process.poll() is None:
                 cancel.wait(POLL_SECONDS)
                 waited += POLL_SECONDS
-                if waited > seconds:
-                    raise FfmpegError(f"took more than {seconds:g} s")
+                if waited > seconds or os.fstat(log.fileno()).st_size > LOG_BYTES:
+                    raise FfmpegError(f"took more than {seconds:g} s, or said too much: {_read(log.fileno())[:2000]}")
         finally:
-            stop(process)
-        log.seek(0)
-        text = log.read(1 << 20).decode("utf-8", "replace")
+            _stop_group(process)
+        printed, said = _read(out.fileno()), _read(log.fileno())
     if process.returncode:
-        raise FfmpegError(text)
-    return text
+        raise FfmpegError(f"exit {process.returncode}: {said}")
+    return printed, said
+
+
+def _start_limited(
+    command: Sequence[str], folder: Path, limits: Mapping[str, int], out: int, log: int
+) -> subprocess.Popen[bytes]:
+    program = shutil.which(command[0])
+    if program is None:
+        raise WorkerError(ErrorCode.INTERNAL, f"{command[0]} is not installed on this worker")
+    pairs = " ".join(f"{name}={value}" for name, value in limits.items())
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", LIMITER, pairs, program, *command[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=log,
+        cwd=folder,
+        env={"LC_ALL": "C", "MALLOC_ARENA_MAX": "2"},
+        process_group=0,
+    )
+
+
+def _stop_group(process: subprocess.Popen[bytes]) -> None:
+    """End a program that may still run, and whatever it started, and reap it."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _read(descriptor: int) -> str:
+    return os.pread(descriptor, LOG_BYTES, 0).decode("utf-8", "replace")
 
 
 def start(command: Sequence[str], log: int, *, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:

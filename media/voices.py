@@ -87,7 +87,7 @@ def lay_out(
         placed.append(Placed(voice, start, voice.samples))
         clock = start + voice.samples
     length = max(item.start + item.length for item in placed)
-    if most_seconds is not None and length > round(most_seconds * LISTENER_RATE):
+    if most_seconds is not None and most_seconds < length / LISTENER_RATE:
         warnings.append(f"the audio is longer than {most_seconds:g} s and was cut there")
         length = round(most_seconds * LISTENER_RATE)
         placed = [Placed(item.voice, item.start, max(0, min(item.length, length - item.start))) for item in placed]

@@ -51,12 +51,14 @@ class Parcel:
 @dataclass(frozen=True)
 class Keeper:
     """Keeps below `folder`, on the network volume where `on_volume`; videos of up to `inline_bytes` go into the reply
-    where there is no volume. `remembers` false: nothing is recalled (job ids that are not unique)."""
+    where there is no volume. `remembers` false: nothing is recalled (job ids that are not unique). `spare` is asked
+    where `folder` takes nothing, such as a volume that is full."""
 
     folder: Path
     on_volume: bool
     inline_bytes: int
     remembers: bool = True
+    spare: "Keeper | None" = None
 
     def tidy(self) -> None:
         """Forget the results that no job asks for any more. Kept videos stay: they are the only copy."""
@@ -76,7 +78,7 @@ class Keeper:
         """
         record = self._record(job_id) if self.remembers else None
         if record is None or record.get("job") != job:
-            return None
+            return self.spare.recall(job_id, job, storage, cancel) if self.spare else None
         kept = record.get("kept")
         if kept is not None:
             return self._deliver_kept(job_id, record, storage, cancel)
@@ -114,21 +116,23 @@ class Keeper:
         return {**reply, "warnings": [*reply["warnings"], DELIVERED_LATE]}
 
     def _keep(self, parcel: Parcel, error: WorkerError) -> WorkerError:
-        size = parcel.video.stat().st_size
-        if not self.on_volume and size <= self.inline_bytes:
-            inline = base64.b64encode(parcel.video.read_bytes()).decode()
-            kept, where = KeptVideo(base64=inline), "it is in video_base64 of this reply"
-        else:
-            try:
-                path = self._store_away(parcel)
-            except OSError as full:
-                log.error("the video could not be kept either: %s", full.strerror)
-                return WorkerError(error.code, f"{error.message} It could not be kept", stage=error.stage)
-            place = "the volume" if self.on_volume else "this worker's own disk, which ends with the worker"
-            kept, where = KeptVideo(path=str(path)), f"it is kept on {place} as {path.name}; send the same job id again"
+        kept, where = self._save(parcel)
         code = ErrorCode.STORAGE_FAILED if error.code is ErrorCode.DEADLINE_EXCEEDED else error.code
         message = f"The video is finished but could not be stored: {error.message.rstrip('.')}; {where}"
         return WorkerError(code, message, stage=Stage.UPLOAD, detail=error.detail, kept=kept)
+
+    def _save(self, parcel: Parcel) -> tuple[KeptVideo | None, str]:
+        """Where the video is from now on, and that in words."""
+        if not self.on_volume and parcel.video.stat().st_size <= self.inline_bytes:
+            inline = base64.b64encode(parcel.video.read_bytes()).decode()
+            return KeptVideo(base64=inline), "it is in video_base64 of this reply"
+        try:
+            path = self._store_away(parcel)
+        except OSError as full:
+            log.error("the video could not be kept in %s: %s", self.folder, full.strerror)
+            return self.spare._save(parcel) if self.spare else (None, "it could not be kept either")
+        place = "the volume" if self.on_volume else "this worker's own disk, which ends with the worker"
+        return KeptVideo(path=str(path)), f"it is kept on {place} as {path.name}; send the same job id again"
 
     def _store_away(self, parcel: Parcel) -> Path:
         folder = self.folder / "kept"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contract.errors import ErrorCode, WorkerError
-from service.pace import Pace
+from service.pace import Pace, Work
 from workflows.plan import Plan
 
 # Of RunPod's own limit, kept back for what follows the sampling: RunPod ends a worker at it without a word.
@@ -44,9 +44,14 @@ def limit_of(job: Mapping[str, object], of_worker: float | None) -> TimeLimit:
     return TimeLimit(of_worker)
 
 
+def work_of(plan: Plan) -> Work:
+    """What a plan asks of the GPU."""
+    return Work(plan.flop, plan.flop / plan.windows)
+
+
 def refuse_hopeless(plan: Plan, size: tuple[int, int], pace: Pace, limit: TimeLimit, spent: float) -> None:
     """Raises WorkerError JOB_TOO_LARGE, with the numbers, where even a fast run would not end within the limit."""
-    left, needs = limit.left(spent), pace.at_least(plan.flop)
+    left, needs = limit.left(spent), pace.at_least(work_of(plan))
     if left is None or needs is None or needs <= left:
         return
     width, height = size

@@ -3,6 +3,7 @@
 Feeds the percentage, the time that is left, and the decision that a job cannot end within its limit.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,15 +60,29 @@ class Forecast:
         before = sum(self.seconds[earlier] for earlier in STAGES[: STAGES.index(stage)])
         return 100 * (before + share * self.seconds[stage]) / sum(self.seconds.values())
 
-    def left(self, stage: Stage, share: float, spent: float) -> float | None:
-        """Seconds to the end, `spent` of them gone in `stage`; None where nobody can tell yet."""
+    def left(self, stage: Stage, share: float, spent: float, first: float = 0.0) -> float | None:
+        """Seconds to the end; None where nobody can tell yet.
+
+        Args:
+            share: done of `stage`, 0 to 1.
+            spent: seconds since `first` of it was done.
+        """
         if stage not in STAGES:
             return sum(self.seconds.values()) if self.sure else None
-        place = STAGES.index(stage)
-        if not self.sure and place <= STAGES.index(Stage.SAMPLE) and not share:
+        place, moved = STAGES.index(stage), share - first
+        if not self.sure and place <= STAGES.index(Stage.SAMPLE) and moved <= 0:
             return None
-        rest = spent / share * (1 - share) if share else max(self.seconds[stage] - spent, 0.0)
+        rest = spent / moved * (1 - share) if moved > 0 else max(self.seconds[stage] * (1 - share) - spent, 0.0)
         return rest + sum(self.seconds[later] for later in STAGES[place + 1 :])
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job asks of the GPU: floating point operations in all, and of one window. Small windows run at a lower
+    rate than large ones."""
+
+    flop: float
+    window: float
 
 
 class Pace:
@@ -80,22 +95,28 @@ class Pace:
     def __init__(self, gpu: GpuSpeed | None = None) -> None:
         self._gpu = gpu
         self._seconds = dict(GUESS)
-        self._flops: float | None = None
+        self._rates: dict[float, float] = {}  # FLOP/s by the work of a window
 
-    def forecast(self, flop: float | None = None) -> Forecast:
-        """What to expect of a job with that many floating point operations; None: not known yet."""
-        rate = self._flops or (self._gpu.likely if self._gpu else None)
-        if rate is None or flop is None:
+    def forecast(self, work: Work | None = None) -> Forecast:
+        """What to expect of a job; None: nothing is known of it yet."""
+        rate = None if work is None else self._rate_of_nearest(work.window)
+        if rate is None and self._gpu is not None:
+            rate = self._gpu.likely
+        if rate is None or work is None:
             return Forecast(dict(self._seconds), sure=False)
-        return Forecast({**self._seconds, Stage.SAMPLE: flop / rate}, sure=True)
+        return Forecast({**self._seconds, Stage.SAMPLE: work.flop / rate}, sure=True)
 
-    def at_least(self, flop: float) -> float | None:
-        """Seconds below which no such job ends on this GPU, or None where that is not known."""
-        if self._flops:
-            return LUCK * flop / self._flops
-        return flop / self._gpu.best if self._gpu else None
+    def at_least(self, work: Work) -> float | None:
+        """Seconds below which no such job ends on this GPU, or None where that is not known.
 
-    def learn(self, flop: float, seconds: Mapping[Stage, float]) -> None:
+        Only jobs with windows of at least this work count: a smaller one tells too little of the GPU.
+        """
+        rates = [rate for window, rate in self._rates.items() if window >= work.window]
+        if rates:
+            return LUCK * work.flop / max(rates)
+        return work.flop / self._gpu.best if self._gpu else None
+
+    def learn(self, work: Work, seconds: Mapping[Stage, float]) -> None:
         """Take what a finished job took. Stages that are missing, or took no time, teach nothing."""
         for stage in STAGES:
             took = seconds.get(stage, 0.0)
@@ -103,5 +124,10 @@ class Pace:
                 self._seconds[stage] += WEIGHT_OF_NEWEST * (took - self._seconds[stage])
         sampling = seconds.get(Stage.SAMPLE, 0.0)
         if sampling > 0:
-            newest = flop / sampling
-            self._flops = newest if self._flops is None else self._flops + WEIGHT_OF_NEWEST * (newest - self._flops)
+            newest = work.flop / sampling
+            known = self._rates.get(work.window, newest)
+            self._rates[work.window] = known + WEIGHT_OF_NEWEST * (newest - known)
+
+    def _rate_of_nearest(self, window: float) -> float | None:
+        nearest = min(self._rates, key=lambda known: abs(math.log(known / window)), default=None)
+        return None if nearest is None else self._rates[nearest]

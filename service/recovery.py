@@ -34,6 +34,7 @@ class Recovery:
     def __init__(self, effort: Effort, engine: Engine, warnings: list[str], cancel: Cancellation) -> None:
         self.effort = effort
         self._engine, self._warnings, self._cancel = engine, warnings, cancel
+        self.attempts = 1
         self._tried: set[ErrorCode] = set()
 
     def after(self, error: WorkerError) -> None:
@@ -50,6 +51,7 @@ class Recovery:
             self._restart(error, again)
         else:
             raise error
+        self.attempts += 1
 
     def _save_memory(self, error: WorkerError) -> None:
         now = self.effort.blocks_to_swap

@@ -33,7 +33,7 @@ class Reporter:
         self._news, self._closed = threading.Event(), threading.Event()
         self._forecast: Forecast = Pace().forecast()
         self._position: Position | None = None
-        self._since = time.monotonic()
+        self._since, self._first = time.monotonic(), 0.0  # when the stage began, and how much of it was done then
         self._percent = 0.0
         self._logged: tuple[object, ...] = ()
         self._thread: threading.Thread | None = None
@@ -62,10 +62,10 @@ class Reporter:
     def __call__(self, stage: Stage, position: Position | None = None) -> None:
         """Take one report; `position` only while sampling."""
         with self._lock:
-            if stage is not self.stage:
-                self._since = time.monotonic()
-            self.stage, self._position = stage, position
             share = position.share if position else 0.0
+            if stage is not self.stage:
+                self._since, self._first = time.monotonic(), share
+            self.stage, self._position = stage, position
             self._percent = max(self._percent, self._forecast.percent(stage, share))
             news = (stage, position.window if position else 0)
             told, self._logged = self._logged, news
@@ -90,7 +90,7 @@ class Reporter:
             position = self._position
             assert self.stage is not None  # noqa: S101 - there was a report
             spent = time.monotonic() - self._since
-            left = self._forecast.left(self.stage, position.share if position else 0.0, spent)
+            left = self._forecast.left(self.stage, position.share if position else 0.0, spent, self._first)
             return {
                 "stage": self.stage.value,
                 "percent": round(self._percent, 1),

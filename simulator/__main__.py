@@ -30,7 +30,9 @@ PARENT_CHECK_SECONDS = 1.0
 GOODBYE_SECONDS = 0.2
 
 
-def _fault(text: str) -> faults.Fault:
+def _fault(text: str) -> faults.Fault | faults.FaultFile:
+    if text.startswith("@"):
+        return faults.FaultFile(Path(text[1:]))
     try:
         return faults.parse(text)
     except ValueError as error:

@@ -27,6 +27,8 @@ from simulator.prompt_queue import PromptQueue
 
 log = logging.getLogger(__name__)
 
+MEMORY_INPUTS = ("blocks_to_swap", "tiled_vae")
+
 
 @dataclass(frozen=True)
 class Ui:
@@ -63,6 +65,9 @@ class Executor:
         """Run a prompt to its end, whatever that is."""
         machine = self._machine
         machine.clock.take_interrupt()
+        machine.faults.begin()
+        saving = [f"{name} {value}" for node in graph.values() for name, value in _saving(node)]
+        log.info("got a prompt that saves memory by: %s", ", ".join(saving) or "nothing")
         machine.hub.client_id = extra_data.get("client_id")
         run = Run(machine, graph, prompt_id, self._results, self._shown)
         run.walk(outputs)
@@ -237,6 +242,11 @@ class Ticker:
         self.run.tick(self.node_id, value, most, window)
 
 
+def _saving(node: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Those inputs of a node that trade speed for memory, where they do."""
+    return [(name, value) for name, value in node.get("inputs", {}).items() if name in MEMORY_INPUTS and value]
+
+
 def work(queue: PromptQueue, machine: Machine) -> None:
     """The prompt worker: run what the queue holds, for ever."""
     executor = Executor(machine)
@@ -254,3 +264,4 @@ def work(queue: PromptQueue, machine: Machine) -> None:
             machine.hub.send_own("executing", {"node": None, "prompt_id": prompt_id})
         if "free_memory" in queue.take_flags():
             executor.forget()
+            log.info("all results and models were dropped")

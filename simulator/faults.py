@@ -1,4 +1,4 @@
-"""Faults on demand: `--fault KIND[:key=value[,key=value]]`, repeatable.
+"""Faults on demand: `--fault KIND[:key=value[,key=value]]` or `--fault @FILE`, repeatable.
 
 | kind | keys | what happens |
 |---|---|---|
@@ -13,17 +13,23 @@
 window=k: when the k-th window (from 1) starts; the frames of the windows before it are on disk. node=X: when a node of
 class X or with the id X starts. Neither: window=1. times=N: that often in the life of this process, default 1,
 `times=always` for ever. `message` may hold commas and therefore comes last.
+
+@FILE: a file with one such fault a line, which need not be there. It is read when a prompt starts, and each fault that
+happens is counted down in it and removed after its last time: what is left of it holds for the next process, too. A
+line that is no fault fails the prompt.
 """
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from simulator.failures import NodeError
 
-KINDS = ("drop-socket", "die", "hang", "silent", "oom", "error", "dead-thread")
+DROP = "drop-socket"
+KINDS = (DROP, "die", "hang", "silent", "oom", "error", "dead-thread")
 KEYS = ("window", "node", "times", "message")
 OOM_TIPS = (
     "This error means you ran out of memory on your GPU.\n\n"
@@ -56,6 +62,13 @@ class Fault:
             self.left -= 1
         return True
 
+    @property
+    def spec(self) -> str:
+        """What `parse` makes this fault of."""
+        places = [f"{key}={value}" for key, value in (("window", self.window), ("node", self.node)) if value]
+        times = "always" if self.left is None else self.left
+        return f"{self.kind}:{','.join([*places, f'times={times}', f'message={self.message}'])}"
+
 
 def parse(spec: str) -> Fault:
     """Read one `--fault` value; raises ValueError with a sentence for the caller."""
@@ -70,39 +83,88 @@ def parse(spec: str) -> Fault:
             raise ValueError(f"fault {spec!r}: {pair!r} is not one of {', '.join(KEYS)} with a value")
         values[key] = value
     node = values.get("node")
-    everywhere = kind == "drop-socket" or node is not None
+    everywhere = kind == DROP or node is not None
     window = int(values["window"]) if "window" in values else None if everywhere else 1
     times = values.get("times", "1")
     left = None if times == "always" else int(times)
     return Fault(kind, window, node, left, message if found else "simulated failure")
 
 
+class FaultFile:
+    """The faults of one file, as of the last `read`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.faults: list[Fault] = []
+
+    def read(self) -> None:
+        """Take what it holds now; raises ValueError like `parse`, with no fault taken."""
+        self.faults = []
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        self.faults = [parse(line.strip()) for line in lines if line.strip()]
+
+    def save(self) -> None:
+        """Write what is left."""
+        part = self._path.with_name(f"{self._path.name}.part")
+        part.write_text("".join(f"{fault.spec}\n" for fault in self.faults if fault.left != 0), encoding="utf-8")
+        part.replace(self._path)
+
+
 class FaultPlan:
     """Makes the faults happen. silence and drop are what `silent` and `drop-socket` do to the server."""
 
-    def __init__(self, faults: Sequence[Fault], silence: Callable[[], None], drop: Callable[[], None]) -> None:
-        self._faults = [fault for fault in faults if fault.kind != "drop-socket"]
-        self._drops = [fault for fault in faults if fault.kind == "drop-socket"]
+    def __init__(
+        self, faults: Sequence[Fault | FaultFile], silence: Callable[[], None], drop: Callable[[], None]
+    ) -> None:
+        self._given = [fault for fault in faults if isinstance(fault, Fault)]
+        self._files = [file for file in faults if isinstance(file, FaultFile)]
         self._silence = silence
         self._drop = drop
+        self._trouble = ""
+
+    def begin(self) -> None:
+        """A prompt starts."""
+        self._trouble = ""
+        for file in self._files:
+            try:
+                file.read()
+            except (OSError, ValueError) as error:
+                self._trouble = f"simulator: {error}"
 
     def at_window(self, number: int) -> None:
         """Window `number` starts."""
-        for fault in self._faults:
-            if fault.window == number and fault.node is None and fault.take():
+        for fault in self._faults():
+            if fault.window == number and fault.node is None and self._take(fault):
                 self._happen(fault)
 
     def at_node(self, node_id: str, class_type: str) -> None:
-        """A node starts."""
-        for fault in self._faults:
-            if fault.node in (node_id, class_type) and fault.take():
+        """A node starts. Raises RuntimeError where a file cannot be read."""
+        if self._trouble:
+            raise RuntimeError(self._trouble)
+        for fault in self._faults():
+            if fault.node in (node_id, class_type) and self._take(fault):
                 self._happen(fault)
 
     def at_tick(self, window: int) -> None:
         """A progress tick was sent in window `window` (0: while weights load) to a client that listens."""
-        for fault in self._drops:
-            if fault.window in (None, window) and fault.take():
+        for fault in self._all():
+            if fault.kind == DROP and fault.window in (None, window) and self._take(fault):
                 self._drop()
+
+    def _faults(self) -> Iterator[Fault]:
+        return (fault for fault in self._all() if fault.kind != DROP)
+
+    def _all(self) -> list[Fault]:
+        return [*self._given, *(fault for file in self._files for fault in file.faults)]
+
+    def _take(self, fault: Fault) -> bool:
+        """Use it up by one, on the disk too: it may end the process."""
+        if not fault.take():
+            return False
+        for file in self._files:
+            if any(fault is one for one in file.faults):
+                file.save()
+        return True
 
     def _happen(self, fault: Fault) -> None:
         if fault.kind == "die":

@@ -100,15 +100,11 @@ def s3_config_of_environment(
         WorkerError: STORAGE_MISCONFIGURED at stage START; names the variable, never its value.
     """
     try:
-        for name, value in (
-            ("BUCKET_ENDPOINT_URL", endpoint_url),
-            ("BUCKET_ACCESS_KEY_ID", access_key_id),
-            ("BUCKET_SECRET_ACCESS_KEY", secret_access_key),
-        ):
-            _check_text(name, value)
-        endpoint, found, named_region = _place(
-            endpoint_url, bucket or None, _Names("BUCKET_ENDPOINT_URL", "the bucket's name")
-        )
+        _check_text("BUCKET_ENDPOINT_URL", endpoint_url)
+        _check_text("BUCKET_ACCESS_KEY_ID", access_key_id)
+        _check_text("BUCKET_SECRET_ACCESS_KEY", secret_access_key)
+        names = _Names("BUCKET_ENDPOINT_URL", "the bucket's name")
+        endpoint, found, named_region = _place(endpoint_url, bucket or None, names)
     except _UnusableError as error:
         raise WorkerError(ErrorCode.STORAGE_MISCONFIGURED, str(error), stage=Stage.START) from None
     return S3Config(

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -82,14 +82,17 @@ class MultipartUpload:
         tasks = [Task(partial(self._until_given_up, upload_id, job), ended) for job in jobs]
         for task in tasks:
             task.start()
-        try:
-            return [part for _ in tasks for part in next_ended(ended, self._look).result()]
-        except BaseException:
-            self._stop.set()
-            latest = monotonic() + BREAK_OFF_SECONDS
-            for task in tasks:
-                task.join(max(0.0, latest - monotonic()))
-            raise
+        with ExitStack() as on_failure:
+            on_failure.callback(self._break_off, tasks)
+            parts = [part for _ in tasks for part in next_ended(ended, self._look).result()]
+            on_failure.pop_all()
+        return parts
+
+    def _break_off(self, tasks: list[Task[list[Part]]]) -> None:
+        self._stop.set()
+        latest = monotonic() + BREAK_OFF_SECONDS
+        for task in tasks:
+            task.join(max(0.0, latest - monotonic()))
 
     def _until_given_up(self, upload_id: str, job: Callable[[], list[Part]]) -> list[Part]:
         try:

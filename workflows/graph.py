@@ -75,7 +75,7 @@ def build_graph(values: GraphValues) -> Graph:
     template.fill("Voice embeds", num_frames=values.plan.asked)
     template.fill("Voice embeds", audio_scale=values.audio_scale, audio_cfg_scale=values.audio_cfg_scale)
     template.fill("Portrait", image=str(values.portrait))
-    template.fill("Positive prompt", text=values.positive_prompt)
+    template.fill("Positive prompt", text=_literal(values.positive_prompt))
     _fill_models(template, values.models, values.precision)
     _fill_speed(template, values)
     _fill_sampling(template, values)
@@ -91,8 +91,17 @@ def build_graph(values: GraphValues) -> Graph:
     if values.cfg == 1.0:
         template.take_out("Negative prompt")  # the server would encode it and never use it
     else:
-        template.fill("Negative prompt", text=values.negative_prompt)
+        template.fill("Negative prompt", text=_literal(values.negative_prompt))
     return template.graph
+
+
+def _literal(prompt: str) -> str:
+    """The prompt for CLIPTextEncode, so that brackets are brackets.
+
+    There "(word:1.2)" weighs a word, "(word)" by 1.1, and "(word:nan)" makes every frame empty; a backslash takes the
+    meaning away. "embedding:name" is text to the tokenizer of UMT5, which knows no folder of embeddings.
+    """
+    return prompt.replace("(", r"\(").replace(")", r"\)")
 
 
 def template_graph(mode: str, models: ModelSet, precision: Precision) -> Graph:

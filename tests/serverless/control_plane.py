@@ -77,6 +77,7 @@ class ControlPlane:
         self._jobs: list[Sequence[Job]] = []
         self._stops: list[str] = []
         self._waiting: list[socket.socket] = []
+        self._connections: set[socket.socket] = set()
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"plane": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
@@ -125,6 +126,22 @@ class ControlPlane:
         """Answer the next `times` results with `status` (`DROPPED`: hang up). Progress is always taken."""
         with self._changed:
             self._answer = (status, times)
+
+    def hang_up(self) -> None:
+        """Cut every connection, without a word."""
+        with self._changed:
+            for connection in self._connections:
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def begin(self, connection: socket.socket) -> None:
+        """A worker has connected."""
+        with self._changed:
+            self._connections.add(connection)
+
+    def end(self, connection: socket.socket) -> None:
+        """This connection is over."""
+        with self._changed:
+            self._connections.discard(connection)
 
     def wait_until(self, look: Callable[[], Found | None], seconds: float = PATIENCE) -> Found:
         """What `look` finds in the end; it is asked again after each request. AssertionError after `seconds`."""
@@ -221,6 +238,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     plane: ControlPlane
+
+    def setup(self) -> None:
+        super().setup()
+        self.plane.begin(self.connection)
+
+    def finish(self) -> None:
+        self.plane.end(self.connection)
+        super().finish()
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)

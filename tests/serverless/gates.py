@@ -3,7 +3,7 @@
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -13,10 +13,13 @@ from tests.serverless.control_plane import PATIENCE
 from tests.storage.storage_servers import ACCESS_KEY, BUCKET, SECRET_KEY, Answer, Seen, obedient, scripted_server
 
 HELD_FFMPEG = """#!/bin/sh
-case "$*" in *image2pipe*) held={gate} ;; *) held=/nowhere ;; esac
+case "$*" in *image2pipe*) held={encoding} ;; *) held={decoding} ;; esac
 if [ ! -p "$held" ]; then exec {ffmpeg} "$@"; fi
 {ffmpeg} "$@" && read -r _ <"$held"
 """
+
+
+MOST_HELD = 100  # programs, one after the other
 
 
 class Gate:
@@ -40,16 +43,17 @@ class Gate:
 
 
 @contextmanager
-def held_source() -> Iterator[tuple[str, Gate]]:
-    """The address of a portrait that never comes whole, and the gate at which its server waits."""
+def held_source(portrait: bytes = b"") -> Iterator[tuple[str, Gate]]:
+    """The address of a portrait, and the gate at which its server waits. Without its bytes it never comes whole."""
     gate = Gate()
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
-        request.send_header("Content-Length", "1000")
+        request.send_header("Content-Length", str(len(portrait) or 1000))
         request.end_headers()
         request.wfile.write(b"\x89PNG")
         gate.pass_through()
+        request.wfile.write(portrait[4:])
 
     with serving(portrait=answer) as address:
         try:
@@ -59,25 +63,30 @@ def held_source() -> Iterator[tuple[str, Gate]]:
 
 
 class EncoderGate:
-    """Lets ffmpeg end an MP4 only when told to, while `closed`. `path` is the PATH of a worker that is to obey it."""
+    """Lets ffmpeg end its work only when told to. `path` is the PATH of a worker that is to obey it."""
 
     def __init__(self, folder: Path) -> None:
-        self._gate = folder / "encoder-gate"
+        self._encoding, self._decoding = folder / "encoder-gate", folder / "decoder-gate"
         programs = folder / "bin"
         programs.mkdir()
         script = programs / "ffmpeg"
-        script.write_text(HELD_FFMPEG.format(ffmpeg=shutil.which("ffmpeg"), gate=self._gate))
+        ffmpeg = shutil.which("ffmpeg")
+        script.write_text(HELD_FFMPEG.format(ffmpeg=ffmpeg, encoding=self._encoding, decoding=self._decoding))
         script.chmod(0o755)
         self.path = f"{programs}:{os.environ['PATH']}"
 
     @contextmanager
-    def closed(self) -> Iterator[None]:
-        """Whoever encodes meanwhile is held until it is ended."""
-        os.mkfifo(self._gate)
+    def closed(self, *, decoding: bool = False) -> Iterator[Callable[[], object]]:
+        """The MP4 (`decoding`: the first voice) of this time is held until its job is ended, or what this gives is
+        called."""
+        gate = self._decoding if decoding else self._encoding
+        os.mkfifo(gate)
+        handle = os.open(gate, os.O_RDWR)  # so that neither end waits for the other to be there
         try:
-            yield
+            yield lambda: os.write(handle, b"\n" * MOST_HELD)
         finally:
-            self._gate.unlink()
+            os.close(handle)
+            gate.unlink()
 
 
 class Bucket:
@@ -86,8 +95,8 @@ class Bucket:
     def __init__(self) -> None:
         self.gate: Gate | None = None
         self.stored: list[str] = []
+        self.newest = b""
         self.url = ""
-        self._bytes = 0
 
     def environment(self) -> dict[str, str]:
         """The settings of a worker that uses it."""
@@ -115,8 +124,8 @@ class Bucket:
             if self.gate is not None:
                 self.gate.pass_through()
             self.stored.append(request.path)
-            self._bytes = len(request.body)
-        return Answer(200, length=self._bytes) if request.method == "HEAD" else obedient(request)
+            self.newest = request.body
+        return Answer(200, length=len(self.newest)) if request.method == "HEAD" else obedient(request)
 
 
 @contextmanager

@@ -29,6 +29,12 @@ class Process:
         if not self.ended(0):
             signal.pidfd_send_signal(self._handle, number)
 
+    def freeze(self) -> None:
+        """Stop it where it is, and wait until it stands."""
+        self.signal(signal.SIGSTOP)
+        while not self.ended(0) and (PROC / str(self.pid) / "stat").read_text().rpartition(")")[2].split()[0] != "T":
+            os.sched_yield()
+
     def ended(self, seconds: float) -> bool:
         """Whether it ends within so many seconds."""
         return bool(select.select([self._handle], [], [], seconds)[0])

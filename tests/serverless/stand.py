@@ -40,6 +40,14 @@ class Stand:
         """Hand out the smallest job, with these fields changed."""
         self.plane.give({"id": job_id, "input": self.input(**change)})
 
+    def break_engine(self, *faults: str) -> None:
+        """The engine's next prompts meet these, as `simulator/faults.py` has them; earlier ones are forgotten."""
+        faults_of(self.bench).write_text("\n".join(faults))
+
+    def assert_broken(self) -> None:
+        """All the faults have happened."""
+        assert faults_of(self.bench).read_text() == ""
+
     def video(self, job_id: str) -> Path:
         """Where a job's video is put, unless there is a bucket."""
         return self.bench.folder / "output" / f"{job_id}.mp4"
@@ -61,6 +69,14 @@ class Stand:
         assert [post for job_id in job_ids for post in self.plane.results(job_id)] == []
         self.assert_clean()
 
+    def assert_failed(self, job_id: str, code: str, *, retryable: bool) -> dict[str, Any]:
+        """The job has no video, for this reason; returns what its caller gets."""
+        body = self.plane.wait_for_result(job_id)
+        assert isinstance(body["error"], str)
+        assert (body["output"]["error_code"], body["output"]["retryable"]) == (code, retryable), body
+        assert not self.is_stored(job_id)
+        return body
+
     def assert_next_works(self) -> None:
         """The next job becomes a video, and nothing is left of it either."""
         job_id = f"next-{len(self.plane.taken)}"
@@ -70,6 +86,11 @@ class Stand:
         assert self.is_stored(job_id)
         self.plane.wait_until_asked()
         self.assert_clean()
+
+
+def faults_of(bench: Bench) -> Path:
+    """The file from which the engine takes its faults."""
+    return bench.folder / "faults"
 
 
 @contextmanager
@@ -85,6 +106,7 @@ def standing(
     bench.voice("short.wav", [(SHORT_SECONDS, 0.5)])
     bench.voice("long.wav", [(LONG_SECONDS, 0.5)])
     store = bucket.environment() if bucket else {}
-    with ControlPlane(hold_seconds) as plane, Worker(plane, bench, **store, **environment) as worker:
+    settings = {"SIMULATOR_FAULTS": f"@{faults_of(bench)}", **store, **environment}
+    with ControlPlane(hold_seconds) as plane, Worker(plane, bench, **settings) as worker:
         plane.wait_until_asked()
         yield Stand(plane, bench, worker, bucket)

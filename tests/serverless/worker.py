@@ -116,6 +116,19 @@ class Worker:
         return found
 
     @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Meanwhile neither the worker nor anything that it started runs, as in a snapshot."""
+        everything = [Process(self.pid), *self.family()]
+        try:
+            for process in everything:
+                process.freeze()
+            yield
+        finally:
+            for process in everything:
+                process.signal(signal.SIGCONT)
+                process.close()
+
+    @contextlib.contextmanager
     def child(self, argument: str) -> Iterator[Process]:
         """The one process it has started with this argument. ValueError where there is none."""
         family = self.family()

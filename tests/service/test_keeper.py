@@ -164,6 +164,23 @@ def test_a_disk_that_takes_nothing_is_told(video: Path, tmp_path: Path) -> None:
     assert "could not be kept" in error.message
 
 
+def test_a_volume_that_is_full_leaves_it_to_the_reply_or_to_the_workers_disk(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "volume").touch()
+    for inline_bytes in (len(MP4), 0):
+        own_disk = _keeper(tmp_path, on_volume=False, inline_bytes=inline_bytes)
+        keeper = Keeper(tmp_path / "volume", True, inline_bytes, True, own_disk)
+        error = _undelivered(keeper, video, tmp_path)
+        assert error.kept is not None
+        if inline_bytes:
+            assert base64.b64decode(str(error.kept.base64)) == MP4
+        else:
+            assert Path(str(error.kept.path)).read_bytes() == MP4
+            assert "ends with the worker" in error.message
+    again = keeper.recall("job/1", JOB, LocalStorage(tmp_path / "out"), Cancellation())
+    assert again is not None
+    assert (tmp_path / "out" / "v.mp4").read_bytes() == MP4
+
+
 def test_an_upload_url_is_remembered_as_it_cannot_be_asked(tmp_path: Path) -> None:
     record: dict[str, Any] = {"job": JOB, "key": "v.mp4", "reply": REPLY, "size": 3, "url": "https://a.example/v.mp4"}
     keeper = _keeper(tmp_path)

@@ -4,7 +4,7 @@ import pytest
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from service.limits import TimeLimit, limit_of, refuse_hopeless
-from service.pace import STAGES, Pace, speed_of
+from service.pace import STAGES, Pace, Work, speed_of
 from workflows.plan import make_plan
 
 PETA = 1e15
@@ -18,15 +18,20 @@ TOOK = {
 }
 
 
+WORK = Work(20 * PETA, 4 * PETA)
+TWICE = Work(40 * PETA, 4 * PETA)
+SMALL = Work(PETA, PETA)
+
+
 def _learned(jobs: int = 12) -> Pace:
     pace = Pace()
     for _ in range(jobs):
-        pace.learn(20 * PETA, TOOK)
+        pace.learn(WORK, TOOK)
     return pace
 
 
 def test_percent_rises_from_stage_to_stage_and_ends_at_100() -> None:
-    for forecast in (Pace().forecast(), Pace().forecast(PETA), _learned().forecast(PETA)):
+    for forecast in (Pace().forecast(), Pace().forecast(SMALL), _learned().forecast(SMALL)):
         points = [forecast.percent(Stage.VALIDATE, 0)]
         points += [forecast.percent(stage, share) for stage in STAGES for share in (0, 0.5, 1)]
         assert points == sorted(points)
@@ -35,15 +40,15 @@ def test_percent_rises_from_stage_to_stage_and_ends_at_100() -> None:
 
 
 def test_percent_follows_the_measured_shares() -> None:
-    forecast = _learned().forecast(20 * PETA)
+    forecast = _learned().forecast(WORK)
     assert forecast.percent(Stage.SAMPLE, 0) == pytest.approx(10, abs=0.5)
     assert forecast.percent(Stage.SAMPLE, 0.5) == pytest.approx(51.7, abs=0.5)
-    twice = _learned().forecast(40 * PETA)
+    twice = _learned().forecast(TWICE)
     assert twice.percent(Stage.SAMPLE, 0) == pytest.approx(100 * 12 / 220, abs=0.5)
 
 
 def test_nobody_knows_the_end_of_the_first_job_on_an_unknown_gpu_until_it_samples() -> None:
-    forecast = Pace().forecast(PETA)
+    forecast = Pace().forecast(SMALL)
     assert forecast.left(Stage.VALIDATE, 0, 0) is None
     assert forecast.left(Stage.LOAD, 0, 3) is None
     assert forecast.left(Stage.SAMPLE, 0, 0) is None
@@ -51,20 +56,18 @@ def test_nobody_knows_the_end_of_the_first_job_on_an_unknown_gpu_until_it_sample
 
 
 def test_the_time_left_is_known_where_the_gpu_is_or_a_job_was() -> None:
-    assert Pace(speed_of("NVIDIA GeForce RTX 4090")).forecast(14 * PETA).left(Stage.SAMPLE, 0, 0) == pytest.approx(
-        103.5
-    )
-    assert _learned().forecast(20 * PETA).left(Stage.LOAD, 0, 4) == pytest.approx(114, abs=1)
-    assert _learned().forecast(20 * PETA).left(Stage.LOAD, 0, 400) == pytest.approx(108, abs=1), (
-        "a late stage is over soon"
-    )
+    assert Pace(speed_of("NVIDIA GeForce RTX 4090")).forecast(Work(14 * PETA, PETA)).left(
+        Stage.SAMPLE, 0, 0
+    ) == pytest.approx(103.5)
+    assert _learned().forecast(WORK).left(Stage.LOAD, 0, 4) == pytest.approx(114, abs=1)
+    assert _learned().forecast(WORK).left(Stage.LOAD, 0, 400) == pytest.approx(108, abs=1), "a late stage is over soon"
 
 
 def test_a_job_that_took_no_time_teaches_nothing() -> None:
     pace = Pace()
-    pace.learn(PETA, {})
-    assert pace.forecast(PETA) == Pace().forecast(PETA)
-    assert pace.at_least(PETA) is None
+    pace.learn(SMALL, {})
+    assert pace.forecast(SMALL) == Pace().forecast(SMALL)
+    assert pace.at_least(SMALL) is None
 
 
 @pytest.mark.parametrize(
@@ -111,5 +114,17 @@ def test_what_cannot_be_known_is_not_refused(pace: Pace, limit: float | None) ->
 
 def test_a_measured_pace_counts_more_than_the_gpus_name() -> None:
     pace = Pace(speed_of("RTX 4090"))
-    pace.learn(20 * PETA, TOOK)
-    assert pace.at_least(20 * PETA) == pytest.approx(80)
+    pace.learn(WORK, TOOK)
+    assert pace.at_least(WORK) == pytest.approx(80)
+
+
+def test_a_small_job_says_little_of_a_large_one() -> None:
+    pace = Pace()
+    pace.learn(SMALL, {Stage.SAMPLE: 10.0})
+    large = Work(100 * PETA, 20 * PETA)
+    assert pace.at_least(large) is None, "nothing is refused for it"
+    assert pace.forecast(large).seconds[Stage.SAMPLE] == pytest.approx(1000), "but it is the best guess there is"
+    pace.learn(large, {Stage.SAMPLE: 300.0})
+    assert pace.at_least(large) == pytest.approx(240)
+    assert pace.forecast(WORK).seconds[Stage.SAMPLE] == pytest.approx(200), "of the job that is nearer in size"
+    assert pace.forecast(Work(60 * PETA, 15 * PETA)).seconds[Stage.SAMPLE] == pytest.approx(180)

@@ -8,7 +8,7 @@ import pytest
 
 from comfy_client.progress import Position
 from contract.errors import Stage
-from service.pace import Pace
+from service.pace import Pace, Work
 from service.reporter import Reporter
 
 KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
@@ -67,11 +67,24 @@ def test_the_time_left_is_told_once_it_is_known() -> None:
     with Reporter(caller, pause=0) as report:
         report(Stage.LOAD)
         assert caller.arrived.wait(10)
-        report.expect(Pace().forecast(1e15))
+        report.expect(Pace().forecast(Work(1e15, 1e15)))
         caller.arrived.clear()
         report(Stage.UPLOAD)
         assert caller.arrived.wait(10)
     assert [update["eta_seconds"] for update in caller.updates] == [None, 3]
+
+
+@pytest.mark.parametrize(("known", "expected"), [(False, None), (True, 78.5)])
+def test_the_first_step_of_the_sampling_tells_nothing_of_the_time_left(known: bool, expected: float | None) -> None:
+    """It is heard of when it is done, so that no time has passed since, and one step of four seems to take none."""
+    caller, pace = Caller(), Pace()
+    if known:
+        pace.learn(1e15, {Stage.SAMPLE: 100.0})
+    with Reporter(caller, pause=0) as report:
+        report.expect(pace.forecast(1e15))
+        report(Stage.SAMPLE, Position(1, 1, 1, 4))
+        assert caller.arrived.wait(10)
+    assert caller.updates[0]["eta_seconds"] == pytest.approx(expected, abs=1)
 
 
 def test_nothing_is_sent_once_the_job_is_left() -> None:

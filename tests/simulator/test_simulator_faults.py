@@ -136,6 +136,42 @@ def test_always_never_stops(start: Start, tmp_path: Path) -> None:
         assert error["exception_type"] == "torch.OutOfMemoryError"
 
 
+def test_faults_of_a_file_are_counted_down_there_and_outlive_the_process(start: Start, tmp_path: Path) -> None:
+    faults, graph = tmp_path / "faults", one_speaker(tmp_path)
+    faults.write_text("oom:window=2,times=2\n\ndie:node=sample\nerror:node=vae,times=always,message=no, never\n")
+    first = start("--speed", "0", "--fault", f"@{faults}")
+    assert first.run(graph).event("execution_error")["exception_message"] == "no, never\n"
+    faults.write_text("oom:window=2,times=2\ndie:node=sample\n")
+    begin(first, tmp_path)
+    assert first.process.wait(PATIENCE) == 1
+    second = start("--speed", "0", "--fault", f"@{faults}")
+    for left in ("oom:window=2,times=1,message=simulated failure\n", ""):
+        assert second.run(graph).event("execution_error")["exception_type"] == "torch.OutOfMemoryError"
+        assert faults.read_text() == left
+    assert second.run(graph).succeeded
+
+
+def test_a_file_may_come_and_go_and_what_it_says_for_ever_stays(start: Start, tmp_path: Path) -> None:
+    faults, graph = tmp_path / "faults", one_speaker(tmp_path)
+    simulator = start("--speed", "0", "--fault", f"@{faults}")
+    assert simulator.run(graph).succeeded
+    faults.write_text("error:window=1,times=always")
+    for seed in range(2):
+        assert not simulator.run(changed(graph, "sample", seed=seed)).succeeded
+    faults.unlink()
+    assert simulator.run(changed(graph, "sample", seed=2)).succeeded
+
+
+def test_a_line_that_is_no_fault_fails_the_prompt(start: Start, tmp_path: Path) -> None:
+    faults = tmp_path / "faults"
+    faults.write_text("oom\nexplode\n")
+    simulator = start("--speed", "0", "--fault", f"@{faults}")
+    error = simulator.run(one_speaker(tmp_path)).event("execution_error")
+    assert error["exception_message"].startswith("simulator: unknown fault 'explode'")
+    faults.unlink()
+    assert simulator.run(one_speaker(tmp_path)).succeeded
+
+
 @pytest.mark.parametrize("spec", ["explode", "die:whenever=1"])
 def test_a_fault_nobody_knows_is_refused(spec: str) -> None:
     command = [sys.executable, "-m", "simulator", "--fault", spec]

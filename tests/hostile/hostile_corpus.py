@@ -1,0 +1,37 @@
+"""Writes the corpus of hostile portraits and voices: `python -m tests.hostile.hostile_corpus DEST`."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.hostile.hostile_case import Case
+from tests.hostile.hostile_pictures import pictures, png
+from tests.hostile.hostile_sounds import sounds
+
+
+def write_corpus(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Two folders, "pictures" and "sounds", and manifest.json beside them; returns what is expected of each file."""
+    expected = _write(folder / "pictures", pictures())
+    with tempfile.TemporaryDirectory() as scratch:
+        expected |= _write(folder / "sounds", sounds(Path(scratch)))
+    (folder / "portrait.png").write_bytes(png(64, 64))
+    (folder / "manifest.json").write_text(json.dumps(expected, indent=1), encoding="utf-8")
+    return expected
+
+
+def _write(folder: Path, cases: Iterable[Case]) -> dict[str, tuple[str, ...]]:
+    folder.mkdir(parents=True)
+    expected = {}
+    for case in cases:
+        path = folder / case.name
+        with path.open("xb") as file:
+            file.write(case.data)
+            file.truncate(len(case.data) + case.zeros)
+        expected[f"{folder.name}/{case.name}"] = case.expected
+    return expected
+
+
+if __name__ == "__main__":
+    write_corpus(Path(sys.argv[1]))

@@ -1,0 +1,132 @@
+"""ComfyUI ends by itself, at every stage: the job goes on where it can, and the worker leaves where it is no use."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serverless.gates import Bucket, EncoderGate, bucket, held_source
+from tests.serverless.stand import Stand, standing
+from tests.serverless.workers import Workers
+from tests.worker.bench import probe
+
+SECOND_ATTEMPT = "ComfyUI ended during the job; the video was made in a second attempt"
+TWO_WINDOWS = [(4.0, 0.5)]
+SPEED = "8"
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Bucket]:
+    with bucket() as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> EncoderGate:
+    return EncoderGate(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory, store: Bucket, encoder: EncoderGate) -> Iterator[Workers]:
+    with Workers(tmp_path_factory, store, SIMULATOR_SPEED=SPEED, PATH=encoder.path) as workers:
+        yield workers
+
+
+def kill_engine(stand: Stand) -> None:
+    with stand.worker.engine() as engine:
+        engine.signal(signal.SIGKILL)
+        assert engine.ended(10)
+
+
+def assert_completed(stand: Stand, job_id: str, warnings: list[str]) -> None:
+    """The video is whole, and the caller is told just this."""
+    output = stand.plane.wait_for_result(job_id)["output"]
+    assert output["status"] == "completed", output
+    assert output["warnings"] == warnings
+    assert stand.is_stored(job_id)
+    assert stand.bucket is not None
+    video = stand.bench.folder / "newest.mp4"
+    video.write_bytes(stand.bucket.newest)
+    assert probe(video).frames == output["video_info"]["frames"]
+
+
+def test_while_it_fetches(workers: Workers) -> None:
+    stand = workers.with_restarts(1)
+    with held_source((stand.bench.folder / "portrait.png").read_bytes()) as (address, gate):
+        stand.give("fetching", image_url=address)
+        gate.wait_until_reached()
+        kill_engine(stand)
+        gate.open()
+        assert_completed(stand, "fetching", [SECOND_ATTEMPT])
+    stand.assert_next_works()
+
+
+def test_while_it_prepares(workers: Workers, encoder: EncoderGate) -> None:
+    stand = workers.with_restarts(1)
+    with encoder.closed(decoding=True) as let_go:
+        stand.give("preparing")
+        stand.worker.wait_for_stage("preparing", "prepare")
+        kill_engine(stand)
+        let_go()
+        assert_completed(stand, "preparing", [SECOND_ATTEMPT])
+    stand.assert_next_works()
+
+
+@pytest.mark.parametrize(
+    ("job_id", "place"), [("loading", "node=WanVideoSampler"), ("first", "window=1"), ("second", "window=2")]
+)
+def test_while_it_loads_or_samples(workers: Workers, job_id: str, place: str) -> None:
+    stand = workers.with_restarts(1)
+    stand.break_engine(f"die:{place}")
+    stand.give(job_id, audio_urls=[stand.bench.voice("two.wav", TWO_WINDOWS)])
+    assert_completed(stand, job_id, [SECOND_ATTEMPT])
+    stand.assert_broken()
+    stand.assert_next_works()
+
+
+def test_after_the_last_frame_while_it_encodes(workers: Workers, encoder: EncoderGate) -> None:
+    stand = workers.with_restarts(1)
+    with encoder.closed() as let_go:
+        stand.give("encoding")
+        stand.worker.wait_for_stage("encoding", "encode")
+        kill_engine(stand)
+        let_go()
+        assert_completed(stand, "encoding", [])
+    stand.assert_next_works()
+
+
+def test_after_the_last_frame_while_it_uploads(workers: Workers, store: Bucket) -> None:
+    stand = workers.with_restarts(1)
+    with store.closed() as gate:
+        stand.give("uploading")
+        gate.wait_until_reached()
+        kill_engine(stand)
+        gate.open()
+        assert_completed(stand, "uploading", [])
+    stand.assert_next_works()
+
+
+def test_twice_in_one_job_is_the_job_s_fault(workers: Workers) -> None:
+    stand = workers.with_restarts(2)
+    stand.break_engine("die:window=1,times=2")
+    stand.give("deadly")
+    stand.assert_failed("deadly", "engine_crashed", retryable=False)
+    stand.assert_broken()
+    stand.assert_next_works()
+
+
+def test_a_worker_whose_engine_ends_again_and_again_leaves(tmp_path: Path) -> None:
+    with standing(tmp_path, SIMULATOR_SPEED="0") as stand:
+        stand.break_engine("die:window=1,times=always")
+        for job_id in ("first", "second"):
+            stand.give(job_id)
+            stand.assert_failed(job_id, "engine_crashed", retryable=False)
+            assert "stopPod" not in stand.plane.results(job_id)[0].body
+        stand.give("third")
+        stand.assert_failed("third", "engine_unavailable", retryable=True)
+        assert stand.plane.results("third")[0].body["stopPod"] is True
+        stand.give("never")
+        assert stand.worker.ended() == 0
+        assert "never" not in stand.plane.taken
+        assert stand.worker.leftovers() == []
