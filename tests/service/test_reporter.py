@@ -79,9 +79,9 @@ def test_the_first_step_of_the_sampling_tells_nothing_of_the_time_left(known: bo
     """It is heard of when it is done, so that no time has passed since, and one step of four seems to take none."""
     caller, pace = Caller(), Pace()
     if known:
-        pace.learn(1e15, {Stage.SAMPLE: 100.0})
+        pace.learn(Work(1e15, 1e15), {Stage.SAMPLE: 100.0})
     with Reporter(caller, pause=0) as report:
-        report.expect(pace.forecast(1e15))
+        report.expect(pace.forecast(Work(1e15, 1e15)))
         report(Stage.SAMPLE, Position(1, 1, 1, 4))
         assert caller.arrived.wait(10)
     assert caller.updates[0]["eta_seconds"] == pytest.approx(expected, abs=1)
