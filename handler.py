@@ -158,7 +158,7 @@ def _serve(settings: Settings, test: LocalTest | None) -> None:
         config: dict[str, Any] = {}
         handle = make_handler(
             lambda: startup.parts,
-            _sender(runpod.serverless.progress_update) if on_runpod else None,
+            _Sender(runpod.serverless.progress_update) if on_runpod else None,
             # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job.
             lambda: config.update(refresh_worker=True),
         )
@@ -166,16 +166,23 @@ def _serve(settings: Settings, test: LocalTest | None) -> None:
         runpod.serverless.start(config)
 
 
-def _sender(progress_update: Callable[[Job, Update], None]) -> Send:
-    def send(job: Job, update: Update) -> None:
-        """Hand over one update and wait until the SDK's thread is done with it, so that none overtakes another."""
-        before = set(threading.enumerate())
-        progress_update(job, update)
-        for thread in set(threading.enumerate()) - before:
-            if "_thread_target" in thread.name:
-                thread.join(UPDATE_SECONDS)
+class _Sender:
+    """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another."""
 
-    return send
+    def __init__(self, progress_update: Callable[[Job, Update], None]) -> None:
+        self._progress_update = progress_update
+        self._on_its_way: list[threading.Thread] = []
+
+    def __call__(self, job: Job, update: Update) -> None:
+        """Send one and wait for its end, for a while; where the one before has not ended yet, send none."""
+        if any(thread.is_alive() for thread in self._on_its_way):
+            return
+        before = set(threading.enumerate())
+        self._progress_update(job, update)
+        new = set(threading.enumerate()) - before
+        self._on_its_way = [thread for thread in new if "_thread_target" in thread.name]
+        for thread in self._on_its_way:
+            thread.join(UPDATE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from reply import Made, Stopwatch, make_reply, sha256_of, with_times
 from scene import Scene, prepare
 from service.keeper import Keeper, Parcel, fingerprint
 from service.limits import TimeLimit, limit_of, refuse_hopeless, work_of
-from service.pace import Pace
+from service.pace import Pace, Steps
 from service.recovery import Effort, Recovery
 from service.reporter import Reporter
 from storage.base import Storage, storage_key
@@ -73,6 +73,7 @@ class _Course:
     report: Reporter
     watch: Stopwatch
     warnings: list[str]
+    steps: Steps
 
 
 def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> dict[str, Any]:
@@ -92,8 +93,11 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
             stage=Stage.VALIDATE,
         )
     storage = parts.storage_of(job, request)
-    storage.check(Stage.VALIDATE)
     mark = fingerprint(job.get("input"), job.get("s3Config"))
+    try:
+        storage.check(Stage.VALIDATE)
+    except WorkerError as error:
+        raise parts.keeper.remind(job_id, mark, error) from error
     with cancel.deadline(limit.left(0), limit.message):
         done_before = parts.keeper.recall(job_id, mark, storage, cancel)
         if done_before is not None:
@@ -101,7 +105,7 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
         parts.engine.ensure_ready()
         watch.lap(Stage.LOAD)
     with _job_folder(parts.work_dir) as folder:
-        course = _Course(parts, request, folder, limit, cancel, report, watch, list(request.warnings))
+        course = _Course(parts, request, folder, limit, cancel, report, watch, list(request.warnings), Steps())
         with cancel.deadline(limit.left(watch.total), limit.message):
             made, video = _make_video(job_id, course)
         report(Stage.UPLOAD)
@@ -112,7 +116,10 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
             reply = parts.keeper.deliver(parcel, storage, cancel)
         watch.lap(Stage.UPLOAD)
     if made.attempts == 1:
-        parts.pace.learn(work_of(made.scene.plan), watch.seconds)
+        step = course.steps.seconds if request.blocks_to_swap is None else None
+        plan = made.scene.plan
+        rate = plan.flop / (plan.windows * plan.steps) / step if step else None
+        parts.pace.learn(work_of(plan), watch.seconds, rate)
     return with_times(reply, watch)
 
 
@@ -176,6 +183,8 @@ def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, course:
 
     def moved(position: Position) -> None:
         nonlocal stage
+        if position.window:
+            course.steps.done(position.window, position.step)
         if stage is Stage.LOAD and position.window:
             stage = Stage.SAMPLE
             watch.lap(Stage.LOAD)

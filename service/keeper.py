@@ -61,11 +61,12 @@ class Keeper:
     spare: "Keeper | None" = None
 
     def tidy(self) -> None:
-        """Forget the results that no job asks for any more. Kept videos stay: they are the only copy."""
+        """Forget the results that no job asks for any more, and what a killed worker was about to write. Kept videos
+        stay: they are the only copy."""
         oldest = time.time() - REMEMBERED_SECONDS
-        for path in self.folder.glob("results/*"):
+        for path in (*self.folder.glob("results/*"), *self.folder.glob("kept/*.part")):
             with suppress(OSError):  # another worker of the endpoint may be at it too
-                if path.stat().st_mtime < oldest and not self._keeps_video(path):
+                if path.stat().st_mtime < oldest and (path.suffix == ".part" or not self._keeps_video(path)):
                     path.unlink()
 
     def _keeps_video(self, record: Path) -> bool:
@@ -87,6 +88,18 @@ class Keeper:
         else:
             stored = _found(storage, record["key"], record["size"])
         return None if stored is None else _with_place(record["reply"], stored, CARRIED)
+
+    def remind(self, job_id: str, job: str, error: WorkerError) -> WorkerError:
+        """What keeps this very job from its storage, together with where its video is kept, if it is."""
+        record = self._record(job_id) if self.remembers else None
+        if record is None or record.get("job") != job:
+            return self.spare.remind(job_id, job, error) if self.spare else error
+        video = self.folder / "kept" / str(record.get("kept"))
+        if not video.is_file():
+            return error
+        message = f"{error.message.rstrip('.')}; the video of this job is finished, and kept as {video.name}"
+        kept = KeptVideo(path=str(video))
+        return WorkerError(error.code, message, stage=error.stage, detail=error.detail, kept=kept)
 
     def deliver(self, parcel: Parcel, storage: Storage, cancel: Cancellation) -> dict[str, Any]:
         """Store the video, remember the result, and return the whole reply.

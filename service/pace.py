@@ -4,8 +4,10 @@ Feeds the percentage, the time that is left, and the decision that a job cannot 
 """
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import median
 
 from contract.errors import Stage
 
@@ -20,7 +22,8 @@ GUESS = {
     Stage.UPLOAD: 3.0,
 }
 WEIGHT_OF_NEWEST = 0.5
-LUCK = 0.8  # the share of the learned time that a job needs at least
+LUCK = 0.8  # the share of the time of its steps that a job needs at least
+ALIKE, FASTER = 0.5, 2.0  # a window with less than this share of the work may run at half the rate
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,34 @@ class Work:
     window: float
 
 
+class Steps:
+    """Times the steps of a sampling, without what comes before, between and after the windows.
+
+    Args:
+        clock: time.monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: tuple[int, int] = (0, 0)
+        self._moment = 0.0
+        self._seconds: list[float] = []
+
+    def done(self, window: int, step: int) -> None:
+        """A step is done; both count from 1. Told again, or after one that was missed, it is not timed."""
+        if (window, step) == self._last:
+            return
+        now = self._clock()
+        if (window, step - 1) == self._last:
+            self._seconds.append(now - self._moment)
+        self._last, self._moment = (window, step), now
+
+    @property
+    def seconds(self) -> float | None:
+        """Of one step, as the median; None where none was timed."""
+        return median(self._seconds) if self._seconds else None
+
+
 class Pace:
     """Learns from one job after the other.
 
@@ -95,7 +126,8 @@ class Pace:
     def __init__(self, gpu: GpuSpeed | None = None) -> None:
         self._gpu = gpu
         self._seconds = dict(GUESS)
-        self._rates: dict[float, float] = {}  # FLOP/s by the work of a window
+        self._rates: dict[float, float] = {}  # FLOP/s of whole samplings, by the work of a window
+        self._fastest: dict[float, float] = {}  # FLOP/s of steps alone, likewise
 
     def forecast(self, work: Work | None = None) -> Forecast:
         """What to expect of a job; None: nothing is known of it yet."""
@@ -109,15 +141,22 @@ class Pace:
     def at_least(self, work: Work) -> float | None:
         """Seconds below which no such job ends on this GPU, or None where that is not known.
 
-        Only jobs with windows of at least this work count: a smaller one tells too little of the GPU.
+        Much smaller windows than this job's count with twice their rate: they may not have filled the GPU.
         """
-        rates = [rate for window, rate in self._rates.items() if window >= work.window]
+        rates = [rate * (1 if window >= ALIKE * work.window else FASTER) for window, rate in self._fastest.items()]
         if rates:
             return LUCK * work.flop / max(rates)
         return work.flop / self._gpu.best if self._gpu else None
 
-    def learn(self, work: Work, seconds: Mapping[Stage, float]) -> None:
-        """Take what a finished job took. Stages that are missing, or took no time, teach nothing."""
+    def learn(self, work: Work, seconds: Mapping[Stage, float], step_rate: float | None = None) -> None:
+        """Take what a finished job took. Stages that are missing, or took no time, teach nothing.
+
+        Args:
+            step_rate: FLOP/s of its usual step. Only that tells what is possible: a small job spends most of its time
+                beside the DiT. None where nothing was timed, or the steps waited for swapped blocks.
+        """
+        if step_rate:
+            self._fastest[work.window] = max(self._fastest.get(work.window, 0.0), step_rate)
         for stage in STAGES:
             took = seconds.get(stage, 0.0)
             if took > 0:

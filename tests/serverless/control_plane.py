@@ -9,7 +9,8 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
@@ -74,6 +75,9 @@ class ControlPlane:
         self._hold = hold_seconds
         self._changed = threading.Condition()
         self._answer: tuple[int, float] = (200, float("inf"))
+        self._answer_to_progress = 200
+        self._answers_progress = threading.Event()
+        self._answers_progress.set()
         self._jobs: list[Sequence[Job]] = []
         self._stops: list[str] = []
         self._waiting: list[socket.socket] = []
@@ -123,7 +127,7 @@ class ControlPlane:
             self._changed.notify_all()
 
     def answer_results(self, status: int, times: float = float("inf")) -> None:
-        """Answer the next `times` results with `status` (`DROPPED`: hang up). Progress is always taken."""
+        """Answer the next `times` results with `status` (`DROPPED`: hang up)."""
         with self._changed:
             self._answer = (status, times)
 
@@ -133,15 +137,24 @@ class ControlPlane:
             for connection in self._connections:
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def begin(self, connection: socket.socket) -> None:
-        """A worker has connected."""
+    def note(self, connection: socket.socket, *, over: bool) -> None:
+        """A worker has connected, or its connection is over."""
         with self._changed:
-            self._connections.add(connection)
+            (self._connections.discard if over else self._connections.add)(connection)
 
-    def end(self, connection: socket.socket) -> None:
-        """This connection is over."""
+    def answer_progress(self, status: int) -> None:
+        """Answer every update with `status`."""
         with self._changed:
-            self._connections.discard(connection)
+            self._answer_to_progress = status
+
+    @contextmanager
+    def holding_progress(self) -> Iterator[None]:
+        """Meanwhile no update gets an answer."""
+        self._answers_progress.clear()
+        try:
+            yield
+        finally:
+            self._answers_progress.set()
 
     def wait_until(self, look: Callable[[], Found | None], seconds: float = PATIENCE) -> Found:
         """What `look` finds in the end; it is asked again after each request. AssertionError after `seconds`."""
@@ -206,13 +219,18 @@ class ControlPlane:
         """A job-done; returns the status to answer."""
         with self._changed:
             status, times = self._answer
-            if body.get("status") == "IN_PROGRESS" or times < 1:
+            if body.get("status") == "IN_PROGRESS":
+                status = self._answer_to_progress
+            elif times < 1:
                 status = 200
             else:
                 self._answer = (status, times - 1)
-            self.posts.append(Post(job_id, body, headers, time.monotonic(), status))
+            post = Post(job_id, body, headers, time.monotonic(), status)
+            self.posts.append(post)
             self._changed.notify_all()
-            return status
+        if post.is_progress:
+            self._answers_progress.wait(PATIENCE)
+        return status
 
     def take_ping(self, query: Mapping[str, str]) -> None:
         """A heartbeat."""
@@ -241,10 +259,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.plane.begin(self.connection)
+        self.plane.note(self.connection, over=False)
 
     def finish(self) -> None:
-        self.plane.end(self.connection)
+        self.plane.note(self.connection, over=True)
         super().finish()
 
     def do_GET(self) -> None:

@@ -166,6 +166,14 @@ def result(stand: Stand, job_id: str, number: int = 1) -> dict[str, Any]:
     return found[0].body
 
 
+def undelivered(body: dict[str, Any], code: str) -> dict[str, Any]:
+    """The output of a job whose video could not be stored."""
+    assert body["error"].startswith("The video is finished but could not be stored: ")
+    assert (body["output"]["error_code"], body["output"]["error_stage"]) == (code, "upload")
+    output: dict[str, Any] = body["output"]
+    return output
+
+
 def download(url: str, to: Path) -> bytes:
     """What is at a presigned URL: an MP4 that plays."""
     answer = requests.get(url, timeout=PATIENCE)
@@ -180,3 +188,8 @@ def assert_plays(video: Path) -> None:
     seen = probe(video)
     assert (seen.codecs, seen.size) == ({"h264", "aac"}, (256, 256))
     assert seen.frames > 10
+
+
+def files_in(folder: Path) -> set[str]:
+    """Below a folder, by their paths in it."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

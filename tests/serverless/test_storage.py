@@ -3,16 +3,27 @@
 import base64
 import hashlib
 import json
-import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.serverless.stand import Stand
-from tests.serverless.stores import Fault, Store, assert_plays, download, prompts, quick, result, store, volume
+from tests.serverless.stores import (
+    Fault,
+    Store,
+    assert_plays,
+    download,
+    files_in,
+    prompts,
+    quick,
+    result,
+    store,
+    undelivered,
+    volume,
+)
 from tests.storage.storage_servers import BUCKET, Answer, s3_error
 
 CUT = Answer(hang_up=True)
@@ -39,19 +50,6 @@ def give_broken(stand: Stand, bucket: Store, name: str) -> dict[str, dict[str, A
         bucket.faults[job_id] = Fault(answer, (kind,))
     stand.plane.give(*({"id": job_id, "input": stand.input()} for job_id in jobs.values()))
     return {fault: result(stand, job_id) for fault, job_id in jobs.items()}
-
-
-def undelivered(body: dict[str, Any], code: str) -> dict[str, Any]:
-    """The output of a job whose video could not be stored."""
-    assert body["error"].startswith("The video is finished but could not be stored: ")
-    assert (body["output"]["error_code"], body["output"]["error_stage"]) == (code, "upload")
-    output: dict[str, Any] = body["output"]
-    return output
-
-
-def files_in(folder: Path) -> set[str]:
-    """Below a folder, by their paths in it."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +180,40 @@ def test_a_storage_that_is_lost_after_the_start_stops_the_job_before_the_gpu_wor
     stand.assert_next_works()
 
 
+def test_a_job_that_comes_again_too_early_is_told_where_its_video_is(
+    on_volume: tuple[Stand, Path], bucket: Store
+) -> None:
+    stand, _ = on_volume
+    bucket.faults["early"] = Fault(s3_error(507, "XMinioStorageFull"), ("part",))
+    stand.give("early")
+    first = undelivered(result(stand, "early"), "storage_failed")
+    bucket.faults["storage-check"] = Fault(s3_error(403, "InvalidAccessKeyId"), EVERY)
+    stand.give("early")
+    body = result(stand, "early", 2)
+    del bucket.faults["storage-check"], bucket.faults["early"]
+    assert (body["output"]["error_code"], body["output"]["error_stage"]) == ("storage_misconfigured", "validate")
+    assert body["output"]["kept_video"] == first["kept_video"]
+    assert f"is finished, and kept as {Path(first['kept_video']).name}" in body["error"]
+    stand.give("early")
+    assert result(stand, "early", 3)["output"]["status"] == "completed"
+
+
+def test_a_storage_that_never_answers_costs_the_video_not(on_volume: tuple[Stand, Path], bucket: Store) -> None:
+    """A delivery may take what is left of the job's time, and 20 s at least."""
+    stand, _ = on_volume
+    never = threading.Event()
+    bucket.faults["silent"] = Fault(Answer(hang_up=True, after=never), ("part",))
+    stand.plane.give({"id": "silent", "input": stand.input(), "policy": {"executionTimeout": 25_000}})
+    body = result(stand, "silent")
+    never.set()
+    output = undelivered(body, "storage_failed")
+    assert "the storage did not take it in time" in body["error"]
+    assert_plays(Path(output["kept_video"]))
+    Path(output["kept_video"]).unlink()
+    stand.assert_next_works()
+    assert bucket.unfinished == 0
+
+
 @pytest.fixture(scope="module")
 def inlined(tmp_path_factory: pytest.TempPathFactory, bucket: Store) -> Iterator[tuple[Stand, dict[str, Any]]]:
     """A worker without a volume, and for each lasting fault the result of a job that met it."""
@@ -221,52 +253,3 @@ def test_without_a_volume_a_large_video_stays_on_the_worker(on_disk: tuple[Stand
     assert f"this worker's own disk, which ends with the worker as {kept.name}" in results[fault]["error"]
     assert "video_base64" not in output
     assert stand.bench.leftovers() == []
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of a few pages, or the reason why there is none."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8k,mode=0777", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-def grow(disk: Path) -> None:
-    """Give it room."""
-    subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
-
-
-def test_a_folder_that_is_full_is_like_a_storage_that_fails(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        disk = stack.enter_context(small_disk(tmp_path / "output"))
-        keep, places = stack.enter_context(volume())
-        stand = stack.enter_context(quick(tmp_path, None, places))
-        stand.give("large")
-        output = undelivered(result(stand, "large"), "storage_failed")
-        assert_plays(Path(output["kept_video"]))
-        assert list(disk.iterdir()) == []
-        grow(disk)
-        with prompts(stand, 0):
-            stand.give("large")
-            assert result(stand, "large", 2)["output"]["status"] == "completed"
-        assert_plays(stand.video("large"))
-        assert list(keep.glob("kept/*")) == []
-        stand.assert_next_works()
-
-
-def test_where_the_volume_is_full_too_a_small_video_is_in_the_reply(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "volume") as disk:
-        places = {"STORAGE": "volume", "VOLUME_DIR": str(disk), "KEEP_DIR": str(disk / "keep")}
-        with quick(tmp_path, None, places) as stand:
-            stand.give("large")
-            output = undelivered(result(stand, "large"), "storage_failed")
-            (tmp_path / "video.mp4").write_bytes(base64.b64decode(output["video_base64"], validate=True))
-            assert_plays(tmp_path / "video.mp4")
-            assert files_in(disk) == set()
-            stand.assert_clean()

@@ -107,9 +107,15 @@ def test_results_are_forgotten_after_a_week_and_kept_videos_never(video: Path, t
         keeper.deliver(kept, _broken(tmp_path), Cancellation())
     keeper.tidy()
     assert keeper.recall("job/1", JOB, storage, Cancellation()) is not None
-    for record in (tmp_path / "kept-here" / "results").iterdir():
+    halves = [tmp_path / "kept-here" / place for place in ("kept/half.part", "results/half.part")]
+    for half in halves:
+        half.touch()
+    keeper.tidy()
+    assert all(half.exists() for half in halves)  # somebody may be writing them
+    for record in (*(tmp_path / "kept-here" / "results").iterdir(), *halves):
         os.utime(record, (time.time() - 8 * 24 * 3600,) * 2)
     keeper.tidy()
+    assert not any(half.exists() for half in halves)
     assert keeper.recall("job/1", JOB, storage, Cancellation()) is None
     assert keeper.recall("job/2", JOB, storage, Cancellation()) is not None
 

@@ -4,7 +4,7 @@ import pytest
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from service.limits import TimeLimit, limit_of, refuse_hopeless
-from service.pace import STAGES, Pace, Work, speed_of
+from service.pace import STAGES, Pace, Steps, Work, speed_of
 from workflows.plan import make_plan
 
 PETA = 1e15
@@ -26,7 +26,7 @@ SMALL = Work(PETA, PETA)
 def _learned(jobs: int = 12) -> Pace:
     pace = Pace()
     for _ in range(jobs):
-        pace.learn(WORK, TOOK)
+        pace.learn(WORK, TOOK, PETA / 5)
     return pace
 
 
@@ -114,17 +114,35 @@ def test_what_cannot_be_known_is_not_refused(pace: Pace, limit: float | None) ->
 
 def test_a_measured_pace_counts_more_than_the_gpus_name() -> None:
     pace = Pace(speed_of("RTX 4090"))
-    pace.learn(WORK, TOOK)
+    pace.learn(WORK, TOOK, PETA / 5)
     assert pace.at_least(WORK) == pytest.approx(80)
 
 
 def test_a_small_job_says_little_of_a_large_one() -> None:
     pace = Pace()
-    pace.learn(SMALL, {Stage.SAMPLE: 10.0})
+    pace.learn(SMALL, {Stage.SAMPLE: 10.0}, PETA / 9)
     large = Work(100 * PETA, 20 * PETA)
-    assert pace.at_least(large) is None, "nothing is refused for it"
+    assert pace.at_least(large) == pytest.approx(360), "80 % of the time at twice the rate of its steps"
     assert pace.forecast(large).seconds[Stage.SAMPLE] == pytest.approx(1000), "but it is the best guess there is"
-    pace.learn(large, {Stage.SAMPLE: 300.0})
-    assert pace.at_least(large) == pytest.approx(240)
+    pace.learn(large, {Stage.SAMPLE: 300.0}, PETA / 2.5)
+    assert pace.at_least(large) == pytest.approx(200), "a measured one counts more"
     assert pace.forecast(WORK).seconds[Stage.SAMPLE] == pytest.approx(200), "of the job that is nearer in size"
     assert pace.forecast(Work(60 * PETA, 15 * PETA)).seconds[Stage.SAMPLE] == pytest.approx(180)
+
+
+def test_a_job_whose_steps_waited_does_not_have_another_one_refused() -> None:
+    pace = Pace()
+    pace.learn(WORK, TOOK, None)
+    assert pace.at_least(WORK) is None
+    pace.learn(WORK, TOOK, PETA / 4)
+    pace.learn(WORK, TOOK, PETA / 50)
+    assert pace.at_least(WORK) == pytest.approx(64), "the best step that was seen counts"
+
+
+def test_steps_are_timed_within_a_window_and_as_the_usual_one() -> None:
+    moments = iter([10.0, 12.0, 14.0, 14.1, 50.0, 52.0, 60.0])
+    steps = Steps(lambda: next(moments))
+    assert steps.seconds is None
+    for window, step in [(1, 1), (1, 2), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2), (2, 4)]:
+        steps.done(window, step)
+    assert steps.seconds == pytest.approx(2.0)
