@@ -6,7 +6,7 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 4 # tests wait for processes half of their time: twice as many as there are cores
 
-.PHONY: demo test test-long test-real check schema lock clean setup setup-dev ffmpeg
+.PHONY: demo test test-long test-real check schema lock audit clean setup setup-dev ffmpeg
 
 demo: setup ffmpeg
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
@@ -45,6 +45,15 @@ ffmpeg:
 
 lock:
 	scripts/lock.sh $(PYTHON)
+
+# Asks the network: 1 something is known of a package, 3 not every package could be asked about.
+audit: build/audit/.done
+	@build/audit/bin/python scripts/audit.py $(AUDIT)
+
+build/audit/.done: requirements-audit.txt
+	@scripts/make_venv.sh $(PYTHON) build/audit
+	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build output .mypy_cache .ruff_cache

@@ -24,6 +24,12 @@ POLL_SECONDS = 0.1
 STOP_SECONDS = 10
 LAST_WORDS_SECONDS = 1.0
 KEPT_LINES = 200
+# Nothing in there needs them, and what it says in an error goes to callers.
+NOT_FOR_ENGINES = (
+    *("RUNPOD_AI_API_KEY", "RUNPOD_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
+    *("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+)
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -88,14 +94,17 @@ def comfyui_command(install: ComfyInstall) -> EngineCommand:
 
 
 class EngineProcess:
-    """A running engine. Leaving the `with` block ends it and everything it started."""
+    """A running engine, in this process's environment less `NOT_FOR_ENGINES`. Leaving the `with` block ends it and
+    everything it started."""
 
     def __init__(self, command: EngineCommand) -> None:
         self._command = command
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        unset = (text for name in NOT_FOR_ENGINES for text in ("-u", name))
+        tether = (sys.executable, str(REPOSITORY / "comfy_client" / "tether.py"), "env", *unset)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, str(REPOSITORY / "comfy_client" / "tether.py"), *command.arguments],
+                [*tether, *command.arguments],
                 cwd=command.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
