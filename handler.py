@@ -142,7 +142,7 @@ def main() -> None:
 def _serve(settings: Settings, test: LocalTest | None) -> None:
     import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
-    logs.set_up(settings.log_level_number, settings.log_format)
+    logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
     fault = LocalTest.find_fault(sys.argv[1:]) if test else None
     if test and fault:
         test.say(_failed(fault, "local_test", None))

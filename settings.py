@@ -180,6 +180,13 @@ class Settings(BaseSettings):
         return self.storage or ("volume" if self.runpod_webhook_get_job else "local")
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be written."""
+        hidden = (self.s3_secret_access_key, self.bucket_secret_access_key)
+        shown = (self.s3_access_key_id, self.bucket_access_key_id)
+        return (*(secret.get_secret_value() for secret in hidden if secret), *(key for key in shown if key))
+
+    @property
     def log_level_number(self) -> int:
         """For the logging module."""
         return logging.getLevelNamesMapping()[self.log_level]
