@@ -63,6 +63,11 @@ class Stand:
         assert self.worker.leftovers() == []
         assert self.worker.engine_holds() == {"remembered": 0, "running": 0, "waiting": 0}
 
+    def assert_over(self) -> None:
+        """The worker asks for a job, and nothing is left of the one before."""
+        self.plane.wait_until_asked()
+        self.assert_clean()
+
     def assert_stopped(self, *job_ids: str) -> None:
         """These jobs are over; nobody was told a result, and nothing is left of them but a video that was stored."""
         self.plane.wait_until_asked(STOP_SECONDS)
@@ -84,8 +89,7 @@ class Stand:
         result = self.plane.wait_for_result(job_id)
         assert result["output"]["status"] == "completed", result
         assert self.is_stored(job_id)
-        self.plane.wait_until_asked()
-        self.assert_clean()
+        self.assert_over()
 
 
 def faults_of(bench: Bench) -> Path:

@@ -38,8 +38,7 @@ def assert_out_of_time(stand: Stand, job_id: str, seconds: float, stage: str) ->
     body = stand.assert_failed(job_id, "deadline_exceeded", retryable=True)
     assert body["error"] == f"The job did not end within its {seconds:g} s"
     assert body["output"]["error_stage"] == stage
-    stand.plane.wait_until_asked()
-    stand.assert_clean()
+    stand.assert_over()
 
 
 def prompts(stand: Stand) -> int:

@@ -59,7 +59,7 @@ def test_while_it_fetches(workers: Workers) -> None:
         kill_engine(stand)
         gate.open()
         assert_completed(stand, "fetching", [SECOND_ATTEMPT])
-    stand.assert_next_works()
+    stand.assert_over()
 
 
 def test_while_it_prepares(workers: Workers, encoder: EncoderGate) -> None:
@@ -70,7 +70,7 @@ def test_while_it_prepares(workers: Workers, encoder: EncoderGate) -> None:
         kill_engine(stand)
         let_go()
         assert_completed(stand, "preparing", [SECOND_ATTEMPT])
-    stand.assert_next_works()
+    stand.assert_over()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_while_it_loads_or_samples(workers: Workers, job_id: str, place: str) ->
     stand.give(job_id, audio_urls=[stand.bench.voice("two.wav", TWO_WINDOWS)])
     assert_completed(stand, job_id, [SECOND_ATTEMPT])
     stand.assert_broken()
-    stand.assert_next_works()
+    stand.assert_over()
 
 
 def test_after_the_last_frame_while_it_encodes(workers: Workers, encoder: EncoderGate) -> None:
