@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from comfy_client.server import NOT_FOR_ENGINES, ComfyInstall, EngineCommand, EngineProcess, comfyui_command
+from contract.cancel import Cancellation
 from contract.errors import WorkerError
 
 
@@ -25,7 +26,7 @@ def test_it_gets_the_environment_without_the_secrets(tmp_path: Path, monkeypatch
         monkeypatch.setenv(name, "for us alone")
     with EngineProcess(EngineCommand("env", ("env",), tmp_path, 1)) as engine:
         with pytest.raises(WorkerError, match="ended unexpectedly"):
-            engine.wait_until_ready(30)
+            engine.wait_until_ready(30, Cancellation())
         engine.stop()  # all that it said has been read
         said = "\n".join(engine.last_lines())
     assert "NO_SECRET=for everybody" in said

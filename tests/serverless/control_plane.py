@@ -11,16 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
+
+from tests.serverless.records import DROPPED, Ping, Post
 
 ENDPOINT = "endpoint-1"
 WORKER = "worker-1"
 API_KEY = "MARKED-API-KEY"
 PATIENCE = 60.0  # only a test that fails waits so long
-DROPPED = 0
 PLACES = {  # what follows /v2/ENDPOINT/: its method, and the number of parts of the whole path
     "job-take": ("GET", 4),
     "job-take-batch": ("GET", 4),
@@ -31,30 +31,6 @@ PLACES = {  # what follows /v2/ENDPOINT/: its method, and the number of parts of
 
 Job = dict[str, Any]
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True)
-class Post:
-    """A POST to job-done. `answered` is the status it got, `DROPPED` where the connection was cut instead."""
-
-    job_id: str
-    body: dict[str, Any]
-    headers: Mapping[str, str]
-    moment: float
-    answered: int
-
-    @property
-    def is_progress(self) -> bool:
-        """Whether it tells how far a job is; any other one is its result."""
-        return self.body.get("status") == "IN_PROGRESS"
-
-
-@dataclass(frozen=True)
-class Ping:
-    """A heartbeat: the jobs in progress, and what a failed fitness check adds."""
-
-    job_ids: tuple[str, ...]
-    query: Mapping[str, str]
 
 
 class ControlPlane:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.serverless.control_plane import DROPPED
+from tests.serverless.records import DROPPED
 from tests.serverless.stand import Stand, standing
 
 LOST = "Failed to return job results."  # what the SDK logs when it gives up

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.serverless.control_plane import ControlPlane, Ping
+from tests.serverless.control_plane import ControlPlane
 from tests.serverless.processes import PROC
+from tests.serverless.records import Ping
 from tests.serverless.stand import standing
 from tests.serverless.stores import Store, store
 from tests.serverless.worker import Worker

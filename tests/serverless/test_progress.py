@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.serverless.control_plane import Post
+from tests.serverless.records import Post
 from tests.serverless.stand import Stand, standing
 from tests.serverless.worker import STAGES
 
