@@ -139,5 +139,5 @@ def test_a_socket_that_is_cut_ten_times_changes_nothing(stand: Stand) -> None:
     output = stand.plane.wait_for_result("cut")["output"]
     stand.assert_broken()
     assert (output["status"], output["warnings"]) == ("completed", [])
-    assert posts_of(stand, "cut").bodies[-1]["window"] > 5
+    assert max(body["window"] or 0 for body in posts_of(stand, "cut").bodies) > 5
     stand.assert_next_works()
