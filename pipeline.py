@@ -112,11 +112,16 @@ def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> d
             reply = parts.keeper.deliver(parcel, storage, cancel)
         watch.lap(Stage.UPLOAD)
     if made.attempts == 1:
-        step = course.steps.seconds if request.blocks_to_swap is None else None
-        plan = made.scene.plan
-        rate = plan.flop / (plan.windows * plan.steps) / step if step else None
-        parts.pace.learn(work_of(plan), watch.seconds, rate)
+        _learn(made, course)
     return with_times(reply, watch)
+
+
+def _learn(made: Made, course: _Course) -> None:
+    """Let the next forecasts know how long this undisturbed job took."""
+    plan, step = made.scene.plan, course.steps.seconds
+    waited = course.request.blocks_to_swap is not None
+    rate = plan.flop / (plan.windows * plan.steps) / step if step and not waited else None
+    course.parts.pace.learn(work_of(plan), course.watch.seconds, rate)
 
 
 def _recall(job_id: str, mark: str, storage: Storage, keeper: Keeper, cancel: Cancellation) -> dict[str, Any] | None:

@@ -53,17 +53,7 @@ def prepare(
     """
     fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings)
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
-    plan = make_plan(
-        frames_for(timeline.seconds),
-        fit.width,
-        fit.height,
-        request.mode,
-        window_frames=request.window_frames,
-        steps=request.steps,
-        scheduler=request.scheduler,
-        cfg_scale=request.cfg_scale,
-        audio_cfg_scale=request.audio_cfg_scale,
-    )
+    plan = _plan(request, fit, timeline.seconds)
     masks = _masks(request, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
     masks_file = None
@@ -81,6 +71,20 @@ def prepare(
         plan=plan,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or rules.default_color_match(request.mode, timeline.seconds),
+    )
+
+
+def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
+    return make_plan(
+        frames_for(seconds),
+        fit.width,
+        fit.height,
+        request.mode,
+        window_frames=request.window_frames,
+        steps=request.steps,
+        scheduler=request.scheduler,
+        cfg_scale=request.cfg_scale,
+        audio_cfg_scale=request.audio_cfg_scale,
     )
 
 

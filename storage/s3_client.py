@@ -154,10 +154,7 @@ def open_client(
             STORAGE_FAILED if the guard's proxy cannot be used.
     """
     _validate(config, stage)
-    proxies = None
-    if guard is not None and config.endpoint_url is not None:
-        with judged(ENDPOINT, stage):
-            proxies = guard.proxies(config.endpoint_url)
+    proxies = _proxies(config, guard, stage)
     with storage_errors(config.bucket, stage):
         try:
             session = get_session()
@@ -177,6 +174,13 @@ def open_client(
     if stop is not None:
         _obey(client, stop)
     return client
+
+
+def _proxies(config: S3Config, guard: Guard | None, stage: Stage) -> dict[str, str] | None:
+    if guard is None or config.endpoint_url is None:
+        return None
+    with judged(ENDPOINT, stage):
+        return guard.proxies(config.endpoint_url)
 
 
 @cache
