@@ -126,7 +126,7 @@ class Keeper:
             WorkerError: CANCELLED, or what `Storage.put` raised, with `kept` saying where the video is.
         """
         with ExitStack() as unexpected:
-            unexpected.callback(self._save, parcel)  # the edge will tell of a defect, but the only copy stays
+            unexpected.callback(self._store_away, parcel)  # the edge will tell of a defect, but the only copy stays
             try:
                 stored = storage.put(parcel.video, parcel.key, cancel)
             except WorkerError as error:

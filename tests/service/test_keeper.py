@@ -218,9 +218,13 @@ class _Defective(LocalStorage):
         raise RuntimeError(f"{video}{key}{cancel}")
 
 
-def test_a_defect_of_the_delivery_does_not_cost_the_video(video: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("on_volume", [True, False])
+def test_a_defect_of_the_delivery_does_not_cost_the_video(video: Path, tmp_path: Path, on_volume: bool) -> None:
+    """Nor where a reply would have held it: the reply of a defect tells nothing."""
     with pytest.raises(RuntimeError):
-        _keeper(tmp_path).deliver(_parcel(video), _Defective(tmp_path / "out"), Cancellation())
+        _keeper(tmp_path, on_volume=on_volume, inline_bytes=len(MP4)).deliver(
+            _parcel(video), _Defective(tmp_path / "out"), Cancellation()
+        )
     video.unlink()
     storage = LocalStorage(tmp_path / "out")
     assert _keeper(tmp_path).recall("job/1", JOB, storage, Cancellation()) is not None
