@@ -1,6 +1,7 @@
 """What the S3 tests share: a whole S3 (moto) and a server whose every answer the test chooses, both on 127.0.0.1."""
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -95,6 +96,7 @@ class Seen:
 
 
 NO_LENGTH = -1
+RECEIVE_BYTES = 131_072  # left to itself, Linux lets a receiver hold up to 32 MiB that it has not read
 
 
 @dataclass(frozen=True)
@@ -247,7 +249,8 @@ def scripted_server(
 ) -> Iterator[Scripted]:
     """A server that reads each request whole and then sends what `answer` returns for it.
 
-    `pace` is called after each 64 KiB of a PUT's body, with the number of bytes that have been read.
+    `pace` is called after each 64 KiB of a PUT's body, with the number of bytes that have been read. What it does not
+    let the server read stays with the sender, but for what a socket holds back on Linux: at most 4 MiB as a rule.
     """
     served = Scripted(answer, pace)
 
@@ -255,6 +258,7 @@ def scripted_server(
         scripted = served
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)  # connections inherit it
     served.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
