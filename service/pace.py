@@ -141,9 +141,11 @@ class Pace:
     def at_least(self, work: Work) -> float | None:
         """Seconds below which no such job ends on this GPU, or None where that is not known.
 
-        Much smaller windows than this job's count with twice their rate: they may not have filled the GPU.
+        Where only much smaller windows than this job's were measured, they count with twice their rate: they may not
+        have filled the GPU.
         """
-        rates = [rate * (1 if window >= ALIKE * work.window else FASTER) for window, rate in self._fastest.items()]
+        alike = [rate for window, rate in self._fastest.items() if window >= ALIKE * work.window]
+        rates = alike or [FASTER * rate for rate in self._fastest.values()]
         if rates:
             return LUCK * work.flop / max(rates)
         return work.flop / self._gpu.best if self._gpu else None

@@ -126,6 +126,8 @@ def test_a_small_job_says_little_of_a_large_one() -> None:
     assert pace.forecast(large).seconds[Stage.SAMPLE] == pytest.approx(1000), "but it is the best guess there is"
     pace.learn(large, {Stage.SAMPLE: 300.0}, PETA / 2.5)
     assert pace.at_least(large) == pytest.approx(200), "a measured one counts more"
+    pace.learn(SMALL, {Stage.SAMPLE: 10.0}, 50 * PETA)
+    assert pace.at_least(large) == pytest.approx(200), "short steps that were told late do not change that"
     assert pace.forecast(WORK).seconds[Stage.SAMPLE] == pytest.approx(200), "of the job that is nearer in size"
     assert pace.forecast(Work(60 * PETA, 15 * PETA)).seconds[Stage.SAMPLE] == pytest.approx(180)
 
