@@ -6,7 +6,7 @@ has every node, input and file that the graphs need.
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,7 +54,8 @@ def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
     if settings.comfyui_url:
         server = RunningServer(settings.comfyui_url)
         server.ensure_ready(Cancellation())
-        yield ReadyEngine(server, choose_precision(settings, GpuFacts(device="cuda")), MODES)
+        precision = choose_precision(settings, GpuFacts(device="cuda"))
+        yield ReadyEngine(server, precision, modes_of_server(server.client, settings, precision))
         return
     if settings.engine == "simulator":
         command = partial(simulator_command, settings.simulator_speed, settings.simulator_faults.split())
@@ -101,15 +102,41 @@ def _starter(
 ) -> Callable[[Cancellation], EngineProcess]:
     def start(cancel: Cancellation) -> EngineProcess:
         process = launch()
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(process.stop)
             process.wait_until_ready(settings.comfyui_start_seconds, cancel)
-            check_nodes_and_models(ComfyClient(process.url), settings, modes, precision)
-        except WorkerError:
-            process.stop()
-            raise
+            with closing(ComfyClient(process.url)) as client:
+                check_nodes_and_models(client, settings, modes, precision)
+            on_failure.pop_all()
         return process
 
     return start
+
+
+def modes_of_server(client: ComfyClient, settings: Settings, precision: Precision) -> tuple[str, ...]:
+    """The enabled modes that a running server has everything for.
+
+    Raises:
+        WorkerError: as `check_nodes_and_models`, where an enabled mode lacks something; with MODES=auto, where every
+            mode lacks models.
+    """
+    modes, lacking = [], []
+    for mode in _wanted_modes(settings):
+        try:
+            check_nodes_and_models(client, settings, (mode,), precision)
+            modes.append(mode)
+        except WorkerError as error:
+            if settings.modes != "auto" or error.code is not ErrorCode.MODELS_MISSING:
+                raise
+            lacking.append(error)
+            log.info("the running server does not do %s: %s", mode, error.message)
+    if not modes:
+        raise lacking[0]
+    return tuple(modes)
+
+
+def _wanted_modes(settings: Settings) -> tuple[str, ...]:
+    return MODES if settings.modes in ("auto", "all") else (settings.modes,)
 
 
 def check_nodes_and_models(
@@ -124,8 +151,6 @@ def check_nodes_and_models(
         object_info = client.object_info()
     except requests.RequestException as error:
         raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "ComfyUI does not tell its nodes", stage=Stage.START) from error
-    finally:
-        client.close()
     models: dict[str, None] = {}
     others: dict[str, None] = {}
     for mode in modes:
@@ -149,7 +174,7 @@ def find_models(settings: Settings) -> tuple[tuple[str, ...], list[tuple[WantedF
         WorkerError: MODELS_MISSING where an enabled mode lacks files; with MODES=auto, where every mode does.
     """
     roots = (*settings.model_roots, settings.comfyui_dir / "models")
-    wanted = MODES if settings.modes in ("auto", "all") else (settings.modes,)
+    wanted = _wanted_modes(settings)
     found: dict[str, dict[WantedFile, Path]] = {}
     missing: dict[str, list[str]] = {}
     for mode in wanted:

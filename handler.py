@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -121,6 +122,9 @@ def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, A
 
 def main() -> None:
     """Look at what the worker needs, start the engine, then hand over to the SDK, which ends the process."""
+    # As the first process of a container it would not be ended by a signal that nobody handles. The SDK sets its own
+    # handler once it takes jobs.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         settings = read_settings()
     except SettingsError as error:

@@ -6,9 +6,13 @@ extra_model_paths file hands what was found to ComfyUI.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,32 +26,48 @@ class WantedFile:
 
 
 def find_file(wanted: WantedFile, roots: Sequence[Path], hub: Path) -> Path | None:
-    """The first place that has the file, or None."""
-    for root in roots:
-        candidate = root / wanted.folder / wanted.file
-        if candidate.is_file():
-            return candidate
+    """The first place that has the file and lets this user read it, or None."""
+    return next((path for path in _places(wanted, roots, hub) if _is_readable(path)), None)
+
+
+def _places(wanted: WantedFile, roots: Sequence[Path], hub: Path) -> Iterator[Path]:
+    yield from (root / wanted.folder / wanted.file for root in roots)
     snapshots = hub / f"models--{wanted.repository.replace('/', '--')}" / "snapshots"
-    if not snapshots.is_dir():
-        return None
-    cached = (snapshot / wanted.path for snapshot in sorted(snapshots.iterdir()))
-    return next((path for path in cached if path.is_file() and path.name == wanted.file), None)
+    if snapshots.is_dir():
+        cached = (snapshot / wanted.path for snapshot in sorted(snapshots.iterdir()))
+        yield from (path for path in cached if path.name == wanted.file)
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        if path.is_file() and os.access(path, os.R_OK, effective_ids=True):
+            return True
+        unreadable = path.is_file()
+    except PermissionError:  # a folder on the way to it
+        unreadable = True
+    if unreadable:
+        log.warning("%s cannot be read by this worker's user (id %d)", path, os.geteuid())
+    return False
 
 
 def write_extra_model_paths(
     files: Iterable[tuple[WantedFile, Path]], node_folders: Iterable[Path], target: Path
 ) -> None:
-    """Write the YAML that `--extra-model-paths-config` takes: search folders per kind, and folders with node packs.
+    """Write the YAML that `--extra-model-paths-config` takes: a search folder per kind, and folders with node packs.
 
-    JSON strings are YAML strings, so every path survives.
+    Each search folder is beside `target`, and has links to exactly these files: of two files of one name in two roots,
+    ComfyUI would take the one in the root that it was told last. JSON strings are YAML strings, so every path
+    survives.
     """
-    folders: dict[str, list[str]] = {}
+    folders: dict[str, Path] = {}
     for wanted, path in files:
-        known = folders.setdefault(wanted.folder, [])
-        if str(path.parent) not in known:
-            known.append(str(path.parent))
+        folder = folders.setdefault(wanted.folder, target.parent / "models" / wanted.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        link = folder / wanted.file
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.absolute())
     lines = ["models:", "  is_default: true"]
-    lines += [f"  {kind}: {json.dumps(chr(10).join(paths))}" for kind, paths in folders.items()]
+    lines += [f"  {kind}: {json.dumps(str(folder.absolute()))}" for kind, folder in folders.items()]
     # Not by default first: our pack loads after the one that it works with.
     lines += ["nodes:", f"  custom_nodes: {json.dumps(chr(10).join(str(folder) for folder in node_folders))}"]
     target.write_text("\n".join(lines) + "\n", encoding="utf-8")

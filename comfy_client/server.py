@@ -1,6 +1,7 @@
 """The ComfyUI process: started in its own process group, its log drained, ended with the worker."""
 
 import collections
+import contextlib
 import logging
 import os
 import signal
@@ -157,13 +158,14 @@ class EngineProcess:
                 raises.
         """
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            cancel.check()
-            self.check()
-            try:
-                if requests.get(f"{self.url}/prompt", timeout=5).status_code == requests.codes.ok:
-                    return
-            except requests.RequestException:
+        with requests.Session() as http:
+            http.trust_env = False  # the server is on this machine; no proxy stands between
+            while time.monotonic() < deadline:
+                cancel.check()
+                self.check()
+                with contextlib.suppress(requests.RequestException):
+                    if http.get(f"{self.url}/prompt", timeout=5).status_code == requests.codes.ok:
+                        return
                 time.sleep(POLL_SECONDS)
         raise WorkerError(
             ErrorCode.ENGINE_UNAVAILABLE,
@@ -173,18 +175,13 @@ class EngineProcess:
         )
 
     def stop(self) -> None:
-        """End the process group: politely, then by force."""
-        for sent, patience in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, None)):
-            try:
+        """End the process group: politely, then whatever of it is left by force."""
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, sent)
-                self._process.wait(patience)
-                break
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self._process.wait()
-        self._drain.join()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)  # not for ever: a GPU that hangs may hold its process back
+        self._drain.join(LAST_WORDS_SECONDS)
 
     def _read_log(self) -> None:
         pipe = self._process.stdout

@@ -1,5 +1,6 @@
 """How ComfyUI is started: with which node packs, and what of this process's environment it gets."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,15 @@ def test_it_gets_the_environment_without_the_secrets(tmp_path: Path, monkeypatch
         said = "\n".join(engine.last_lines())
     assert "NO_SECRET=for everybody" in said
     assert "for us alone" not in said
+
+
+@pytest.mark.parametrize("leader", ["exec sleep 100", "exit 0"])
+def test_its_end_is_the_end_of_all_that_it_started(tmp_path: Path, leader: str) -> None:
+    """Also of what does not end when it is asked, and holds the output open."""
+    os.mkfifo(tmp_path / "alive")
+    script = f"(trap '' TERM; exec 3>alive; echo >&3; exec sleep 1000) & {leader}"
+    engine = EngineProcess(EngineCommand("bash", ("bash", "-c", script), tmp_path, 1))
+    with (tmp_path / "alive").open("rb") as alive:
+        assert alive.read(1) == b"\n"
+        engine.stop()
+        assert alive.read() == b"", "nobody holds its other end any more"

@@ -151,7 +151,8 @@ def test_the_settings_look_where_the_image_has_it() -> None:
 def test_the_worker_is_the_main_process() -> None:
     (command,) = [found for stage in FINAL for found in stage.all("CMD")]
     assert command.array == ["/opt/worker-venv/bin/python", "-u", "handler.py"]
-    assert not [found for stage in FINAL for found in stage.all("ENTRYPOINT")]
+    (entrypoint,) = [found for stage in FINAL for found in stage.all("ENTRYPOINT")]
+    assert entrypoint.array == [], "the base image's is a script"
     assert _one("WORKDIR") == "/app"
     assert _one("STOPSIGNAL") == "SIGTERM"
 

@@ -87,11 +87,30 @@ def test_a_lost_socket_is_no_error(bench: Bench, start_simulator: Callable[..., 
     assert requests.get(f"{server.url}/history", timeout=10).json() == {}
 
 
-def test_missing_models_are_named(bench: Bench, start_simulator: Callable[..., Simulator]) -> None:
+def test_a_running_server_without_the_models_stops_the_start(
+    bench: Bench, start_simulator: Callable[..., Simulator]
+) -> None:
     server = start_simulator("--models-missing", "wan2.1-i2v-14b-480p-Q4_K_M.gguf")
     run = bench.run(_job(bench), ENGINE="comfyui", COMFYUI_URL=server.url)
-    assert run.reply["error_code"] == "models_missing"
-    assert run.reply["error"] == "Required models are missing: wan2.1-i2v-14b-480p-Q4_K_M.gguf"
+    assert run.code == 1
+    assert "Required models are missing: wan2.1-i2v-14b-480p-Q4_K_M.gguf" in run.log
+
+
+@pytest.mark.parametrize(("mode", "ends_as"), [("infinitetalk", None), ("multitalk", "models_missing")])
+def test_a_running_server_takes_the_modes_that_it_has_models_for(
+    bench: Bench, start_simulator: Callable[..., Simulator], mode: str, ends_as: str | None
+) -> None:
+    server = start_simulator("--models-missing", "WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors")
+    run = bench.run(_job(bench, mode=mode), ENGINE="comfyui", COMFYUI_URL=server.url)
+    assert run.reply.get("error_code") == ends_as, run.log
+    asked_for_all = bench.run(_job(bench, mode=mode), ENGINE="comfyui", COMFYUI_URL=server.url, MODES="all")
+    assert "Required models are missing: WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors" in asked_for_all.log
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_the_engine(bench: Bench) -> None:
+    nowhere = "http://127.0.0.1:9"
+    run = bench.run(_job(bench), http_proxy=nowhere, HTTP_PROXY=nowhere, NO_PROXY="media.example.com")
+    assert run.code == 0, run.log
 
 
 def test_bad_settings_stop_the_start_with_their_names(bench: Bench) -> None:
