@@ -22,8 +22,8 @@ job_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("job_id", de
 
 
 # A word with a slash, and what follows it from ? or # on. An apostrophe inside an address is part of it.
-_QUERY = re.compile(r"(?<![^\s?#'\"<>])([^\s?#'\"<>]++)([?#])(?:[^\s'\"<>]|'(?=\w))+")
-_USER_INFO = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*+://)[^\s/?#'\"<>]*@")
+_QUERY = re.compile(r"(?<![^\s?#'\"<>])(?<![^\s?#'\"<>]')((?:[^\s?#'\"<>]|'(?=\w))++)([?#])(?:[^\s'\"<>]|'(?=\w))+")
+_USER_INFO = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,40}+://)[^\s/?#'\"<>]*@")
 _DATA = re.compile(r"(?i)\bdata:[^\s'\"<>]{32,}")
 _HEADER = re.compile(r"(?i)\b((?:proxy-)?authorization|x-amz-security-token|set-cookie|cookie)(['\"]?\s*[:=]).*")
 

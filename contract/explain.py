@@ -11,6 +11,8 @@ from contract.fields import EITHER_OR, SpeakerInput, field_names
 
 Location = tuple[int | str, ...]
 LONGEST_SHOWN = 10**15
+LONGEST_NAME = 80
+MOST_TOLD = 20  # of the problems of one request: each is compared with all the others
 WORDS = {
     "bool_type": "send a boolean: true or false",
     "dict_type": "send an object",
@@ -38,11 +40,12 @@ WORDS_WITH_LIMIT = {
 
 
 def explain(error: ValidationError, raw: Mapping[object, object]) -> WorkerError:
-    """MISSING_PARAMETER where a required field is absent, else INVALID_INPUT with every problem."""
+    """MISSING_PARAMETER where a required field is absent, else INVALID_INPUT with every problem, up to `MOST_TOLD`."""
     problems = [(_place(problem["loc"]), dict(problem)) for problem in error.errors(include_url=False)]
     missing = [_dotted(place) for place, problem in problems if problem["type"] == "missing" and _is_field(place)]
     if missing:
-        return WorkerError(ErrorCode.MISSING_PARAMETER, f"Missing required parameter: {', '.join(missing)}")
+        return WorkerError(ErrorCode.MISSING_PARAMETER, f"Missing required parameter: {', '.join(missing[:MOST_TOLD])}")
+    problems = problems[:MOST_TOLD]
     lines: dict[Location, str] = {}
     for place, problem in problems:
         inner = any(other[: len(place)] == place and len(other) > len(place) for other, _ in problems)
@@ -72,8 +75,8 @@ def _sentence(place: Location, problem: dict[str, Any], raw: Mapping[object, obj
     kind, context = str(problem["type"]), problem.get("ctx", {})
     if kind == "extra_forbidden":
         known = list(SpeakerInput.model_fields) if len(place) > 1 else field_names()
-        near = difflib.get_close_matches(str(place[-1]), known, n=1)
-        return f"unknown field '{_dotted(place)[:80]}'" + (f", did you mean '{near[0]}'?" if near else "")
+        near = difflib.get_close_matches(str(place[-1])[:LONGEST_NAME], known, n=1)
+        return f"unknown field '{_dotted(place)[:LONGEST_NAME]}'" + (f", did you mean '{near[0]}'?" if near else "")
     if kind in WORDS:
         text = WORDS[kind]
     elif kind in WORDS_WITH_LIMIT:

@@ -43,6 +43,8 @@ DEFAULT_NEGATIVE_PROMPT = (
 )
 METADATA_MAX_BYTES = 4096
 SOURCE_MAX_CHARS = 8192
+LONGEST_SCHEME = 40
+LONGEST_FILE_NAME = 255
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
@@ -56,7 +58,8 @@ _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
 def _check_source(value: str) -> str:
     scheme = _SCHEME.match(value)
     if scheme and scheme[1].lower() not in ("http", "https", "data"):
-        raise ValueError(f"'{scheme[1]}:' is not a source; send an https:// or http:// URL, a data: URI or a path")
+        called = scheme[1][:LONGEST_SCHEME]
+        raise ValueError(f"'{called}:' is not a source; send an https:// or http:// URL, a data: URI or a path")
     if not (scheme and scheme[1].lower() == "data") and len(value) > SOURCE_MAX_CHARS:
         raise ValueError(f"a URL or path has at most {SOURCE_MAX_CHARS} characters")
     if any(ord(c) < 0x20 or ord(c) == 0x7F for c in value):
@@ -110,6 +113,10 @@ def _check_output_key(value: str) -> str:
         raise ValueError("an output_key has letters, digits, '.', '_', '-' and '/' only")
     if any(part in ("", ".", "..") for part in value.split("/")):
         raise ValueError("an output_key has no '..', no empty part, and neither starts nor ends with '/'")
+    if any(len(part) > LONGEST_FILE_NAME for part in value.split("/")):
+        raise ValueError(f"between two '/' an output_key has at most {LONGEST_FILE_NAME} characters")
+    if any(re.fullmatch(r"\..*\.part", part) for part in value.split("/")):
+        raise ValueError("an output_key is not called '.….part', as unfinished files are")
     return value
 
 

@@ -13,6 +13,7 @@ from contract.errors import ErrorCode, WorkerError
 from contract.explain import explain
 from contract.fields import ColorMatch, JobInput, Mode, Region
 
+MOST_VALUES = 10_000  # more than fields, lists and metadata can hold
 LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScript caller
 
 
@@ -84,6 +85,8 @@ def parse_request(raw: object) -> Request:
     """
     if not isinstance(raw, dict):
         raise WorkerError(ErrorCode.INVALID_INPUT, "input must be an object with image_url and audio_urls")
+    if _has_too_many_values(raw):
+        raise WorkerError(ErrorCode.INVALID_INPUT, f"Invalid input: it has more than {MOST_VALUES} values")
     try:
         fields = JobInput.model_validate(raw)
     except ValidationError as error:
@@ -91,6 +94,19 @@ def parse_request(raw: object) -> Request:
     if fields.audio_urls is None and fields.speakers is None:
         raise WorkerError(ErrorCode.MISSING_PARAMETER, "Missing required parameter: audio_urls (or speakers)")
     return _resolve(fields)
+
+
+def _has_too_many_values(raw: dict[object, object]) -> bool:
+    """Counted before anybody looks at them: a complaint about each takes minutes where there are half a million."""
+    counted, waiting = 0, list[object]([raw])
+    while waiting:
+        value = waiting.pop()
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+        counted += len(inner)
+        if counted > MOST_VALUES:
+            return True
+        waiting.extend(inner)
+    return False
 
 
 def _resolve(fields: JobInput) -> Request:

@@ -8,6 +8,8 @@ from PIL import Image, ImageCms
 Conversion = Callable[[Image.Image], Image.Image]
 # Colour space of a profile -> mode of the pixels that it describes.
 SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
+# A list of processing elements, which may all lie in one place: half a million take no room, and minutes to follow.
+COSTLY = b"mpet"
 
 
 def colour_conversion(icc: bytes, mode: str) -> Conversion | None:
@@ -17,7 +19,7 @@ def colour_conversion(icc: bytes, mode: str) -> Conversion | None:
         icc: a profile, or nothing.
         mode: Pillow's mode of the decoded picture.
     """
-    if not icc:
+    if not icc or COSTLY in icc:
         return None
     try:
         profile = ImageCms.ImageCmsProfile(BytesIO(icc))

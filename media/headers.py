@@ -97,7 +97,7 @@ def damaged(detail: str) -> WorkerError:
 def _read_png(data: bytes) -> Picture:
     kept: dict[bytes, bytes] = {}
     pixels: list[bytes] = []
-    frames, exif, icc = 1, b"", b""
+    frames, exif, profile = 1, b"", b""
     for kind, start, end in _png_chunks(data):
         if kind == b"IDAT":
             pixels.append(data[start:end])
@@ -108,14 +108,14 @@ def _read_png(data: bytes) -> Picture:
         elif kind == b"eXIf":
             exif = data[start:end]
         elif kind == b"iCCP":
-            icc = _unpacked(data[start:end])
+            profile = profile or data[start:end]  # unpacked once: a file has room for thousands
     width, height = struct.unpack_from(">II", kept.get(b"IHDR", b""), 8)
     # One chunk in place of as many as the file has; its checksum was never looked at, and zlib has its own.
     body = b"IDAT" + b"".join(pixels)
     whole = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     clean = PNG_SIGNATURE + b"".join(kept[name] for name in PNG_KEPT if name in kept) + whole
     clean += b"\0\0\0\0IEND\xaeB`\x82"
-    return Picture("PNG", (width, height), clean, exif, icc, frames > 1)
+    return Picture("PNG", (width, height), clean, exif, _unpacked(profile), frames > 1)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -192,6 +192,7 @@ def _read_jpeg(data: bytes) -> Picture:
         raise damaged("no frame, or no scan")
     _check_cost(frame, scans, several=frame.progressive or data[first + 4] < len(frame.sampling))
     icc = b"".join(profile[number] for number in sorted(profile))
+    icc = icc if len(icc) <= ICC_BYTES else b""
     return Picture("JPEG", (frame.width, frame.height), b"".join(clean) + data[first:], exif, icc)
 
 

@@ -55,7 +55,7 @@ class Patience:
     Args:
         attempts: in all, at least 1; between them botocore pauses, at random and twice as long each time.
         connect_seconds: for a connection, and for a piece of the body to be taken.
-        answer_seconds: for the answer once all has been sent.
+        answer_seconds: for each piece of the answer once all has been sent; from a guarded place, for all of it.
     """
 
     attempts: int
@@ -170,7 +170,7 @@ def open_client(
         except ValueError:  # botocore's for an endpoint or a region that cannot be one
             raise _misconfigured("The storage endpoint or region is malformed.", stage) from None
     if guard is not None:
-        _connect_by(client, guard, stage)
+        _connect_by(client, guard, stage, patience.answer_seconds)
     if stop is not None:
         _obey(client, stop)
     return client
@@ -205,10 +205,10 @@ def _obey(client: S3Client, stop: threading.Event) -> None:
     client.meta.events.register_first("needs-retry.s3", after)
 
 
-def _connect_by(client: Any, guard: Guard, stage: Stage) -> None:
+def _connect_by(client: Any, guard: Guard, stage: Stage, answer_seconds: float) -> None:
     # botocore has no public place for this. Should these names ever change, this fails, or a test of ours does.
     manager = client._endpoint.http_session._manager
-    manager.pool_classes_by_scheme = guarded_pools(manager.pool_classes_by_scheme, guard)
+    manager.pool_classes_by_scheme = guarded_pools(manager.pool_classes_by_scheme, guard, answer_seconds)
 
     def after(caught_exception: BotoCoreError | None, **_event: object) -> None:
         # botocore wraps what it does not know, takes it for a broken connection, and would try again.

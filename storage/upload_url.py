@@ -21,7 +21,7 @@ from storage.url_expiry import expiry_of
 
 logger = logging.getLogger(__name__)
 
-TIMEOUTS = (10, 60)  # for a connection and for each piece of the body to be taken; for the answer
+CONNECT_SECONDS = 10  # for a connection, and for each piece of the body to be taken
 LONGEST_PAUSE = 30.0
 PAUSES_IN_ALL = 60.0
 
@@ -41,6 +41,7 @@ class PresignedPut:
         attempts: how often the video is sent at most. Between two attempts is a random pause, of at most
             `pause_seconds` after the first, then twice as long each time, or what the answer's Retry-After asks for;
             at most 30 s each and 60 s in all.
+        answer_seconds: for each piece of the answer; from a guarded place, for all of it.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class PresignedPut:
         guard: Guard | None = None,
         attempts: int = 6,
         pause_seconds: float = 1.0,
+        answer_seconds: float = 60,
     ) -> None:
         self._url = url
         self._guard = guard
         self._attempts = attempts
         self._pause_seconds = pause_seconds
+        self._answer_seconds = answer_seconds
 
     @property
     def expires_at(self) -> datetime | None:
@@ -136,7 +139,7 @@ class PresignedPut:
                     self._url,
                     data=body,
                     headers=self._headers(size),
-                    timeout=TIMEOUTS,
+                    timeout=(CONNECT_SECONDS, self._answer_seconds),
                     allow_redirects=False,
                     stream=True,
                     proxies=self._guard.proxies(self._url) if self._guard else {},
@@ -150,7 +153,7 @@ class PresignedPut:
 
     def _session(self) -> requests.Session:
         if self._guard is not None:
-            return guarded_session(self._guard)
+            return guarded_session(self._guard, self._answer_seconds)
         session = requests.Session()
         session.trust_env = False
         return session

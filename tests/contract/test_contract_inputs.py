@@ -187,13 +187,34 @@ def test_metadata_is_an_object_of_plain_json(value: object) -> None:
     assert len(message) < 300
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        job(metadata={"a": [math.nan] * 200_000}),
+        job(audio_urls=["a\0"] * 200_000),
+        job(speakers=[{"audio": VOICE, "wrong": n} for n in range(200_000)]),
+        job(**{f"field_{n}": n for n in range(200_000)}),
+        job(**{"x" * 5_000_000: 1}),
+        job(image_url="a." * 500_000 + ":b"),
+        job(audio_urls=["wrong" * 200 + ":"] * 9000),
+        job(**{f"field_{n}": n for n in range(9000)}),
+    ],
+    ids=["metadata", "voices", "speakers", "fields", "long name", "long scheme", "long schemes", "9000 fields"],
+)
+def test_a_request_of_any_size_is_answered_at_once_and_briefly(wrong: object) -> None:
+    """To compare each complaint with all the others would take hours."""
+    assert len(refusal(wrong)) < 4000
+
+
 def test_metadata_nested_too_deep_is_told_so() -> None:
     message = refusal(job(metadata={"a": nested(1500)}))
     assert "Recursion" not in message
     assert "nest" in message or "deep" in message
 
 
-@pytest.mark.parametrize("key", ["a.mp4", "customer-7/2026/talk_1.final.mp4", "a..b", "x" * 512, "A", ".a/-b/_c"])
+@pytest.mark.parametrize(
+    "key", ["a.mp4", "customer-7/2026/talk_1.final.mp4", "a..b", f"{'x' * 255}/{'x' * 255}", "A", ".a/-b/_c", ".part"]
+)
 def test_an_output_key_is_kept(key: str) -> None:
     assert parse(output_key=key).output_key == key
 
@@ -202,7 +223,19 @@ def test_an_output_key_is_kept(key: str) -> None:
     "key",
     [
         *("", "..", ".", "../a", "a/..", "a/../b", "./a", "a/.", "/a", "a/", "a//b", "a b", "é", "a\n", "a\\b", "a%2e"),
-        *("x" * 513, "a?b", "a\x00", "s3://a", 7, True, ["a"]),
+        *(
+            "x/" * 256 + "x",
+            "x" * 256,
+            f"{'x' * 256}/x",
+            ".a.mp4.part",
+            "a/.b.part",
+            "a?b",
+            "a\x00",
+            "s3://a",
+            7,
+            True,
+            ["a"],
+        ),
     ],
     ids=lambda key: repr(key)[:12],
 )

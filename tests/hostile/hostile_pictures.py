@@ -203,8 +203,31 @@ def _exif_and_colour() -> Iterator[Case]:
     for name, profile in profiles.items():
         yield Case(f"profile_{name}.jpg", _with_app(2, b"ICC_PROFILE\0\1\1" + profile), FITS)
         yield Case(f"profile_{name}.png", png(64, 64, chunk(b"iCCP", b"a\0\0" + zlib.compress(profile))), FITS)
+    few, many = _elements(2000), _elements(500_000)
+    yield Case("profile_of_2000_elements.jpg", _with_app(2, b"ICC_PROFILE\0\1\1" + few), FITS)
+    yield Case("profile_of_500000_elements.png", png(64, 64, chunk(b"iCCP", b"a\0\0" + zlib.compress(many))), FITS)
+    profile = chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(4_000_000), 9))
+    yield Case("profiles_4000.png", png(64, 64, profile * 4000), FITS)
     multi = _with_app(2, b"MPF\0MM\0*\0\0\0\x08" + struct.pack(">H", 60_000) + noise(900))
     yield Case("second_pictures_60000.jpg", multi, FITS)
+
+
+def _elements(count: int) -> bytes:
+    """A colour profile whose conversion is a matrix, `count` times."""
+    matrix = b"matf\0\0\0\0" + struct.pack(
+        ">HH12f", 3, 3, *(0.9, 0.05, 0.05, 0.05, 0.9, 0.05, 0.05, 0.05, 0.9, 0, 0, 0)
+    )
+    place = struct.pack(">II", 16 + 8 * count, len(matrix))
+    tag = b"mpet\0\0\0\0" + struct.pack(">HHI", 3, 3, count) + place * count + matrix
+    description = b"desc\0\0\0\0" + struct.pack(">I", 2) + b"x".ljust(80, b"\0")
+    start = 128 + 4 + 2 * 12
+    table = struct.pack(">I", 2) + b"desc" + struct.pack(">II", start, len(description))
+    table += b"D2B0" + struct.pack(">II", start + len(description), len(tag))
+    size = start + len(description) + len(tag)
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x04400000, b"scnr", b"RGB ", b"XYZ ")
+    white = struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
+    head += struct.pack(">6H", 2020, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + white
+    return head.ljust(128, b"\0") + table + description + tag
 
 
 def _polyglots() -> Iterator[Case]:

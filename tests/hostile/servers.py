@@ -83,8 +83,8 @@ class Raw:
                 if not piece:
                     return
                 request += piece
-            self.requests.append(request.decode())
-            self._script(sock, request.decode())
+            self.requests.append(request.decode("latin-1"))
+            self._script(sock, request.decode("latin-1"))
             sock.shutdown(socket.SHUT_WR)
 
 
