@@ -99,9 +99,16 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ),
     ErrorCode.INTERRUPTED: ErrorKind(Stage.SAMPLE, True, "The generation was interrupted from outside the job."),
     ErrorCode.ENCODE_FAILED: ErrorKind(Stage.ENCODE, True, "The frames could not be made into an MP4."),
-    ErrorCode.STORAGE_MISCONFIGURED: ErrorKind(Stage.START, False, "The storage settings are incomplete or refused."),
+    ErrorCode.STORAGE_MISCONFIGURED: ErrorKind(
+        Stage.START,
+        False,
+        "The place for the video, this worker's or the job's own, refuses it, or its settings cannot be used.",
+    ),
     ErrorCode.STORAGE_FAILED: ErrorKind(
-        Stage.UPLOAD, True, "The video is finished but could not be stored; the reply says where it is kept."
+        Stage.UPLOAD,
+        True,
+        "The place for the video, this worker's or the job's own, did not answer before the generation, or did not "
+        "take the finished video: then the reply says where it is kept.",
     ),
     ErrorCode.CANCELLED: ErrorKind(Stage.SAMPLE, False, "The caller cancelled the job."),
     ErrorCode.INTERNAL: ErrorKind(Stage.START, True, "A defect of the worker; its log has the details."),

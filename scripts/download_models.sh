@@ -8,7 +8,8 @@
 #                                      GGUF base; MultiTalk has no such file and keeps its default
 #   --dest DIR                         where to (default /runpod-volume/models)
 #   --jobs N                           files at a time, 1 to 16 (default 2)
-#   --verify                           hash the files that are there already, too
+#   --verify                           hash the files that are there already, too; what is missing is downloaded
+#                                      as without it
 #   --repair                           fetch anew what is found wrong (implies --verify)
 #   --strict                           a file whose sha256 nobody tells is an error, not a warning
 #   --list                             only print role, file, bytes and source; uses no network

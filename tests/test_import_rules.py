@@ -1,6 +1,7 @@
 """Who may know whom, for the modules at the top level; the rooms' own rules are in pyproject.toml (import-linter)."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,4 +62,9 @@ def test_only_the_settings_read_the_environment() -> None:
             readers.append(str(path.relative_to(REPOSITORY)))
     # the node pack runs inside ComfyUI, which the worker tells by its environment; the others are no part of the worker
     elsewhere = {"comfy_nodes/__init__.py", "docker/build_sage.py", "docker/verify_comfyui.py", "scripts/demo.py"}
+    elsewhere |= {"examples/client.py"}
     assert set(readers) - elsewhere == {"handler.py"}
+
+
+def test_the_example_client_can_be_copied_out_of_here() -> None:
+    assert _imports(REPOSITORY / "examples" / "client.py") <= {*sys.stdlib_module_names, "requests"}

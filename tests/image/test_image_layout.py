@@ -72,6 +72,7 @@ def test_what_is_copied_exists_and_reaches_the_build(source: str) -> None:
         ".venv/bin/python",
         "tests/image/dockerfile.py",
         "examples/duo.png",
+        "examples/client.py",
         "output/a.mp4",
         "README.md",
         "scripts/demo.py",
