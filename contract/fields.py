@@ -6,7 +6,7 @@ defaults stay as they are. Rules between fields are in `contract.rules`.
 
 import json
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
@@ -51,6 +51,8 @@ EITHER_OR = {
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
+_UPLOAD_URL = re.compile(r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]")
+_BLANK_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
 def _check_source(value: str) -> str:
@@ -64,9 +66,22 @@ def _check_source(value: str) -> str:
     return value
 
 
+# The schema says what the checks do, in the plain patterns that every JSON Schema validator knows: without
+# look-arounds and flags, and with "not" against the line break that Python's "$" would let pass.
 Source = Annotated[
     str,
-    Field(min_length=1, description="https:// or http:// URL, data: URI, or path below a configured input root"),
+    Field(
+        min_length=1,
+        description="https:// or http:// URL, data: URI, or path below a configured input root",
+        json_schema_extra={
+            "not": {"pattern": r"[\x00-\x1f\x7f]"},
+            "anyOf": [
+                {"pattern": "^[Dd][Aa][Tt][Aa]:"},
+                {"pattern": "^[Hh][Tt][Tt][Pp][Ss]?:", "maxLength": SOURCE_MAX_CHARS},
+                {"not": {"pattern": _SCHEME.pattern}, "maxLength": SOURCE_MAX_CHARS},
+            ],
+        },
+    ),
     AfterValidator(_check_source),
 ]
 
@@ -77,17 +92,19 @@ def _check_prompt(value: str) -> str:
     return value
 
 
-Prompt = Annotated[str, AfterValidator(_check_prompt)]
+Prompt = Annotated[str, Field(json_schema_extra={"not": {"pattern": _CONTROL.pattern}}), AfterValidator(_check_prompt)]
 
 
 def _check_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     left, top, right, bottom = box
-    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+    if not (left < right and top < bottom):
         raise ValueError(EITHER_OR["region"])
     return box
 
 
-Box = Annotated[tuple[float, float, float, float], Field(strict=False), AfterValidator(_check_box)]
+Near = Annotated[float, Field(ge=0, lt=1)]
+Far = Annotated[float, Field(gt=0, le=1)]
+Box = Annotated[tuple[Near, Near, Far, Far], Field(strict=False), AfterValidator(_check_box)]
 Region = NamedRegion | Box
 
 
@@ -113,6 +130,21 @@ def _check_output_key(value: str) -> str:
     return value
 
 
+OutputKey = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=512,
+        description="the video's place in the storage, such as talks/anna.mp4; default: named after the job",
+        json_schema_extra={
+            "pattern": "^[A-Za-z0-9._/-]+$",
+            "not": {"pattern": r"^/|//|/$|(^|/)[.][.]?(/|$)|\n"},
+        },
+    ),
+    AfterValidator(_check_output_key),
+]
+
+
 def _check_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     try:
         size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
@@ -124,12 +156,19 @@ def _check_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _check_upload_url(value: str) -> str:
-    if not re.match(r"(?i)https?://[^/?#]", value) or re.search(r"[\x00-\x20\x7f]", value):
+    if not _UPLOAD_URL.search(value) or _BLANK_OR_CONTROL.search(value):
         raise ValueError("an upload_url is an https:// or http:// URL, without blanks or control characters")
     return value
 
 
-UploadUrl = Annotated[str, Field(max_length=SOURCE_MAX_CHARS), AfterValidator(_check_upload_url)]
+UploadUrl = Annotated[
+    str,
+    Field(
+        max_length=SOURCE_MAX_CHARS,
+        json_schema_extra={"pattern": _UPLOAD_URL.pattern, "not": {"pattern": _BLANK_OR_CONTROL.pattern}},
+    ),
+    AfterValidator(_check_upload_url),
+]
 
 
 class _Model(BaseModel):
@@ -186,7 +225,7 @@ class JobInput(_Model):
     window_frames: Literal["fit"] | WindowFrames = "fit"
     crf: int = Field(18, ge=0, le=40)
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)] | None = None
-    output_key: Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_check_output_key)] | None = None
+    output_key: OutputKey | None = None
     upload_url: UploadUrl | None = Field(
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
     )
@@ -209,11 +248,3 @@ class JobInput(_Model):
 def field_names() -> list[str]:
     """The names a request may have, in published order."""
     return list(JobInput.model_fields)
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of `input`; one of audio_urls and speakers is required."""
-    schema = JobInput.model_json_schema()
-    schema["title"] = "talking-video worker: input"
-    schema["anyOf"] = [{"required": ["audio_urls"]}, {"required": ["speakers"]}]
-    return schema
