@@ -8,7 +8,16 @@ import json
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+    model_validator,
+)
 
 Mode = Literal["multitalk", "infinitetalk"]
 Scheduler = Literal[
@@ -43,6 +52,7 @@ DEFAULT_NEGATIVE_PROMPT = (
 )
 METADATA_MAX_BYTES = 4096
 SOURCE_MAX_CHARS = 8192
+EXACT_FLOATS = 2**53
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
@@ -108,6 +118,18 @@ Box = Annotated[tuple[Near, Near, Far, Far], Field(strict=False), AfterValidator
 Region = NamedRegion | Box
 
 
+def _whole(value: object) -> object:
+    """25.0 is an integer to JSON Schema, and some clients write it so."""
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    if abs(value) > EXACT_FLOATS:
+        raise ValueError("send an integer without point or exponent: so large, such a number is not exact")
+    return int(value)
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+
+
 def _check_window(value: int) -> int:
     if value % 4 != 1:
         raise ValueError(EITHER_OR["window_frames"])
@@ -115,7 +137,7 @@ def _check_window(value: int) -> int:
 
 
 WindowFrames = Annotated[
-    int,
+    Whole,
     Field(ge=33, le=81),
     AfterValidator(_check_window),
     WithJsonSchema({"type": "integer", "enum": list(range(33, 82, 4))}),
@@ -197,16 +219,16 @@ class JobInput(_Model):
     ] = None
     positive_prompt: Prompt = Field("The person takes turns talking", min_length=1, max_length=2000)
     negative_prompt: Prompt = Field(DEFAULT_NEGATIVE_PROMPT, max_length=2000)
-    width: int = Field(400, ge=256, le=1536)
-    height: int = Field(704, ge=256, le=1536)
-    fps: int = Field(25, ge=10, le=60)
-    steps: int = Field(4, ge=1, le=50)
+    width: Whole = Field(400, ge=256, le=1536)
+    height: Whole = Field(704, ge=256, le=1536)
+    fps: Whole = Field(25, ge=10, le=60)
+    steps: Whole = Field(4, ge=1, le=50)
     cfg_scale: float = Field(1.0, ge=0.1, le=20)
     scheduler: Scheduler = "flowmatch_distill"
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="0 chooses one; the reply names it")
+    seed: Whole = Field(0, ge=0, le=2**63 - 1, description="0 chooses one; the reply names it")
     mode: Mode = "multitalk"
     use_block_swap: bool = False
-    blocks_to_swap: int = Field(20, ge=0, le=40)
+    blocks_to_swap: Whole = Field(20, ge=0, le=40)
     use_speed_lora: bool = True
     speed_lora_strength: float = Field(1.0, ge=0, le=2)
     max_audio_duration: float | None = Field(None, gt=0, description="seconds; longer audio is cut there")
@@ -223,7 +245,7 @@ class JobInput(_Model):
     audio_cfg_scale: float | None = Field(None, ge=0, le=10)
     color_match: ColorMatch | None = None
     window_frames: Literal["fit"] | WindowFrames = "fit"
-    crf: int = Field(18, ge=0, le=40)
+    crf: Whole = Field(18, ge=0, le=40)
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)] | None = None
     output_key: OutputKey | None = None
     upload_url: UploadUrl | None = Field(

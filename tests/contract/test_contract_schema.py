@@ -226,6 +226,17 @@ def test_what_the_worker_takes_the_schema_takes(raw: dict[str, object]) -> None:
     assert valid(INPUT, raw)
 
 
+@pytest.mark.parametrize("number", WHOLE_NUMBERS, ids=lambda number: number.name)
+@pytest.mark.parametrize("value", [20.0, 25.0, 512.0, -1.0, 20.5, 2.0**53, 1e19, "20", True, [20.0]], ids=repr)
+def test_of_a_whole_number_both_say_the_same(number: Number, value: object) -> None:
+    assert valid(INPUT, number.job(value)) is taken(number.job(value))
+
+
+@pytest.mark.parametrize("window", [33.0, 65.0, 66.0, 85.0, 65.5])
+def test_of_a_window_both_say_the_same(window: float) -> None:
+    assert valid(INPUT, job(window_frames=window)) is taken(job(window_frames=window))
+
+
 def taken(raw: object) -> bool:
     try:
         parse_request(raw)
