@@ -93,7 +93,7 @@ def answer(
     try:
         with reporter:
             reply = run_job(job, parts, cancel, reporter)
-        json.dumps(reply, allow_nan=False).encode()
+        json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
         log.info("completed in %.1f s", reply["processing_time_seconds"])
         return reply
     except WorkerError as error:
