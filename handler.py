@@ -121,18 +121,22 @@ def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, A
 
 def main() -> None:
     """Look at what the worker needs, start the engine, then hand over to the SDK, which ends the process."""
+    test = LocalTest() if LocalTest.asked_for(sys.argv[1:]) else None
     try:
         settings = read_settings()
     except SettingsError as error:
+        if test:
+            test.say(failure(WorkerError(ErrorCode.INTERNAL, str(error)), "local_test"))
         sys.exit(str(error))
-    test = LocalTest() if LocalTest.asked_for(sys.argv[1:]) else None
     for name, value in {**SDK_DEFAULTS, **({"RUNPOD_LOG_LEVEL": "WARN"} if test else {})}.items():
         os.environ.setdefault(name, value)
     with contextlib.redirect_stdout(sys.stderr) if test else contextlib.nullcontext():
         try:
             _serve(settings, test)
         except WorkerError as error:
-            _failed(error, "none", None)
+            reply = _failed(error, "local_test", None)
+            if test:
+                test.say(reply)
             sys.exit(1)
         except SystemExit as ended:
             # The SDK exits with 0 when it is interrupted; a test that was not answered has not succeeded.

@@ -129,6 +129,10 @@ def test_bad_settings_stop_the_start_with_their_names(bench: Bench) -> None:
     assert run.code == 1
     assert "ENGINE" in run.log
     assert "S3_PRESIGN_SECONDS" in run.log
+    assert set(run.reply) == KEYS
+    told = (run.reply["error_code"], run.reply["error_stage"], run.reply["job_id"])
+    assert told == ("internal_error", "start", "local_test")
+    assert all(name in run.reply["error"] for name in ("ENGINE", "S3_PRESIGN_SECONDS"))
 
 
 def test_missing_model_files_stop_the_start_by_name(bench: Bench) -> None:
@@ -136,6 +140,10 @@ def test_missing_model_files_stop_the_start_by_name(bench: Bench) -> None:
     assert run.code == 1
     assert "Required models are missing: " in run.log
     assert "wan2.1-i2v-14b-480p-Q4_K_M.gguf" in run.log
+    assert set(run.reply) == KEYS
+    assert (run.reply["error_code"], run.reply["job_id"]) == ("models_missing", "local_test")
+    assert run.reply["error"].startswith("Required models are missing: ")
+    assert json.loads(run.printed) == run.reply
 
 
 def test_an_engine_that_cannot_start_stops_the_worker(bench: Bench) -> None:
@@ -146,6 +154,9 @@ def test_an_engine_that_cannot_start_stops_the_worker(bench: Bench) -> None:
     run = bench.run(_job(bench), ENGINE="comfyui", **places)
     assert run.code == 1
     assert "comfyui ended unexpectedly" in run.log
+    told = (run.reply["error_code"], run.reply["error_stage"], run.reply["job_id"])
+    assert told == ("engine_unavailable", "load", "local_test")
+    assert "comfyui ended unexpectedly" in run.reply["error"]
 
 
 def test_the_local_api_takes_the_same_road(bench: Bench) -> None:
