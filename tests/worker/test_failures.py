@@ -143,6 +143,7 @@ def test_missing_model_files_stop_the_start_by_name(bench: Bench) -> None:
     assert set(run.reply) == KEYS
     assert (run.reply["error_code"], run.reply["job_id"]) == ("models_missing", "local_test")
     assert run.reply["error"].startswith("Required models are missing: ")
+    assert "ENGINE=simulator" in run.reply["error"]
     assert json.loads(run.printed) == run.reply
 
 
