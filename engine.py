@@ -32,6 +32,7 @@ OUR_NODES = "comfy_nodes"
 REPOSITORY = Path(__file__).resolve().parent
 MODES = ("multitalk", "infinitetalk")
 LARGE_GPU_GB = 70.0
+MODELS_REMEDY = "(below MODEL_ROOTS; scripts/download_models.sh gets them, ENGINE=simulator needs none)"
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,8 @@ def find_models(settings: Settings) -> tuple[tuple[str, ...], list[tuple[WantedF
     """The modes whose files are all on this machine, and where these are.
 
     Raises:
-        WorkerError: MODELS_MISSING where an enabled mode lacks files; with MODES=auto, where every mode does.
+        WorkerError: MODELS_MISSING where an enabled mode lacks files; with MODES=auto, where every mode does, naming
+            those of the mode that lacks the fewest.
     """
     roots = (*settings.model_roots, settings.comfyui_dir / "models")
     wanted = _wanted_modes(settings)
@@ -182,10 +184,11 @@ def find_models(settings: Settings) -> tuple[tuple[str, ...], list[tuple[WantedF
         missing[mode] = [file.file for file, place in places.items() if place is None]
         found[mode] = {file: place for file, place in places.items() if place is not None}
     modes = tuple(mode for mode in wanted if not missing[mode])
-    lacking = missing if settings.modes != "auto" else (missing if not modes else {})
-    names = dict.fromkeys(name for mode in lacking for name in missing[mode])
+    nearest = min(wanted, key=lambda mode: len(missing[mode]))
+    needed = [nearest] if settings.modes == "auto" else list(wanted)
+    names = dict.fromkeys(name for mode in needed for name in missing[mode])
     if names:
-        raise WorkerError(ErrorCode.MODELS_MISSING, f"Required models are missing: {', '.join(names)}")
+        raise WorkerError(ErrorCode.MODELS_MISSING, f"Required models are missing: {', '.join(names)} {MODELS_REMEDY}")
     files = {file: place for mode in modes for file, place in found[mode].items()}
     return modes, list(files.items())
 

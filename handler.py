@@ -94,7 +94,7 @@ def answer(
     try:
         with reporter:
             reply = run_job(job, parts, cancel, reporter)
-        json.dumps(reply, allow_nan=False).encode()
+        json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
         log.info("completed in %.1f s", reply["processing_time_seconds"])
         return reply
     except WorkerError as error:
@@ -125,18 +125,22 @@ def main() -> None:
     # As the first process of a container it would not be ended by a signal that nobody handles. The SDK sets its own
     # handler once it takes jobs.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    test = LocalTest() if LocalTest.asked_for(sys.argv[1:]) else None
     try:
         settings = read_settings()
     except SettingsError as error:
+        if test:
+            test.say(failure(WorkerError(ErrorCode.INTERNAL, str(error)), "local_test"))
         sys.exit(str(error))
-    test = LocalTest() if LocalTest.asked_for(sys.argv[1:]) else None
     for name, value in {**SDK_DEFAULTS, **({"RUNPOD_LOG_LEVEL": "WARN"} if test else {})}.items():
         os.environ.setdefault(name, value)
     with contextlib.redirect_stdout(sys.stderr) if test else contextlib.nullcontext():
         try:
             _serve(settings, test)
         except WorkerError as error:
-            _failed(error, "none", None)
+            reply = _failed(error, "local_test", None)
+            if test:
+                test.say(reply)
             sys.exit(1)
         except SystemExit as ended:
             # The SDK exits with 0 when it is interrupted; a test that was not answered has not succeeded.

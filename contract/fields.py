@@ -6,9 +6,18 @@ defaults stay as they are. Rules between fields are in `contract.rules`.
 
 import json
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+    model_validator,
+)
 
 Mode = Literal["multitalk", "infinitetalk"]
 Scheduler = Literal[
@@ -45,6 +54,7 @@ METADATA_MAX_BYTES = 4096
 SOURCE_MAX_CHARS = 8192
 LONGEST_SCHEME = 40
 LONGEST_FILE_NAME = 255
+EXACT_FLOATS = 2**53
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
@@ -53,6 +63,8 @@ EITHER_OR = {
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
+_UPLOAD_URL = re.compile(r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]")
+_BLANK_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
 def _check_source(value: str) -> str:
@@ -67,9 +79,22 @@ def _check_source(value: str) -> str:
     return value
 
 
+# The schema says what the checks do, in the plain patterns that every JSON Schema validator knows: without
+# look-arounds and flags, and with "not" against the line break that Python's "$" would let pass.
 Source = Annotated[
     str,
-    Field(min_length=1, description="https:// or http:// URL, data: URI, or path below a configured input root"),
+    Field(
+        min_length=1,
+        description="https:// or http:// URL, data: URI, or path below a configured input root",
+        json_schema_extra={
+            "not": {"pattern": r"[\x00-\x1f\x7f]"},
+            "anyOf": [
+                {"pattern": "^[Dd][Aa][Tt][Aa]:"},
+                {"pattern": "^[Hh][Tt][Tt][Pp][Ss]?:", "maxLength": SOURCE_MAX_CHARS},
+                {"not": {"pattern": _SCHEME.pattern}, "maxLength": SOURCE_MAX_CHARS},
+            ],
+        },
+    ),
     AfterValidator(_check_source),
 ]
 
@@ -80,18 +105,32 @@ def _check_prompt(value: str) -> str:
     return value
 
 
-Prompt = Annotated[str, AfterValidator(_check_prompt)]
+Prompt = Annotated[str, Field(json_schema_extra={"not": {"pattern": _CONTROL.pattern}}), AfterValidator(_check_prompt)]
 
 
 def _check_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     left, top, right, bottom = box
-    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+    if not (left < right and top < bottom):
         raise ValueError(EITHER_OR["region"])
     return box
 
 
-Box = Annotated[tuple[float, float, float, float], Field(strict=False), AfterValidator(_check_box)]
+Near = Annotated[float, Field(ge=0, lt=1)]
+Far = Annotated[float, Field(gt=0, le=1)]
+Box = Annotated[tuple[Near, Near, Far, Far], Field(strict=False), AfterValidator(_check_box)]
 Region = NamedRegion | Box
+
+
+def _whole(value: object) -> object:
+    """25.0 is an integer to JSON Schema, and some clients write it so."""
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    if abs(value) > EXACT_FLOATS:
+        raise ValueError("send an integer without point or exponent: so large, such a number is not exact")
+    return int(value)
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 def _check_window(value: int) -> int:
@@ -101,7 +140,7 @@ def _check_window(value: int) -> int:
 
 
 WindowFrames = Annotated[
-    int,
+    Whole,
     Field(ge=33, le=81),
     AfterValidator(_check_window),
     WithJsonSchema({"type": "integer", "enum": list(range(33, 82, 4))}),
@@ -120,6 +159,21 @@ def _check_output_key(value: str) -> str:
     return value
 
 
+OutputKey = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=512,
+        description="the video's place in the storage, such as talks/anna.mp4; default: named after the job",
+        json_schema_extra={
+            "pattern": "^[A-Za-z0-9._/-]+$",
+            "not": {"pattern": r"^/|//|/$|(^|/)[.][.]?(/|$)|\n|[^/]{256}|(^|/)[.][^/]*[.]part(/|$)"},
+        },
+    ),
+    AfterValidator(_check_output_key),
+]
+
+
 def _check_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     try:
         size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
@@ -131,12 +185,19 @@ def _check_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _check_upload_url(value: str) -> str:
-    if not re.match(r"(?i)https?://[^/?#]", value) or re.search(r"[\x00-\x20\x7f]", value):
+    if not _UPLOAD_URL.search(value) or _BLANK_OR_CONTROL.search(value):
         raise ValueError("an upload_url is an https:// or http:// URL, without blanks or control characters")
     return value
 
 
-UploadUrl = Annotated[str, Field(max_length=SOURCE_MAX_CHARS), AfterValidator(_check_upload_url)]
+UploadUrl = Annotated[
+    str,
+    Field(
+        max_length=SOURCE_MAX_CHARS,
+        json_schema_extra={"pattern": _UPLOAD_URL.pattern, "not": {"pattern": _BLANK_OR_CONTROL.pattern}},
+    ),
+    AfterValidator(_check_upload_url),
+]
 
 
 class _Model(BaseModel):
@@ -165,16 +226,16 @@ class JobInput(_Model):
     ] = None
     positive_prompt: Prompt = Field("The person takes turns talking", min_length=1, max_length=2000)
     negative_prompt: Prompt = Field(DEFAULT_NEGATIVE_PROMPT, max_length=2000)
-    width: int = Field(400, ge=256, le=1536)
-    height: int = Field(704, ge=256, le=1536)
-    fps: int = Field(25, ge=10, le=60)
-    steps: int = Field(4, ge=1, le=50)
+    width: Whole = Field(400, ge=256, le=1536)
+    height: Whole = Field(704, ge=256, le=1536)
+    fps: Whole = Field(25, ge=10, le=60)
+    steps: Whole = Field(4, ge=1, le=50)
     cfg_scale: float = Field(1.0, ge=0.1, le=20)
     scheduler: Scheduler = "flowmatch_distill"
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="0 chooses one; the reply names it")
+    seed: Whole = Field(0, ge=0, le=2**63 - 1, description="0 chooses one; the reply names it")
     mode: Mode = "multitalk"
     use_block_swap: bool = False
-    blocks_to_swap: int = Field(20, ge=0, le=40)
+    blocks_to_swap: Whole = Field(20, ge=0, le=40)
     use_speed_lora: bool = True
     speed_lora_strength: float = Field(1.0, ge=0, le=2)
     max_audio_duration: float | None = Field(None, gt=0, description="seconds; longer audio is cut there")
@@ -191,9 +252,9 @@ class JobInput(_Model):
     audio_cfg_scale: float | None = Field(None, ge=0, le=10)
     color_match: ColorMatch | None = None
     window_frames: Literal["fit"] | WindowFrames = "fit"
-    crf: int = Field(18, ge=0, le=40)
+    crf: Whole = Field(18, ge=0, le=40)
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)] | None = None
-    output_key: Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_check_output_key)] | None = None
+    output_key: OutputKey | None = None
     upload_url: UploadUrl | None = Field(
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
     )
@@ -216,11 +277,3 @@ class JobInput(_Model):
 def field_names() -> list[str]:
     """The names a request may have, in published order."""
     return list(JobInput.model_fields)
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of `input`; one of audio_urls and speakers is required."""
-    schema = JobInput.model_json_schema()
-    schema["title"] = "talking-video worker: input"
-    schema["anyOf"] = [{"required": ["audio_urls"]}, {"required": ["speakers"]}]
-    return schema

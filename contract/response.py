@@ -121,7 +121,7 @@ def as_json(reply: Reply | Failure) -> dict[str, Any]:
     for optional in ("metadata", "kept_video", "video_base64"):
         if data.get(optional, ...) is None:
             del data[optional]
-    json.dumps(data, allow_nan=False).encode()
+    json.dumps(data, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
     return data
 
 

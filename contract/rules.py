@@ -3,6 +3,8 @@
 Sources: reference/talking-video.md §1.2 (per mode), §5 (schedulers), §4.4 (sizes), §3.2 (speakers).
 """
 
+from typing import Any
+
 from contract.errors import ErrorCode, WorkerError
 from contract.fields import ColorMatch, JobInput, Mode
 
@@ -83,3 +85,29 @@ def audio_cfg_scale(fields: JobInput) -> float:
     if fields.audio_cfg_scale is not None:
         return fields.audio_cfg_scale
     return 0.8 if not fields.use_speed_lora and fields.cfg_scale != 1.0 else 1.0
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of `input`, with the rules between fields that such a schema can say; null counts as not sent."""
+    return {
+        **JobInput.model_json_schema(),
+        "title": "talking-video worker: input",
+        "oneOf": [_sent("audio_urls"), _sent("speakers")],
+        "allOf": [
+            {"not": _sent("upload_url", "output_key")},
+            {"not": {**_sent("resolution"), "anyOf": [{"required": ["width"]}, {"required": ["height"]}]}},
+            *(_with_scheduler(name, steps=steps) for name, steps in FIXED_STEPS.items()),
+            _with_scheduler("flowmatch_distill", use_speed_lora=True),
+        ],
+    }
+
+
+def _sent(*names: str) -> dict[str, Any]:
+    return {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}}
+
+
+def _with_scheduler(name: str, **needs: object) -> dict[str, Any]:
+    return {
+        "if": {"required": ["scheduler"], "properties": {"scheduler": {"const": name}}},
+        "then": {"properties": {field: {"const": value} for field, value in needs.items()}},
+    }

@@ -3,16 +3,21 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from contract import fields, response
+from contract import response, rules
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> dict[str, str]:
     """File name to text, stable from run to run."""
-    found = {"input.schema.json": fields.json_schema(), "reply.schema.json": response.json_schema()}
-    return {
-        name: json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for name, schema in found.items()
-    }
+    found = {"input.schema.json": rules.json_schema(), "reply.schema.json": response.json_schema()}
+    return {name: _text({"$schema": DIALECT, **schema}) for name, schema in found.items()}
+
+
+def _text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def write(folder: Path) -> None:

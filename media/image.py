@@ -32,6 +32,7 @@ UNREADABLE = (
     zlib.error,
 )
 WIDE_CROP = 0.4
+SOFT_SCALE = 2.0
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -157,7 +158,10 @@ def choose_bucket(resolution: str, width: int, height: int) -> tuple[int, int]:
 
 
 def plan_fit(original: tuple[int, int], frame: tuple[int, int], mode: str, warnings: list[str]) -> Fit:
-    """Where the picture lies: "cover" fills the frame and crops the centre, "contain" shows all of it."""
+    """Where the picture lies: "cover" fills the frame and crops the centre, "contain" shows all of it.
+
+    A wide crop and a large scale are told in `warnings`.
+    """
     scales = frame[0] / original[0], frame[1] / original[1]
     scale = max(scales) if mode == "cover" else min(scales)
     drawn = original[0] * scale, original[1] * scale
@@ -167,6 +171,11 @@ def plan_fit(original: tuple[int, int], frame: tuple[int, int], mode: str, warni
         warnings.append(
             f"the crop to {frame[0]}x{frame[1]} loses {fit.lost:.0%} of the picture; "
             "send a width and height nearer to its own aspect, a resolution, or fit contain"
+        )
+    if scale > SOFT_SCALE:
+        warnings.append(
+            f"the image of {original[0]}x{original[1]} pixels is enlarged {scale:.1f} times and looks soft; "
+            "send a larger one, or ask for a smaller video"
         )
     return fit
 

@@ -86,4 +86,28 @@ def test_a_mode_that_must_be_there_is_missed_by_file(tmp_path: Path, modes: str)
     with pytest.raises(WorkerError) as caught:
         find_models(_settings(tmp_path, modes=modes))
     assert caught.value.code is ErrorCode.MODELS_MISSING
-    assert caught.value.message == "Required models are missing: WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors"
+    assert caught.value.message == (
+        "Required models are missing: WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors "
+        "(below MODEL_ROOTS; scripts/download_models.sh gets them, ENGINE=simulator needs none)"
+    )
+
+
+def _missed(folder: Path, **more: Any) -> set[str]:
+    """The files that the message names."""
+    with pytest.raises(WorkerError) as caught:
+        find_models(_settings(folder, **more))
+    listed = caught.value.message.removeprefix("Required models are missing: ").partition(" (")[0]
+    return set(listed.split(", "))
+
+
+def test_where_no_mode_is_complete_the_files_of_one_are_named(tmp_path: Path) -> None:
+    """One mode is enough: that which lacks the fewest files, MultiTalk where they lack as many."""
+    nothing = _missed(tmp_path)
+    assert "WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors" in nothing
+    assert not any("InfiniTetalk" in name or "InfiniteTalk" in name for name in nothing)
+    assert nothing < _missed(tmp_path, modes="all")
+    _put(tmp_path, "infinitetalk")
+    vae = "wan_2.1_vae.safetensors"
+    next(tmp_path.rglob(vae)).unlink()
+    assert _missed(tmp_path) == {vae}
+    assert len(_missed(tmp_path, modes="all")) == 2

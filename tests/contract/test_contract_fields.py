@@ -106,7 +106,23 @@ def test_what_is_no_number_is_refused_by_name(number: Number) -> None:
 
 @pytest.mark.parametrize("number", WHOLE_NUMBERS, ids=lambda number: number.name)
 def test_a_fraction_is_no_whole_number(number: Number) -> None:
-    assert all("integer" in refusal(number.job(value)) for value in (30.0, 30.5))
+    assert all("integer" in refusal(number.job(value)) for value in (30.5, 300.000001))
+
+
+@pytest.mark.parametrize("number", WHOLE_NUMBERS, ids=lambda number: number.name)
+def test_a_whole_number_may_be_written_with_a_point(number: Number) -> None:
+    whole = 20 if number.low < 256 else 512
+    kept = number.read(parse_request(number.job(float(whole))))
+    assert (kept, type(kept)) == (whole, int)
+    for outside in beyond(number, whole=True):
+        assert f"{number.name}: " in refusal(number.job(float(outside)))
+
+
+def test_a_seed_with_a_point_is_exact_or_refused() -> None:
+    assert [parse(seed=seed).seed for seed in (1e6, 2.0**53)] == [1_000_000, 2**53]
+    assert parse(seed=0.0).seed > 0
+    for seed in (2.0**53 + 2, 1e18, 1e300):
+        assert refusal(job(seed=seed)).startswith("Invalid input: seed: send an integer without point or exponent")
 
 
 @pytest.mark.parametrize("number", FRACTIONS, ids=lambda number: number.name)
@@ -173,10 +189,14 @@ def test_no_other_longest_audio(value: object) -> None:
 
 @pytest.mark.parametrize("window", range(33, 82, 4))
 def test_a_window_is_four_times_a_whole_number_plus_one(window: int) -> None:
-    assert parse(window_frames=window).window_frames == window
+    for sent in (window, float(window)):
+        kept = parse(window_frames=sent).window_frames
+        assert (kept, type(kept)) == (window, int)
 
 
-@pytest.mark.parametrize("window", [29, 32, 34, 35, 36, 80, 82, 85, 0, -33, 10**30, "81", "", 65.0, True, None, [81]])
+@pytest.mark.parametrize(
+    "window", [29, 32, 34, 35, 36, 80, 82, 85, 0, -33, 10**30, "81", "", 65.5, 66.0, True, None, [81]]
+)
 def test_any_other_window_is_refused_with_those_there_are(window: object) -> None:
     message = refusal(job(window_frames=window))
     assert message.startswith("Invalid input: window_frames: ")

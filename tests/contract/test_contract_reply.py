@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contract.response import as_json
+from contract.errors import ErrorCode, KeptVideo, WorkerError
+from contract.response import Reply, as_json, failure
 from tests.contract.contract_samples import parse, reply
 
 PUBLISHED = {
@@ -113,3 +114,13 @@ def test_the_largest_seed_survives() -> None:
     params = reply().generation_params.model_copy(update={"seed": 2**63 - 1})
     text = json.dumps(as_json(reply(generation_params=params)))
     assert json.loads(text)["generation_params"]["seed"] == 2**63 - 1
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udcff"])
+def test_a_reply_has_no_text_that_cannot_be_sent(text: str) -> None:
+    """The SDK sends UTF-8, which has no lone surrogates."""
+    broken = Reply.model_construct(**{**dict(reply()), "output_video_url": text})
+    with pytest.raises(ValueError, match="surrogates"):
+        as_json(broken)
+    with pytest.raises(ValueError, match="surrogates"):
+        failure(WorkerError(ErrorCode.STORAGE_FAILED, "not stored", kept=KeptVideo(path=text)), "job-1")

@@ -1,6 +1,7 @@
 """The published JSON Schemas are those of the code, and take and refuse what the worker takes and refuses."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contract.errors import ERRORS, ErrorCode, WorkerError
 from contract.fields import field_names
 from contract.request import parse_request
 from contract.response import as_json, failure
+from contract.rules import FIXED_STEPS
 from contract.schema import schemas, write
 from tests.contract.contract_samples import (
     BOOLEANS,
@@ -34,6 +38,21 @@ EXAMPLES = sorted((REPOSITORY / "examples").glob("*.json"))
 INPUT: dict[str, Any] = json.loads(schemas()["input.schema.json"])
 REPLY: dict[str, Any] = json.loads(schemas()["reply.schema.json"])
 NUMBERS = (*WHOLE_NUMBERS, *FRACTIONS)
+SOURCES = ("a", "ä ö/b.png", "HTTPS://A/b", "http:", "dAta:,x", "data:" + "A" * 9000, "/x:y", "1:2", "a" * 8192, "\x85")
+NO_SOURCES = (
+    "",
+    "ftp:",
+    "file:",
+    "File:///a",
+    "s3://b",
+    "a:b",
+    "a\nb",
+    "a\n",
+    "\x7f",
+    "a" * 8193,
+    "http://" + "a" * 8192,
+)
+NO_BOXES = ([-0.1, 0, 1, 1], [0, -0.1, 1, 1], [0, 0, 1.1, 1], [0, 0, 1, 1.1], [1, 0, 1, 1], [0, 0, 1, 0])
 NO_NUMBERS: tuple[object, ...] = ("5", True, [5], {})
 
 
@@ -159,13 +178,119 @@ def test_the_other_defaults_are_published(name: str, default: object) -> None:
         job(max_audio_duration=0),
         job(metadata=[1]),
         job(output_key=""),
+        *(job(output_key=key) for key in ("../a", "a/..", "./a", "/a", "a/", "a//b", "a b", "é.mp4", "a\\b", "a\n")),
+        *(job(output_key=key) for key in ("x" * 256, f"a/{'x' * 256}", ".a.part", "a/.b.part", ".a.part/b")),
+        *(job(upload_url=url) for url in ("", "x", "ftp://x", "https://", "https:///v", "https://a b", "https://a\n")),
+        *(job(upload_url="http://a/" + "x" * 8192), job(upload_url="http\u017f://a/v")),
+        *(job(image_url=source) for source in NO_SOURCES),
+        *(job(audio_urls=[VOICE, source]) for source in NO_SOURCES),
+        *(speaking({"audio": source}) for source in NO_SOURCES),
+        *(speaking({"audio": VOICE, "region": box}) for box in NO_BOXES),
+        *(job(positive_prompt="a\x1b[0m"), job(negative_prompt="a\x85")),
+        job(speakers=[{"audio": VOICE}]),
+        {"image_url": "a", "audio_urls": None},
+        {"image_url": "a", "speakers": None},
+        {"image_url": "a", "audio_urls": None, "speakers": None},
+        *(job(resolution="480p", width=400), job(resolution="720p", height=704)),
+        job(upload_url="https://a/v", output_key="v.mp4"),
+        *(job(scheduler=name, steps=5) for name in FIXED_STEPS),
+        job(scheduler="flowmatch_distill", use_speed_lora=False),
     ],
-    ids=lambda raw: str(raw)[-40:],
+    ids=lambda raw: repr(raw)[-40:],
 )
 def test_what_the_worker_refuses_the_schema_refuses(raw: dict[str, object]) -> None:
     with pytest.raises(WorkerError):
         parse_request(raw)
     assert not valid(INPUT, raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(job(output_key=key) for key in ("a", "a..b", ".a", "...", "a/.../b", ".a/-b/_c", "x" * 255, None)),
+        *(job(upload_url=url) for url in ("http://a", "HTTPS://A:1/ä?b=c#d", "http://[::1]/v", None)),
+        *(job(image_url=source, audio_urls=[source]) for source in SOURCES),
+        *(speaking({"audio": source}) for source in SOURCES),
+        *(speaking({"audio": VOICE, "region": box}) for box in ([0, 0, 1, 1], [0.999, 0, 1, 5e-324], None, "left")),
+        job(positive_prompt="a\tb\r\nc 😀", negative_prompt=""),
+        job(speakers=None),
+        speaking({"audio": VOICE}, audio_urls=None),
+        *(job(resolution=None, width=400, height=704), job(resolution="480p"), job(width=400)),
+        *(job(upload_url=None, output_key="v.mp4"), job(upload_url="https://a/v", output_key=None)),
+        *(job(steps=5), job(use_speed_lora=False), job(scheduler="unipc", steps=5, use_speed_lora=False)),
+        *(job(scheduler=name, steps=steps) for name, steps in FIXED_STEPS.items()),
+    ],
+    ids=lambda raw: repr(raw)[-40:],
+)
+def test_what_the_worker_takes_the_schema_takes(raw: dict[str, object]) -> None:
+    parse_request(raw)
+    assert valid(INPUT, raw)
+
+
+@pytest.mark.parametrize("number", WHOLE_NUMBERS, ids=lambda number: number.name)
+@pytest.mark.parametrize("value", [20.0, 25.0, 512.0, -1.0, 20.5, 2.0**53, 1e19, "20", True, [20.0]], ids=repr)
+def test_of_a_whole_number_both_say_the_same(number: Number, value: object) -> None:
+    assert valid(INPUT, number.job(value)) is taken(number.job(value))
+
+
+@pytest.mark.parametrize("window", [33.0, 65.0, 66.0, 85.0, 65.5])
+def test_of_a_window_both_say_the_same(window: float) -> None:
+    assert valid(INPUT, job(window_frames=window)) is taken(job(window_frames=window))
+
+
+def taken(raw: object) -> bool:
+    try:
+        parse_request(raw)
+    except WorkerError:
+        return False
+    return True
+
+
+TEXT = st.text(st.sampled_from("aA1._-/:?# \n\x1f\x7f\x85é😀"), max_size=6)
+
+
+@settings(deadline=None, database=None, derandomize=True, max_examples=500)
+@given(
+    st.sampled_from(["output_key", "upload_url", "image_url", "positive_prompt"]),
+    st.sampled_from(["", "http://", "HttpS:", "data:", "file:", "a+b-c.1:", "http\u017f://"]),
+    TEXT,
+)
+def test_of_a_text_both_say_the_same(name: str, begin: str, text: str) -> None:
+    raw = job(**{name: begin + text})
+    assert valid(INPUT, raw) is taken(raw)
+
+
+@settings(deadline=None, database=None, derandomize=True, max_examples=500)
+@given(
+    st.fixed_dictionaries(
+        {"image_url": st.just("a")},
+        optional={
+            "audio_urls": st.just([VOICE]) | st.none(),
+            "speakers": st.just([{"audio": VOICE}]) | st.none(),
+            "resolution": st.sampled_from(["480p", None]),
+            "width": st.just(400),
+            "height": st.just(704),
+            "upload_url": st.just("https://a/v") | st.none(),
+            "output_key": st.just("v.mp4") | st.none(),
+            "scheduler": st.sampled_from(CHOICES["scheduler"]),
+            "steps": st.sampled_from([4, 5]),
+            "use_speed_lora": st.booleans(),
+        },
+    )
+)
+def test_of_fields_together_both_say_the_same(raw: dict[str, object]) -> None:
+    assert valid(INPUT, raw) is taken(raw)
+
+
+def test_the_patterns_are_such_as_every_validator_knows() -> None:
+    """Some have no look-arounds, flags or classes of characters by name."""
+    patterns = re.findall(r'"pattern": (".*")', schemas()["input.schema.json"])
+    assert len(patterns) > 5
+    assert not [pattern for pattern in map(json.loads, patterns) if re.search(r"\(\?|\\[^nx]", pattern)]
+
+
+def test_they_name_their_dialect() -> None:
+    assert INPUT["$schema"] == REPLY["$schema"] == jsonschema.Draft202012Validator.META_SCHEMA["$schema"]
 
 
 def test_a_request_with_every_field_is_valid() -> None:

@@ -77,6 +77,29 @@ def test_a_small_picture_is_enlarged() -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "mode", "factor"),
+    [
+        *(((160, 300), "cover", "2.5"), ((199, 1408), "cover", "2.0"), ((256, 256), "cover", "2.8")),
+        *(((160, 281), "contain", "2.5"), ((1, 1), "contain", "400.0")),
+    ],
+)
+def test_an_image_enlarged_more_than_twice_is_told(size: tuple[int, int], mode: str, factor: str) -> None:
+    warnings: list[str] = []
+    plan_fit(size, (400, 704), mode, warnings)
+    (told,) = [warning for warning in warnings if "enlarged" in warning]
+    assert f" {size[0]}x{size[1]} " in told
+    assert f" {factor} times" in told
+
+
+@pytest.mark.parametrize("mode", ["cover", "contain"])
+@pytest.mark.parametrize("size", [(200, 352), (400, 704), (800, 1408)])
+def test_an_image_enlarged_twice_or_less_is_not_told(size: tuple[int, int], mode: str) -> None:
+    warnings: list[str] = []
+    plan_fit(size, (400, 704), mode, warnings)
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
     ("size", "frame", "lost"),
     [
         *(((1000, 1000), (400, 1000), 0.6), ((1000, 1000), (592, 1000), 0.408), ((800, 450), (400, 704), 0.68)),

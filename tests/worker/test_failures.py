@@ -1,17 +1,36 @@
 """A job that cannot be done: what the caller gets, the exit code, and that nothing is left behind."""
 
+import json
 import socket
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from comfy_client.supervisor import RunningServer
+from contract.cancel import Cancellation
+from engine import ReadyEngine
+from handler import answer
+from settings import Settings
+from startup import make_parts
+from storage.base import StoredVideo
+from storage.local import LocalStorage
 from tests.worker.bench import Bench, Simulator, serving_api
+from workflows.graph import Precision
 from workflows.models import read_models
 
 PATIENCE = {"STALL_SECONDS": "8", "LOAD_SECONDS": "9"}
 KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id"}
+
+
+class OddPlace(LocalStorage):
+    """A storage whose URLs are no text that can be sent."""
+
+    def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:
+        return replace(super().put(video, key, cancel), url="https://a/\ud800")
 
 
 def _job(bench: Bench, **more: Any) -> dict[str, Any]:
@@ -113,11 +132,26 @@ def test_a_proxy_of_the_environment_is_not_asked_for_the_engine(bench: Bench) ->
     assert run.code == 0, run.log
 
 
+def test_a_reply_that_cannot_be_sent_is_a_failure(bench: Bench, start_simulator: Callable[..., Simulator]) -> None:
+    """The SDK sends UTF-8, which has no lone surrogates."""
+    server = start_simulator()
+    settings = Settings(input_roots=(bench.folder,), output_dir=bench.folder / "output", work_dir=bench.work)
+    parts = make_parts(settings, ReadyEngine(RunningServer(server.url), Precision(), ("multitalk",)))
+    parts = replace(parts, storage_of=lambda _job, _request: OddPlace(settings.output_dir))
+    reply = answer({"id": "1", "input": _job(bench)}, parts, Cancellation())
+    assert (reply["error_code"], reply["error_stage"]) == ("internal_error", "upload")
+    json.dumps(reply, ensure_ascii=False).encode()
+
+
 def test_bad_settings_stop_the_start_with_their_names(bench: Bench) -> None:
     run = bench.run(_job(bench), ENGINE="magic", S3_PRESIGN_SECONDS="soon")
     assert run.code == 1
     assert "ENGINE" in run.log
     assert "S3_PRESIGN_SECONDS" in run.log
+    assert set(run.reply) == KEYS
+    told = (run.reply["error_code"], run.reply["error_stage"], run.reply["job_id"])
+    assert told == ("internal_error", "start", "local_test")
+    assert all(name in run.reply["error"] for name in ("ENGINE", "S3_PRESIGN_SECONDS"))
 
 
 def test_missing_model_files_stop_the_start_by_name(bench: Bench) -> None:
@@ -125,6 +159,11 @@ def test_missing_model_files_stop_the_start_by_name(bench: Bench) -> None:
     assert run.code == 1
     assert "Required models are missing: " in run.log
     assert "wan2.1-i2v-14b-480p-Q4_K_M.gguf" in run.log
+    assert set(run.reply) == KEYS
+    assert (run.reply["error_code"], run.reply["job_id"]) == ("models_missing", "local_test")
+    assert run.reply["error"].startswith("Required models are missing: ")
+    assert "ENGINE=simulator" in run.reply["error"]
+    assert json.loads(run.printed) == run.reply
 
 
 def test_an_engine_that_cannot_start_stops_the_worker(bench: Bench) -> None:
@@ -135,6 +174,9 @@ def test_an_engine_that_cannot_start_stops_the_worker(bench: Bench) -> None:
     run = bench.run(_job(bench), ENGINE="comfyui", **places)
     assert run.code == 1
     assert "comfyui ended unexpectedly" in run.log
+    told = (run.reply["error_code"], run.reply["error_stage"], run.reply["job_id"])
+    assert told == ("engine_unavailable", "load", "local_test")
+    assert "comfyui ended unexpectedly" in run.reply["error"]
 
 
 def test_the_local_api_takes_the_same_road(bench: Bench) -> None:

@@ -188,3 +188,17 @@ def test_a_long_voice_is_cut_where_the_caller_says(bench: Bench) -> None:
     run = bench.run({**job, "max_audio_duration": 1.5})
     assert finished(run).frames == 38
     assert any("cut" in warning for warning in run.reply["warnings"])
+
+
+def test_a_small_portrait_is_told_with_its_size(bench: Bench) -> None:
+    job = {
+        "image_url": bench.picture(size=(100, 100)),
+        "audio_urls": [bench.voice("v.wav", [(0.6, LOUD)])],
+        "width": 256,
+        "height": 256,
+    }
+    run = bench.run(job)
+    assert finished(run).size == (256, 256)
+    (told,) = run.reply["warnings"]
+    assert "100x100" in told
+    assert "2.6 times" in told
