@@ -26,6 +26,7 @@ HTTP_SECONDS = 30
 GLANCE_SECONDS = 5.0  # for a question that is asked again, or is not worth more: cancel and stall are looked at between
 LISTEN_SECONDS = 0.5
 HISTORY_SECONDS = 2.0
+SUBMIT_SECONDS = 10.0  # the server was idle a moment ago
 CANCEL_SECONDS = 60.0
 HURRY_SECONDS = 8.0
 CANCEL_POLL_SECONDS = 0.2
@@ -37,6 +38,7 @@ ENDED_BY_ITSELF = (
     ErrorCode.OUT_OF_MEMORY,
     ErrorCode.INTERRUPTED,
 )
+HOPELESS = (ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_UNAVAILABLE)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class ComfyClient:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         self.lost_track = False  # a prompt may still run there that nobody waits for
+        self.stalled = False  # a prompt went on without progress for too long
         self._http = requests.Session()
         self._http.trust_env = False  # the server is on this machine; no proxy stands between
 
@@ -107,7 +110,7 @@ class ComfyClient:
             except WorkerError as error:
                 over = error.code in ENDED_BY_ITSELF
                 # RunPod ends the worker soon after its job's deadline, and what hangs will not hear an interrupt.
-                patience = HURRY_SECONDS if error.code is ErrorCode.DEADLINE_EXCEEDED else CANCEL_SECONDS
+                patience = HURRY_SECONDS if error.code in HOPELESS else CANCEL_SECONDS
                 raise
             finally:
                 if not over and not self.withdraw(prompt_id, patience):
@@ -120,15 +123,20 @@ class ComfyClient:
         server did not confirm within `seconds` or does not answer.
         """
         deadline = time.monotonic() + seconds
-        try:
-            while time.monotonic() < deadline:
-                self._post("/queue", {"delete": [prompt_id]}, GLANCE_SECONDS)
-                self._post("/interrupt", {"prompt_id": prompt_id}, GLANCE_SECONDS)
-                if self._history(prompt_id, GLANCE_SECONDS) is not None or not self._queued(prompt_id):
+        while (left := deadline - time.monotonic()) > 0:
+            glance = min(GLANCE_SECONDS, left)
+            try:
+                self._post("/queue", {"delete": [prompt_id]}, glance)
+                self._post("/interrupt", {"prompt_id": prompt_id}, glance)
+                if self._history(prompt_id, glance) is not None or not self._queued(prompt_id):
                     return True
-                time.sleep(CANCEL_POLL_SECONDS)
-        except requests.RequestException as error:
-            log.warning("the prompt could not be withdrawn: %s", type(error).__name__)
+            except requests.ConnectionError as error:  # nobody listens any more
+                log.warning("the prompt could not be withdrawn: %s", type(error).__name__)
+                return False
+            except requests.RequestException as error:  # silent for a while, as it is while weights load
+                log.info("the prompt is not withdrawn yet: %s", type(error).__name__)
+            time.sleep(CANCEL_POLL_SECONDS)
+        log.warning("the prompt could not be withdrawn in %g s", seconds)
         return False
 
     def free(self) -> None:
@@ -145,7 +153,7 @@ class ComfyClient:
     def _submit(self, graph: dict[str, Any], prompt_id: str, client_id: str) -> None:
         body = {"prompt": graph, "prompt_id": prompt_id, "client_id": client_id}
         try:
-            answer = self._http.post(f"{self._url}/prompt", json=body, timeout=HTTP_SECONDS)
+            answer = self._http.post(f"{self._url}/prompt", json=body, timeout=SUBMIT_SECONDS)
             reply = answer.json()
         except requests.RequestException as error:
             raise unavailable(error) from error
@@ -182,6 +190,7 @@ class ComfyClient:
             quiet = not reader.position.window or listener.lost
             patience = max(watch.load_seconds, watch.stall_seconds) if quiet else watch.stall_seconds
             if time.monotonic() - sign > patience:
+                self.stalled = True
                 raise WorkerError(ErrorCode.DEADLINE_EXCEEDED, f"{FAILED}: no progress for {patience:g} s")
 
     def _history(self, prompt_id: str, seconds: float = HTTP_SECONDS) -> dict[str, Any] | None:
@@ -244,7 +253,7 @@ class _Listener:
 
     def _open(self) -> None:
         try:
-            self._socket = websocket.create_connection(self._address, timeout=HTTP_SECONDS, http_no_proxy=["*"])
+            self._socket = websocket.create_connection(self._address, timeout=GLANCE_SECONDS, http_no_proxy=["*"])
         except (websocket.WebSocketException, OSError) as error:
             log.warning("no progress socket (%s)", type(error).__name__)
 

@@ -111,9 +111,12 @@ class SupervisedEngine:
 
         Raises:
             WorkerError: ENGINE_UNAVAILABLE after three restarts in ten minutes, `gave_up` is then true; or what
-                `cancel.check` raises.
+                `cancel.check` raises. A prompt that a cancelled job left behind is no failure, and is not counted.
         """
         while not self._is_ready():
+            if self._is_only_busy():
+                self._restart(cancel)
+                continue
             now = self._clock()
             self._restarts = [moment for moment in self._restarts if now - moment < WITHIN_SECONDS]
             if len(self._restarts) >= MOST_RESTARTS:
@@ -123,6 +126,16 @@ class SupervisedEngine:
             self._pause(FIRST_PAUSE_SECONDS * 2 ** len(self._restarts), cancel)
             self._restarts.append(now)
             self._restart(cancel)
+
+    def _is_only_busy(self) -> bool:
+        """Whether it may still work on what nobody waits for, and nothing else is wrong."""
+        if self._distrusted or self.client.stalled or not self.client.lost_track:
+            return False
+        try:
+            self._process.check()
+        except WorkerError:
+            return False
+        return True
 
     def _is_ready(self) -> bool:
         if self._distrusted or self.client.lost_track:

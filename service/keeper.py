@@ -99,8 +99,16 @@ class Keeper:
         A video that was kept is delivered now. Raises what `Storage.find` and `Storage.put` raise.
         """
         record = self._record(job_id) if self.remembers else None
-        if record is None or record.get("job") != job:
-            return self.spare.recall(job_id, job, storage, cancel) if self.spare else None
+        reply = None
+        if record is not None and record.get("job") == job:
+            reply = self._recall_recorded(job_id, record, storage, cancel)
+        if reply is None and self.spare is not None:
+            reply = self.spare.recall(job_id, job, storage, cancel)
+        return reply
+
+    def _recall_recorded(
+        self, job_id: str, record: dict[str, Any], storage: Storage, cancel: Cancellation
+    ) -> dict[str, Any] | None:
         kept = record.get("kept")
         if kept is not None:
             return self._deliver_kept(job_id, record, storage, cancel)

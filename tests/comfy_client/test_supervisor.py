@@ -104,6 +104,32 @@ def test_three_restarts_in_ten_minutes_are_enough(shop: Shop) -> None:
     assert len(shop.started) == 5
 
 
+def test_what_cancelled_jobs_left_behind_is_no_failure(shop: Shop) -> None:
+    clock = Clock()
+    with SupervisedEngine(shop.start, clock.time, clock.pause) as engine:
+        for _ in range(4):
+            engine.client.lost_track = True
+            engine.ensure_ready(Cancellation())
+            assert engine.client.idle(10)
+    assert len(shop.started) == 5
+    assert (engine.gave_up, clock.pauses) == (False, [])
+
+
+@pytest.mark.parametrize("also", ["ended", "distrusted", "stalled"])
+def test_a_failure_counts_whatever_was_left_behind(shop: Shop, also: str) -> None:
+    clock = Clock()
+    with SupervisedEngine(shop.start, clock.time, clock.pause) as engine:
+        engine.client.lost_track = True
+        if also == "ended":
+            shop.kill_last()
+        elif also == "distrusted":
+            engine.distrust()
+        else:
+            engine.client.stalled = True
+        engine.ensure_ready(Cancellation())
+    assert clock.pauses == [1.0]
+
+
 def test_nothing_of_it_outlives_the_with_block(shop: Shop) -> None:
     with SupervisedEngine(shop.start):
         pid = shop.started[0].pid

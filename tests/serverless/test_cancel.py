@@ -101,6 +101,20 @@ def test_again_while_it_is_being_stopped(stand: Stand) -> None:
     stand.assert_next_works()
 
 
+def test_while_its_engine_is_silent_for_a_moment(stand: Stand) -> None:
+    """It is asked again, and not started again: the weights stay loaded."""
+    stand.give("unheard", audio_urls=["long.wav"])
+    stand.worker.wait_for_stage("unheard", "sample")
+    with stand.worker.engine() as engine:
+        engine.freeze()
+        stop(stand, "unheard")
+        stand.worker.wait_for_log(lambda line: "the prompt is not withdrawn yet" in line)
+        engine.signal(signal.SIGCONT)
+        stand.assert_stopped("unheard")
+        stand.assert_next_works()
+        assert not engine.ended(0)
+
+
 def test_one_that_is_over_or_unknown_harms_nobody(stand: Stand) -> None:
     stand.assert_next_works()
     over = stand.plane.taken[-1]

@@ -235,3 +235,16 @@ def test_a_place_that_takes_nothing_is_known_before(tmp_path: Path) -> None:
     assert _keeper(tmp_path).can_write()
     (tmp_path / "file").touch()
     assert not Keeper(tmp_path / "file", True, 0).can_write()
+
+
+def test_a_video_on_the_own_disk_is_found_behind_a_stored_one_that_is_gone(video: Path, tmp_path: Path) -> None:
+    """The volume filled up between two runs of the job, and the first one's object was deleted."""
+    storage = LocalStorage(tmp_path / "out")
+    own_disk = Keeper(tmp_path / "own-disk", False, 0, True)
+    keeper = Keeper(tmp_path / "kept-here", True, 0, True, own_disk)
+    keeper.deliver(_parcel(video), storage, Cancellation())
+    (tmp_path / "out" / "v.mp4").unlink()
+    assert keeper.recall("job/1", JOB, storage, Cancellation()) is None
+    _undelivered(own_disk, video, tmp_path)
+    assert keeper.recall("job/1", JOB, storage, Cancellation()) is not None
+    assert (tmp_path / "out" / "v.mp4").read_bytes() == MP4
