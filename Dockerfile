@@ -145,7 +145,7 @@ COPY service/ service/
 COPY comfy_client/ comfy_client/
 COPY comfy_nodes/ comfy_nodes/
 COPY simulator/ simulator/
-COPY handler.py engine.py local_test.py logs.py pipeline.py reply.py scene.py settings.py startup.py ./
+COPY handler.py engine.py local_test.py logs.py pipeline.py reply.py scene.py settings.py startup.py LICENSE ./
 RUN python3 -m compileall -q /app
 
 ARG BASE
