@@ -8,6 +8,7 @@ extra_model_paths file hands what was found to ComfyUI.
 import json
 import logging
 import os
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +64,9 @@ def write_extra_model_paths(
     for wanted, path in files:
         folder = folders.setdefault(wanted.folder, target.parent / "models" / wanted.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        link = folder / wanted.file
-        link.unlink(missing_ok=True)
-        link.symlink_to(path.absolute())
+        new = folder / f".{uuid.uuid4().hex}"
+        new.symlink_to(path.absolute())
+        new.replace(folder / wanted.file)  # at once: another worker of this machine may be reading it
     lines = ["models:", "  is_default: true"]
     lines += [f"  {kind}: {json.dumps(str(folder.absolute()))}" for kind, folder in folders.items()]
     # Not by default first: our pack loads after the one that it works with.
