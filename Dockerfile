@@ -139,21 +139,23 @@ COPY docker/healthcheck.sh /opt/docker/
 COPY workflows/ workflows/
 COPY scripts/download_models.sh scripts/fetch_model.sh scripts/
 COPY contract/ contract/
+COPY sources/ sources/
 COPY media/ media/
 COPY storage/ storage/
-COPY service/ service/
 COPY comfy_client/ comfy_client/
 COPY comfy_nodes/ comfy_nodes/
 COPY simulator/ simulator/
-COPY handler.py engine.py local_test.py logs.py pipeline.py reply.py scene.py settings.py startup.py LICENSE ./
+COPY job/ job/
+COPY worker/ worker/
+COPY handler.py LICENSE ./
 RUN python3 -m compileall -q /app
 
 ARG BASE
 # USER and HOME: torch and Triton ask for a name and a home, which a `--user` of your own has not.
 # HF_HUB_OFFLINE: no node fetches a model in the middle of a job; what is missing is said at the start.
 # RUNPOD_INIT_TIMEOUT: seconds until RunPod calls a starting worker unhealthy; 7 minutes are short for a cold disk.
-# The SDK's own checks of disk, memory, network and GPU are off (handler.py): startup.py has those that this worker
-# needs, a dead card among them.
+# The SDK's own checks of disk, memory, network and GPU are off (handler.py): worker/startup.py has those that this
+# worker needs, a dead card among them.
 ENV BASE_MODEL=${BASE} \
     HF_HUB_OFFLINE=1 \
     HOME=/home/worker \

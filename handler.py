@@ -19,15 +19,15 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import logs
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.response import failure
-from local_test import LocalTest
-from pipeline import Parts, run_job
-from service.reporter import Reporter, Update
-from settings import Settings, SettingsError, read_settings
-from startup import Startup
+from job.pipeline import Parts, run_job
+from job.reporter import Reporter, Update
+from worker import logs
+from worker.local_run import LocalRun
+from worker.settings import Settings, SettingsError, read_settings
+from worker.startup import Startup
 
 log = logging.getLogger(__name__)
 INTERRUPTED = 130
@@ -125,7 +125,7 @@ def main() -> None:
     # As the first process of a container it would not be ended by a signal that nobody handles. The SDK sets its own
     # handler once it takes jobs.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    test = LocalTest() if LocalTest.asked_for(sys.argv[1:]) else None
+    test = LocalRun() if LocalRun.asked_for(sys.argv[1:]) else None
     try:
         settings = read_settings()
     except SettingsError as error:
@@ -147,11 +147,11 @@ def main() -> None:
             sys.exit(INTERRUPTED if test and not test.answered and not ended.code else ended.code)
 
 
-def _serve(settings: Settings, test: LocalTest | None) -> None:
+def _serve(settings: Settings, test: LocalRun | None) -> None:
     import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
-    fault = LocalTest.find_fault(sys.argv[1:]) if test else None
+    fault = LocalRun.find_fault(sys.argv[1:]) if test else None
     if test and fault:
         test.say(_failed(fault, "local_test", None))
         sys.exit(1)

@@ -9,7 +9,7 @@ from contract.errors import ERRORS
 from contract.fields import field_names
 from contract.schema import schemas
 from media.image import BUCKETS
-from settings import Settings
+from worker.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

@@ -16,9 +16,9 @@ from pathlib import Path
 from contract.cancel import Cancellation
 from contract.errors import WorkerError
 from contract.request import parse_request
-from media.fetch import Inputs
+from job.preparation import prepare
 from media.image import draw_fitted, open_portrait, plan_fit
-from scene import prepare
+from sources.fetch import Inputs
 from tests.hostile.hostile_case import OK
 
 AT_ONCE = 2

@@ -14,10 +14,10 @@ import pytest
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import parse_request
+from job.preparation import Scene, prepare
 from media.audio import decode
-from media.fetch import Inputs
 from media.ffmpeg import FfmpegError, run
-from scene import Scene, prepare
+from sources.fetch import Inputs
 from tests.hostile.hostile_pictures import png
 from tests.hostile.hostile_sounds import SEEDS, box, make_seed, outside_reference, wav
 

@@ -13,7 +13,7 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.fields import field_names
 from contract.request import Request, parse_request
-from media.fetch import FetchLimits, fetch_inputs
+from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import storage_key
 from tests.contract.contract_samples import job
 from tests.hostile.hostile_case import attempt

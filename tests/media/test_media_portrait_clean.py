@@ -11,9 +11,9 @@ from PIL import Image, ImageCms
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import parse_request
-from media.fetch import Inputs
+from job.preparation import prepare
 from media.image import open_portrait
-from scene import prepare
+from sources.fetch import Inputs
 from tests.media.media_pictures import BLUE, CORNERS, GREEN, RED, corner_colours, near, pixel, quarters, save
 from tests.media.media_sounds import make_sound
 

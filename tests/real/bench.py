@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageStat
 from comfy_client.client import ComfyClient, Watch, new_id
 from comfy_client.progress import ProgressReader
 from contract.cancel import Cancellation
-from engine import ReadyEngine
+from worker.engine_setup import ReadyEngine
 from workflows.graph import Graph, GraphValues, build_graph, sampler_node
 from workflows.models import choose_models
 from workflows.plan import Plan, windows_for

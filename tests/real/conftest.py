@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import ReadyEngine, running_engine
-from settings import Settings
 from tests.real.bench import REPOSITORY, RealBench
+from worker.engine_setup import ReadyEngine, running_engine
+from worker.settings import Settings
 
 HOW = "needs a real ComfyUI: set COMFYUI_DIR and COMFYUI_PYTHON and call `make test-real`"
 

@@ -9,8 +9,8 @@ from PIL import Image
 from comfy_client.client import Watch, new_id
 from comfy_client.progress import ProgressReader
 from contract.cancel import Cancellation
-from settings import Settings
 from tests.real.bench import RealBench
+from worker.settings import Settings
 
 WINDOWS = 3
 FRAMES = 81 + 2 * 56  # 56 new ones with each window after the first

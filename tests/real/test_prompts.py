@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from settings import Settings
 from tests.workflows.graph_samples import values
+from worker.settings import Settings
 from workflows.graph import build_graph
 
 # Tokens and weights of each prompt, by ComfyUI's own tokenizer with the vocabulary of the tiny text encoder.

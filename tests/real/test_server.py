@@ -14,12 +14,12 @@ from comfy_client.server import EngineProcess
 from comfy_client.supervisor import SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
-from engine import ReadyEngine
 from handler import answer
-from settings import Settings
-from startup import make_parts
 from tests.real.bench import RealBench
 from tests.worker.bench import Bench, probe
+from worker.engine_setup import ReadyEngine
+from worker.settings import Settings
+from worker.startup import make_parts
 
 SECRET = "a person who tells a secret"
 LOADERS = {"model", "talk", "lora", "vae", "clip", "clip_vision", "wav2vec"}

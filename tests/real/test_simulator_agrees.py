@@ -9,9 +9,9 @@ import pytest
 
 from comfy_client.supervisor import RunningServer
 from contract.errors import ErrorCode, WorkerError
-from engine import ReadyEngine
 from tests.real.bench import RealBench
 from tests.worker.bench import launch_simulator
+from worker.engine_setup import ReadyEngine
 
 
 @dataclass(frozen=True)

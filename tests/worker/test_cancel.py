@@ -8,11 +8,11 @@ import pytest
 import requests
 
 from comfy_client.supervisor import RunningServer
-from engine import ReadyEngine
 from handler import make_handler
-from settings import Settings
-from startup import make_parts
 from tests.worker.bench import Bench, Simulator
+from worker.engine_setup import ReadyEngine
+from worker.settings import Settings
+from worker.startup import make_parts
 from workflows.graph import Precision
 
 

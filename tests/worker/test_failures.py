@@ -12,13 +12,13 @@ import requests
 
 from comfy_client.supervisor import RunningServer
 from contract.cancel import Cancellation
-from engine import ReadyEngine
 from handler import answer
-from settings import Settings
-from startup import make_parts
 from storage.base import StoredVideo
 from storage.local import LocalStorage
 from tests.worker.bench import Bench, Simulator, serving_api
+from worker.engine_setup import ReadyEngine
+from worker.settings import Settings
+from worker.startup import make_parts
 from workflows.graph import Precision
 from workflows.models import read_models
 

@@ -10,9 +10,9 @@ import pytest
 
 import workflows.graph
 from contract.fields import ColorMatch, Scheduler
-from settings import Settings
 from tests.workflows.graph_checker import REPOSITORY, Graph, choices, declared, links, problems
 from tests.workflows.graph_samples import FOLDER, MODES, every_kind_of_job, plan, values
+from worker.settings import Settings
 from workflows.graph import GraphValues, Precision, build_graph, output_node, sampler_node, workflow_version
 from workflows.models import choose_models
 

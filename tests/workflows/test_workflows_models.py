@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 import pytest
 
-from settings import Settings
 from tests.workflows.graph_checker import REPOSITORY
 from tests.workflows.graph_samples import MODES, every_kind_of_job, values
+from worker.settings import Settings
 from workflows.graph import build_graph
 from workflows.models import ModelFile, ModelSet, choose_models, read_models
 
