@@ -8,6 +8,7 @@
 # WITH_SAGE       1, 0                                    compile SageAttention (12 min and more), or do without it
 # MAX_JOBS        a number (2)                            its compilers at a time; each takes about 8 GB of RAM
 # REVISION        text                                    commit of this repository, for the image's label
+# VERSION         text                                    version of the worker, for the image's label
 #
 # What changes least comes first, so that a change of the worker's code costs seconds.
 # apt versions are not pinned: Ubuntu's archive drops old ones, and the base image's digest fixes the release.
@@ -188,10 +189,13 @@ ARG COMFYUI_COMMIT
 ARG WANVIDEOWRAPPER_COMMIT
 ARG SAGEATTENTION_COMMIT
 ARG REVISION=unknown
+# Held equal to contract/version.py by tests/image.
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="talking-video worker" \
       org.opencontainers.image.description="One portrait and one to four voices in, the URL of a lip-synced MP4 out" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-only" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.version="${VERSION}" \
       comfyui.commit="${COMFYUI_COMMIT}" \
       wanvideowrapper.commit="${WANVIDEOWRAPPER_COMMIT}" \
       sageattention.commit="${SAGEATTENTION_COMMIT}"

@@ -22,6 +22,7 @@ from typing import Any
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.response import failure
+from contract.version import VERSION
 from job.pipeline import Parts, run_job
 from job.reporter import Reporter, Update
 from worker import logs
@@ -151,6 +152,7 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
     import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
+    log.info("talking-video worker %s", VERSION)
     fault = LocalRun.find_fault(sys.argv[1:]) if test else None
     if test and fault:
         test.say(_failed(fault, "local_test", None))

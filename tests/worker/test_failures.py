@@ -23,7 +23,7 @@ from workflows.graph import Precision
 from workflows.models import read_models
 
 PATIENCE = {"STALL_SECONDS": "8", "LOAD_SECONDS": "9"}
-KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id"}
+KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id", "worker_version"}
 
 
 class OddPlace(LocalStorage):
