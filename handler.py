@@ -37,7 +37,7 @@ ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.ENGINE_CRASHED, ErrorCo
 ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.INTERNAL)
 # What the SDK would do by itself. Its default level logs whole replies, with their presigned URLs. Its GPU checks
 # would open a CUDA context here beside ComfyUI's, and its system checks end workers without a way to the outside or
-# with a well-filled disk: `startup` checks what this worker needs.
+# with a well-filled disk: `startup` checks what this worker needs. docs/facts/runpod.md#logging, #fitness-checks
 SDK_DEFAULTS = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_LOG_LEVEL": "INFO"}
 UPDATE_SECONDS = 8.0
 Job = dict[str, Any]
@@ -169,7 +169,8 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
         handle = make_handler(
             lambda: startup.parts,
             _Sender(runpod.serverless.progress_update) if on_runpod else None,
-            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job.
+            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job:
+            # docs/facts/runpod.md#replacing-a-worker.
             lambda: config.update(refresh_worker=True),
         )
         config["handler"] = test.wrap(handle) if test else handle
@@ -177,7 +178,10 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
 
 
 class _Sender:
-    """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another."""
+    """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another.
+
+    The thread is known by its name: docs/facts/runpod.md#progress-updates.
+    """
 
     def __init__(self, progress_update: Callable[[Job, Update], None]) -> None:
         self._progress_update = progress_update

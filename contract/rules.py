@@ -1,6 +1,6 @@
 """Rules between fields, and the defaults that depend on other fields.
 
-Sources: reference/talking-video.md §1.2 (per mode), §5 (schedulers), §4.4 (sizes), §3.2 (speakers).
+Sources, in docs/facts/talk-models.md: #defaults-of-a-mode, #schedulers, #guidance, #sizes, #several-speakers.
 """
 
 from typing import Any

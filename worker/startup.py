@@ -1,7 +1,7 @@
 """What has to be true before a worker takes jobs, and the parts that it then works with.
 
 On RunPod the checks are the SDK's fitness checks: the first one that fails is reported as the reason why this
-worker is unhealthy, and ends it. Elsewhere they are simply called.
+worker is unhealthy, and ends it (docs/facts/runpod.md#fitness-checks). Elsewhere they are simply called.
 """
 
 import logging

@@ -66,7 +66,7 @@ def choose_models(mode: str, voices: int, base_variant: str, *, talk_variant: st
     """The files for a mode ("multitalk", "infinitetalk"), a number of voices, and variants of base and talk model.
 
     InfiniteTalk has a file for one voice and another for several; a GGUF talk model (q8_0) needs a GGUF base
-    (talking-video.md §2.1). MultiTalk has only "default".
+    (docs/facts/talk-models.md#files-that-run-together). MultiTalk has only "default".
 
     Raises:
         KeyError: the list has no such base or talk variant for this mode.
