@@ -23,12 +23,12 @@ from contract.errors import ErrorCode, WorkerError
 log = logging.getLogger(__name__)
 
 HTTP_SECONDS = 30
-GLANCE_SECONDS = 5.0  # for a question that is asked again, or is not worth more: cancel and stall are looked at between
+POLL_TIMEOUT_SECONDS = 5.0  # of a question that is asked again, or not worth more: cancel and stall wait for it
 LISTEN_SECONDS = 0.5
 HISTORY_SECONDS = 2.0
 SUBMIT_SECONDS = 10.0  # the server was idle a moment ago
 CANCEL_SECONDS = 60.0
-HURRY_SECONDS = 8.0
+HOPELESS_CANCEL_SECONDS = 8.0
 CANCEL_POLL_SECONDS = 0.2
 REFUSED_SECONDS = 5.0  # nobody listens: the server is gone
 SILENT_SECONDS = 120.0  # it listens and does not answer: loading weights can hold it for a while
@@ -42,17 +42,17 @@ HOPELESS = (ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_UNAVAILABLE)
 
 
 @dataclass(frozen=True)
-class Watch:
+class Callbacks:
     """What a caller of `run` is told and may object to.
 
-    `beat` is called again and again, about twice a second, and may raise to end the job; `on_position` after each
-    message that moved the job on; `other_signs` gives a number that changes while work goes on. Weights
+    `on_poll` is called again and again, about twice a second, and may raise to end the job; `on_position` after each
+    message that moved the job on; `other_progress` gives a number that changes while work goes on. Weights
     load without a word, so that more patience (seconds) is due before the first step than after it.
     """
 
-    beat: Callable[[], None]
+    on_poll: Callable[[], None]
     on_position: Callable[[ProgressReader], None]
-    other_signs: Callable[[], int]
+    other_progress: Callable[[], int]
     stall_seconds: float
     load_seconds: float
 
@@ -90,13 +90,13 @@ class ComfyClient:
         self._http.close()
 
     def run(
-        self, graph: dict[str, Any], prompt_id: str, reader: ProgressReader, watch: Watch, cancel: Cancellation
+        self, graph: dict[str, Any], prompt_id: str, reader: ProgressReader, callbacks: Callbacks, cancel: Cancellation
     ) -> dict[str, Any]:
         """Run a graph to its end and return its outputs (node id to what that node shows).
 
         Raises:
             WorkerError: GRAPH_REJECTED, MODELS_MISSING, GENERATION_FAILED, OUT_OF_MEMORY, INTERRUPTED,
-                DEADLINE_EXCEEDED, ENGINE_UNAVAILABLE, CANCELLED, or what `watch.beat` raises. Whatever
+                DEADLINE_EXCEEDED, ENGINE_UNAVAILABLE, CANCELLED, or what `callbacks.on_poll` raises. Whatever
                 ends the wait early, the prompt is taken from the server first.
         """
         client_id = new_id()
@@ -104,13 +104,13 @@ class ComfyClient:
             over, patience = False, CANCEL_SECONDS
             try:
                 self._submit(graph, prompt_id, client_id)
-                outputs = self._follow(listener, prompt_id, reader, watch, cancel)
+                outputs = self._follow(listener, prompt_id, reader, callbacks, cancel)
                 over = True
                 return outputs
             except WorkerError as error:
                 over = error.code in ENDED_BY_ITSELF
                 # RunPod ends the worker soon after its job's deadline, and what hangs will not hear an interrupt.
-                patience = HURRY_SECONDS if error.code in HOPELESS else CANCEL_SECONDS
+                patience = HOPELESS_CANCEL_SECONDS if error.code in HOPELESS else CANCEL_SECONDS
                 raise
             finally:
                 if not over and not self.withdraw(prompt_id, patience):
@@ -124,11 +124,11 @@ class ComfyClient:
         """
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            glance = min(GLANCE_SECONDS, left)
+            timeout = min(POLL_TIMEOUT_SECONDS, left)
             try:
-                self._post("/queue", {"delete": [prompt_id]}, glance)
-                self._post("/interrupt", {"prompt_id": prompt_id}, glance)
-                if self._history(prompt_id, glance) is not None or not self._queued(prompt_id):
+                self._post("/queue", {"delete": [prompt_id]}, timeout)
+                self._post("/interrupt", {"prompt_id": prompt_id}, timeout)
+                if self._history(prompt_id, timeout) is not None or not self._queued(prompt_id):
                     return True
             except requests.ConnectionError as error:  # nobody listens any more
                 log.warning("the prompt could not be withdrawn: %s", type(error).__name__)
@@ -146,7 +146,7 @@ class ComfyClient:
     def forget(self, prompt_id: str) -> None:
         """Remove a prompt's history entry; it holds the graph, with the caller's text."""
         try:
-            self._post("/history", {"delete": [prompt_id]}, GLANCE_SECONDS)
+            self._post("/history", {"delete": [prompt_id]}, POLL_TIMEOUT_SECONDS)
         except requests.RequestException as error:
             log.warning("the history entry could not be removed: %s", type(error).__name__)
 
@@ -161,24 +161,24 @@ class ComfyClient:
             raise rejection(reply)
 
     def _follow(
-        self, listener: "_Listener", prompt_id: str, reader: ProgressReader, watch: Watch, cancel: Cancellation
+        self, listener: "_Listener", prompt_id: str, reader: ProgressReader, callbacks: Callbacks, cancel: Cancellation
     ) -> dict[str, Any]:
-        sign, signs, asked, answered = time.monotonic(), watch.other_signs(), 0.0, time.monotonic()
+        sign, signs, asked, answered = time.monotonic(), callbacks.other_progress(), 0.0, time.monotonic()
         while True:
             cancel.check()
-            watch.beat()
+            callbacks.on_poll()
             message = listener.receive(LISTEN_SECONDS)
             now = time.monotonic()
             if message is not None and reader.read(message):
                 sign = now
-                watch.on_position(reader)
-            if watch.other_signs() != signs:
-                sign, signs = now, watch.other_signs()
+                callbacks.on_position(reader)
+            if callbacks.other_progress() != signs:
+                sign, signs = now, callbacks.other_progress()
             if (message is not None and reader.ended(message)) or now - asked > HISTORY_SECONDS:
                 asked = now
                 entry = None
                 try:
-                    entry = self._history(prompt_id, GLANCE_SECONDS)
+                    entry = self._history(prompt_id, POLL_TIMEOUT_SECONDS)
                     answered = now
                 except requests.RequestException as error:
                     gone = isinstance(error, requests.ConnectionError)
@@ -188,7 +188,7 @@ class ComfyClient:
                     return outputs_of(entry)
             # Without its socket the frames alone tell of progress, once a window.
             quiet = not reader.position.window or listener.lost
-            patience = max(watch.load_seconds, watch.stall_seconds) if quiet else watch.stall_seconds
+            patience = max(callbacks.load_seconds, callbacks.stall_seconds) if quiet else callbacks.stall_seconds
             if time.monotonic() - sign > patience:
                 self.stalled = True
                 raise WorkerError(ErrorCode.DEADLINE_EXCEEDED, f"{FAILED}: no progress for {patience:g} s")
@@ -198,7 +198,7 @@ class ComfyClient:
         return found.get(prompt_id)
 
     def _queued(self, prompt_id: str) -> bool:
-        queue = self._get("/queue", GLANCE_SECONDS)
+        queue = self._get("/queue", POLL_TIMEOUT_SECONDS)
         items = [*queue.get("queue_running", []), *queue.get("queue_pending", [])]
         return any(item[1] == prompt_id for item in items)
 
@@ -253,7 +253,7 @@ class _Listener:
 
     def _open(self) -> None:
         try:
-            self._socket = websocket.create_connection(self._address, timeout=GLANCE_SECONDS, http_no_proxy=["*"])
+            self._socket = websocket.create_connection(self._address, timeout=POLL_TIMEOUT_SECONDS, http_no_proxy=["*"])
         except (websocket.WebSocketException, OSError) as error:
             log.warning("no progress socket (%s)", type(error).__name__)
 

@@ -1,10 +1,10 @@
 """How long a job may take, and when that ends it before it began."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contract.errors import ErrorCode, WorkerError
+from contract.job import Job
 from job.pace import Pace, Work
 from workflows.plan import Plan
 
@@ -33,11 +33,11 @@ class TimeLimit:
         return f"The job did not end within its {self.seconds:g} s"
 
 
-def limit_of(job: Mapping[str, object], of_worker: float | None) -> TimeLimit:
+def limit_of(job: Job, of_worker: float | None) -> TimeLimit:
     """The limit of a job: RunPod's `policy.executionTimeout` (ms) less a margin where the job has one, else the
     worker's own setting (seconds)."""
     policy = job.get("policy")
-    asked = policy.get("executionTimeout") if isinstance(policy, Mapping) else None
+    asked = policy.get("executionTimeout") if isinstance(policy, dict) else None
     if isinstance(asked, int | float) and not isinstance(asked, bool) and math.isfinite(asked) and asked > 0:
         seconds = asked / 1000
         return TimeLimit(round(max(seconds - max(SHORTEST_MARGIN, MARGIN_SHARE * seconds), seconds / 2), 3))

@@ -23,7 +23,7 @@ PADDING_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Scene:
+class PreparedJob:
     """A prepared job. Files are in the job's folder; `masks` is None for one voice."""
 
     portrait: Path
@@ -43,7 +43,7 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
-) -> Scene:
+) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
     `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before.
@@ -63,7 +63,7 @@ def prepare(
     tracks = write_model_tracks(timeline, plan.audio_seconds, folder, listeners=silent_listeners, cancel=cancel)
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
     write_listener_mix(timeline, video.seconds, video.audio, cancel)
-    return Scene(
+    return PreparedJob(
         portrait=folder / "portrait.png",
         voices=tuple(tracks),
         masks=masks_file,

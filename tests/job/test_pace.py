@@ -4,7 +4,7 @@ import pytest
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from job.limits import TimeLimit, limit_of, refuse_hopeless
-from job.pace import STAGES, Pace, Steps, Work, speed_of
+from job.pace import STAGES, Pace, StepTimer, Work, speed_of
 from workflows.plan import make_plan
 
 PETA = 1e15
@@ -143,7 +143,7 @@ def test_a_job_whose_steps_waited_does_not_have_another_one_refused() -> None:
 
 def test_steps_are_timed_within_a_window_and_as_the_usual_one() -> None:
     moments = iter([10.0, 12.0, 14.0, 14.1, 50.0, 52.0, 60.0])
-    steps = Steps(lambda: next(moments))
+    steps = StepTimer(lambda: next(moments))
     assert steps.seconds is None
     for window, step in [(1, 1), (1, 2), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2), (2, 4)]:
         steps.done(window, step)
