@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from comfy_client.client import Callbacks, new_id
+from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import Position, ProgressReader
 from comfy_client.supervisor import Engine
 from contract.cancel import Cancellation
@@ -54,8 +55,7 @@ class Resources:
     variants: Variants
     pace: Pace
     job_seconds: float | None
-    stall_seconds: float
-    load_seconds: float
+    stall_timeouts: StallTimeouts
     work_dir: Path
     audio_max_seconds: float
 
@@ -210,11 +210,9 @@ def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context
         resources.engine.check()
         encoder.check()
 
-    callbacks = Callbacks(
-        on_poll, lambda read: moved(read.position), lambda: encoder.fed, resources.stall_seconds, resources.load_seconds
-    )
+    callbacks = Callbacks(on_poll, lambda read: moved(read.position), lambda: encoder.fed)
     try:
-        outputs = client.run(graph, reader.prompt_id, reader, callbacks, context.cancel)
+        outputs = client.run(graph, reader, callbacks, resources.stall_timeouts, context.cancel)
         log.info("the frames were written to %s", Path(outputs[output_node(graph)]["text"][0]).name)
     finally:
         client.forget(reader.prompt_id)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from comfy_client.clocks import StallTimeouts
 from contract.errors import ErrorCode, WorkerError
 from contract.job import Job
 from contract.request import Request
@@ -226,8 +227,7 @@ def make_resources(settings: Settings, ready: ReadyEngine, *, remembers: bool = 
         variants=variants(settings),
         pace=Pace(speed_of(ready.gpu)),
         job_seconds=settings.job_timeout_seconds,
-        stall_seconds=settings.stall_seconds,
-        load_seconds=settings.load_seconds,
+        stall_timeouts=StallTimeouts(step=settings.stall_seconds, load=settings.load_seconds),
         work_dir=settings.work_dir,
         audio_max_seconds=settings.audio_max_seconds,
     )

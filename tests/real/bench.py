@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image, ImageChops, ImageStat
 
 from comfy_client.client import Callbacks, ComfyClient, new_id
+from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import ProgressReader
 from contract.cancel import Cancellation
 from worker.engine_setup import ReadyEngine
@@ -93,8 +94,8 @@ class RealBench:
             position = read.position
             outcome.steps = max(outcome.steps, (position.window - 1) * position.steps + position.step)
 
-        callbacks = Callbacks(watching.get("on_poll", lambda: None), moved, lambda: 0, 1800, 1800)
-        self.client.run(graph, prompt_id, reader, callbacks, watching.get("cancel") or Cancellation())
+        callbacks = Callbacks(watching.get("on_poll", lambda: None), moved, lambda: 0)
+        self.client.run(graph, reader, callbacks, StallTimeouts(1800, 1800), watching.get("cancel") or Cancellation())
         files = sorted(values.frames_parent.glob("*/frame_*.png"))
         outcome.frames = [Image.open(file).convert("RGB") for file in files]
         return outcome
