@@ -49,15 +49,14 @@ def work_of(plan: Plan) -> Work:
     return Work(plan.flop, plan.flop / plan.windows)
 
 
-def refuse_hopeless(plan: Plan, size: tuple[int, int], pace: Pace, limit: TimeLimit, spent: float) -> None:
+def refuse_hopeless(plan: Plan, pace: Pace, limit: TimeLimit, spent: float) -> None:
     """Raises WorkerError JOB_TOO_LARGE, with the numbers, where even a fast run would not end within the limit."""
     left, needs = limit.left(spent), pace.at_least(work_of(plan))
     if left is None or needs is None or needs <= left:
         return
-    width, height = size
     raise WorkerError(
         ErrorCode.JOB_TOO_LARGE,
         f"This job needs at least {needs:.0f} s on this GPU ({plan.windows} windows of {plan.window} frames at "
-        f"{width}x{height}, {plan.steps} steps: {plan.flop / 1e15:.0f} PFLOP), and {left:.0f} s are left of its "
-        f"{limit.seconds:g} s; shorten the audio, choose a smaller size, or raise the execution timeout",
+        f"{plan.width}x{plan.height}, {plan.steps} steps: {plan.flop / 1e15:.0f} PFLOP), and {left:.0f} s are left "
+        f"of its {limit.seconds:g} s; shorten the audio, choose a smaller size, or raise the execution timeout",
     )

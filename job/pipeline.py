@@ -28,13 +28,13 @@ from job.keeper import Delivery, Keeper, fingerprint_of
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
 from job.pace import Pace, StepTimer
 from job.preparation import PreparedJob, prepare
-from job.recovery import MemoryOptions, Recovery
+from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import Storage, storage_key
-from workflows.graph import Graph, GraphValues, Precision, build_graph, output_node, sampler_node
+from workflows.graph import Graph, MemoryOptions, Precision, build_graph, output_node, sampler_node
 from workflows.models import Variants
 
 log = logging.getLogger(__name__)
@@ -150,8 +150,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     report(Stage.PREPARE)
     longest = resources.audio_max_seconds
     prepared = prepare(request, inputs, context.folder, context.warnings, context.cancel, audio_max_seconds=longest)
-    size = (prepared.video.width, prepared.video.height)
-    refuse_hopeless(prepared.plan, size, resources.pace, context.limit, stopwatch.total)
+    refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     report.expect(resources.pace.forecast(work_of(prepared.plan)))
     stopwatch.lap(Stage.PREPARE)
 
@@ -179,7 +178,14 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
 def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext) -> Path:
     """Run the graph once while the encoder follows the frames; returns the MP4."""
     frames = Path(tempfile.mkdtemp(prefix="frames-", dir=context.folder))
-    graph = _graph(context.request, prepared, frames, memory, context.resources)
+    graph = build_graph(
+        context.request,
+        prepared,
+        frames_parent=frames,
+        memory=memory,
+        models=context.resources.variants.choose(context.request.mode, len(prepared.voices)),
+        precision=context.resources.precision,
+    )
     plan, prompt_id = prepared.plan, new_id()
     reader = ProgressReader(prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps)
     try:
@@ -236,33 +242,3 @@ def remove_leftovers(parent: Path) -> None:
         process = folder.name.split("-")[1]
         if process.isdecimal() and (int(process) == os.getpid() or not Path("/proc", process).exists()):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _graph(request: Request, prepared: PreparedJob, frames: Path, memory: MemoryOptions, resources: Resources) -> Graph:
-    return build_graph(
-        GraphValues(
-            mode=request.mode,
-            plan=prepared.plan,
-            width=prepared.video.width,
-            height=prepared.video.height,
-            portrait=prepared.portrait,
-            voices=prepared.voices,
-            masks=prepared.masks,
-            frames_parent=frames,
-            positive_prompt=request.positive_prompt,
-            negative_prompt=request.negative_prompt,
-            steps=request.steps,
-            cfg=request.cfg_scale,
-            shift=prepared.shift,
-            seed=request.seed,
-            scheduler=request.scheduler,
-            audio_scale=request.audio_scale,
-            audio_cfg_scale=request.audio_cfg_scale,
-            color_match=prepared.color_match,
-            speed_lora=request.speed_lora_strength,
-            blocks_to_swap=memory.blocks_to_swap,
-            tiled_vae=memory.tiled_vae,
-            models=resources.variants.choose(request.mode, len(prepared.voices)),
-            precision=resources.precision,
-        )
-    )

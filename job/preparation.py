@@ -16,6 +16,7 @@ from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, spe
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs
+from workflows.graph import GraphInputs
 from workflows.plan import Plan, frames_for, make_plan
 
 # Decoded beyond a limit: enough to see that a voice is longer, without decoding hours of it. Encoders pad the end.
@@ -23,16 +24,10 @@ PADDING_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class PreparedJob:
-    """A prepared job. Files are in the job's folder; `masks` is None for one voice."""
+class PreparedJob(GraphInputs):
+    """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
 
-    portrait: Path
-    voices: tuple[Path, ...]
-    masks: Path | None
     video: VideoSpec
-    plan: Plan
-    shift: float
-    color_match: str
 
 
 def prepare(

@@ -1,26 +1,18 @@
 """Decides, after a failed attempt, whether and how the graph is run once more: once for each cause."""
 
 import logging
-from dataclasses import dataclass
 
 import requests
 
 from comfy_client.supervisor import Engine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from workflows.graph import MemoryOptions
 
 log = logging.getLogger(__name__)
 
 FEWEST_SWAPPED, MORE_SWAPPED, MOST_SWAPPED = 20, 10, 40
 FREE_SECONDS = 1.0  # the server drops its models in another thread, and does not tell when
-
-
-@dataclass(frozen=True)
-class MemoryOptions:
-    """How a graph saves memory. `blocks_to_swap` None: no block swap."""
-
-    blocks_to_swap: int | None
-    tiled_vae: bool = False
 
 
 class Recovery:

@@ -32,6 +32,7 @@ class Plan:
 
     Attributes:
         frames: N, the frames of the video at 25 fps.
+        width, height: pixels of a frame.
         window: F, frames of a window.
         overlap: M, frames a window shares with the one before.
         windows: W.
@@ -41,6 +42,8 @@ class Plan:
     """
 
     frames: int
+    width: int
+    height: int
     window: int
     overlap: int
     windows: int
@@ -128,7 +131,7 @@ def make_plan(
     server_steps = FIXED_STEPS.get(scheduler, steps)
     passes_per_step = 1 + (cfg_scale != 1.0) + (audio_cfg_scale != 1.0)
     flop = window_flop(window, width, height) * windows * server_steps * passes_per_step
-    return Plan(frames, window, overlap, windows, server_steps, passes_per_step, flop)
+    return Plan(frames, width, height, window, overlap, windows, server_steps, passes_per_step, flop)
 
 
 def _cheapest_window(frames: int, width: int, height: int, overlap: int) -> int:

@@ -26,8 +26,8 @@ LOADERS = {"model", "talk", "lora", "vae", "clip", "clip_vision", "wav2vec"}
 
 
 def test_a_second_job_finds_the_models_loaded(real: RealBench) -> None:
-    real.run(real.values(seed=1))
-    again = real.run(real.values(seed=2, portrait=real.picture(3)))
+    real.run(real.arguments(seed=1))
+    again = real.run(real.arguments(seed=2, portrait=real.picture(3)))
     assert LOADERS.isdisjoint(again.nodes)
     assert "sampler" in again.nodes
 
@@ -41,10 +41,10 @@ def test_a_cancelled_job_ends_and_the_next_one_runs(real: RealBench) -> None:
             cancel.cancel()
 
     with pytest.raises(WorkerError) as caught:
-        real.run(real.values(seed=3, frames=33), on_poll=cancel_once_begun, cancel=cancel)
+        real.run(real.arguments(seed=3, frames=33), on_poll=cancel_once_begun, cancel=cancel)
     assert caught.value.code is ErrorCode.CANCELLED
     assert real.client.idle(10)
-    assert len(real.run(real.values(seed=4)).frames) == 17
+    assert len(real.run(real.arguments(seed=4)).frames) == 17
 
 
 def test_a_killed_server_fails_the_job_and_is_started_again(real: RealBench) -> None:
@@ -60,11 +60,11 @@ def test_a_killed_server_fails_the_job_and_is_started_again(real: RealBench) -> 
         engine.check()
 
     with pytest.raises(WorkerError) as caught:
-        real.run(real.values(seed=5), on_poll=kill_once)
+        real.run(real.arguments(seed=5), on_poll=kill_once)
     assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
     assert caught.value.retryable
     engine.ensure_ready(Cancellation())
-    assert len(real.run(real.values(seed=6)).frames) == 17
+    assert len(real.run(real.arguments(seed=6)).frames) == 17
 
 
 def test_the_handler_makes_a_video_through_it(settings: Settings, ready: ReadyEngine, tmp_path: Path) -> None:

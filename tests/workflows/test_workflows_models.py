@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.workflows.graph_checker import REPOSITORY
-from tests.workflows.graph_samples import MODES, every_kind_of_job, values
+from tests.workflows.graph_samples import MODES, arguments, every_kind_of_job
 from worker.settings import Settings
 from workflows.graph import build_graph
 from workflows.models import ModelFile, ModelSet, choose_models, read_models
@@ -95,13 +95,13 @@ def test_the_list_is_read_as_it_is_written() -> None:
 
 def test_every_file_of_every_graph_is_in_the_list() -> None:
     listed = {entry["file"] for entry in ENTRIES}
-    asked = {file for job in every_kind_of_job() for file in files_of(build_graph(job))}
+    asked = {file for job in every_kind_of_job() for file in files_of(build_graph(**job))}
     for mode in MODES:
         for base in BASES:
-            asked |= files_of(build_graph(values(mode, 2, base=base)))
+            asked |= files_of(build_graph(**arguments(mode, 2, base=base)))
         for voices, (base, talk) in product((1, 2), COMBINATIONS[mode]):
             models = choose_models(mode, voices, base, talk_variant=talk)
-            asked |= files_of(build_graph(values(mode, voices, models=models)))
+            asked |= files_of(build_graph(**arguments(mode, voices, models=models)))
         asked |= files_of(json.loads((REPOSITORY / "workflows" / f"{mode}.json").read_text(encoding="utf-8")))
     assert asked == listed  # and the list has none that no graph asks for
 
