@@ -22,6 +22,7 @@ from comfy_client.progress import Position, ProgressReader
 from comfy_client.supervisor import Engine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from contract.fields import Mode
 from contract.job import Job
 from contract.request import Request, parse_request
 from job.keeper import Delivery, Keeper, fingerprint_of
@@ -47,7 +48,7 @@ class Resources:
 
     engine_name: Literal["comfyui", "simulator"]
     engine: Engine
-    modes: tuple[str, ...]
+    modes: tuple[Mode, ...]
     storage_of: Callable[[Job, Request], Storage]
     keeper: Keeper
     limits: FetchLimits

@@ -17,6 +17,7 @@ from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs
 from workflows.graph import GraphInputs
+from workflows.modes import MODES
 from workflows.plan import Plan, frames_for, make_plan
 
 # Decoded beyond a limit: enough to see that a voice is longer, without decoding hours of it. Encoders pad the end.
@@ -65,7 +66,7 @@ def prepare(
         video=video,
         plan=plan,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
-        color_match=request.color_match or rules.default_color_match(request.mode, timeline.seconds),
+        color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from contract.fields import Mode
 from contract.request import Request
 from workflows.models import ModelSet
+from workflows.modes import MODES
 from workflows.plan import Plan
 
 FOLDER = Path(__file__).parent
@@ -111,14 +112,14 @@ def _literal(prompt: str) -> str:
     return prompt.replace("(", r"\(").replace(")", r"\)")
 
 
-def template_graph(mode: str, models: ModelSet, precision: Precision) -> Graph:
+def template_graph(mode: Mode, models: ModelSet, precision: Precision) -> Graph:
     """A mode's template with its model files and number formats: everything that a server must have for it."""
     template = _Template(_text(mode))
     _fill_models(template, models, precision)
     return template.graph
 
 
-def workflow_version(mode: str) -> str:
+def workflow_version(mode: Mode) -> str:
     """Names the template: changes when, and only when, it does."""
     return f"{mode}-{hashlib.sha256(_text(mode).encode()).hexdigest()[:12]}"
 
@@ -186,8 +187,8 @@ def _fill_windows(
     )
 
 
-def _text(mode: str) -> str:
-    return (FOLDER / f"{mode}.json").read_text(encoding="utf-8")
+def _text(mode: Mode) -> str:
+    return (FOLDER / MODES[mode].graph).read_text(encoding="utf-8")
 
 
 class _Template:

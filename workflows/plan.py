@@ -13,11 +13,12 @@ import math
 from dataclasses import dataclass
 
 from contract.errors import ErrorCode, WorkerError
+from contract.fields import Mode
 from contract.rules import FIXED_STEPS
+from workflows.modes import MODES
 
 FPS = 25
 MAX_FRAMES = 10_000
-OVERLAP = {"multitalk": 25, "infinitetalk": 9}
 SHORTEST_WINDOW, LONGEST_WINDOW = 33, 81
 SHORTEST_OF_SEVERAL = 65
 
@@ -106,7 +107,7 @@ def make_plan(
     frames: int,
     width: int,
     height: int,
-    mode: str,
+    mode: Mode,
     *,
     window_frames: int | None,
     steps: int,
@@ -125,7 +126,7 @@ def make_plan(
             f"The audio is longer than one job can make: {MAX_FRAMES // FPS} s ({MAX_FRAMES} frames). "
             f"Send max_audio_duration {MAX_FRAMES // FPS}, or several jobs",
         )
-    overlap = OVERLAP[mode]
+    overlap = MODES[mode].overlap
     window = window_frames or _cheapest_window(frames, width, height, overlap)
     windows = windows_for(frames, window, overlap)
     server_steps = FIXED_STEPS.get(scheduler, steps)

@@ -3,15 +3,16 @@
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import Any, TypedDict
 
 from contract.fields import Mode
 from contract.request import Request, parse_request
+from workflows import modes
 from workflows.graph import GraphInputs, MemoryOptions, Precision
 from workflows.models import ModelSet, choose_models
 from workflows.plan import Plan, make_plan
 
-MODES: tuple[Mode, ...] = get_args(Mode)
+MODES: tuple[Mode, ...] = tuple(modes.MODES)
 FOLDER = Path("/job")
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from contract.fields import Mode
 from tests.workflows.graph_checker import REPOSITORY
 from tests.workflows.graph_samples import MODES, arguments, every_kind_of_job
 from worker.settings import Settings
@@ -115,14 +116,14 @@ def test_every_file_of_every_graph_is_in_the_list() -> None:
     ],
 )
 @pytest.mark.parametrize("base", BASES)
-def test_the_talk_model_follows_the_mode_and_the_voices(mode: str, voices: int, talk: str, base: str) -> None:
+def test_the_talk_model_follows_the_mode_and_the_voices(mode: Mode, voices: int, talk: str, base: str) -> None:
     assert choose_models(mode, voices, base).talk == talk
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("voices", [1, 2])
-def test_a_job_gets_one_file_of_each_role(mode: str, base: str, voices: int) -> None:
+def test_a_job_gets_one_file_of_each_role(mode: Mode, base: str, voices: int) -> None:
     chosen = choose_models(mode, voices, base)
     by_name = {entry["file"]: entry for entry in ENTRIES}
     for part in fields(ModelSet):
@@ -143,7 +144,7 @@ def test_a_gguf_talk_model_is_not_given_to_another_base() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_files_go_together(mode: str) -> None:
+def test_the_files_go_together(mode: Mode) -> None:
     """talking-video.md §2.1: a GGUF talk model needs a GGUF base; a scaled one makes noise of a GGUF base; §1.3."""
     for voices, (base, talk) in product((1, 2), COMBINATIONS[mode]):
         chosen = choose_models(mode, voices, base, talk_variant=talk)
