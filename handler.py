@@ -40,6 +40,9 @@ ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_U
 # with a well-filled disk: `startup` checks what this worker needs.
 SDK_DEFAULTS = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_LOG_LEVEL": "INFO"}
 UPDATE_SECONDS = 8.0
+# In the name of the thread in which the SDK (1.12.0) sends an update: Python names a thread after its function, here
+# runpod.serverless.modules.rp_progress._thread_target. The SDK hands out no other sign of an update's end.
+SDK_THREAD = "_thread_target"
 Send = Callable[[Job, Update], None]
 
 
@@ -166,7 +169,7 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
         config: dict[str, Any] = {}
         handle = make_handler(
             lambda: startup.resources,
-            _Sender(runpod.serverless.progress_update) if on_runpod else None,
+            ProgressSender(runpod.serverless.progress_update) if on_runpod else None,
             # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job.
             lambda: config.update(refresh_worker=True),
         )
@@ -174,7 +177,7 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
         runpod.serverless.start(config)
 
 
-class _Sender:
+class ProgressSender:
     """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another."""
 
     def __init__(self, progress_update: Callable[[Job, Update], None]) -> None:
@@ -188,7 +191,7 @@ class _Sender:
         before = set(threading.enumerate())
         self._progress_update(job, update)
         new = set(threading.enumerate()) - before
-        self._on_its_way = [thread for thread in new if "_thread_target" in thread.name]
+        self._on_its_way = [thread for thread in new if SDK_THREAD in thread.name]
         for thread in self._on_its_way:
             thread.join(UPDATE_SECONDS)
 
