@@ -2,7 +2,7 @@
 
 import os
 
-from comfy_client.tether import die_with_parent
+from comfy_client.die_with_parent import die_with_parent
 
 
 def end_with_this_process() -> None:

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from contract.job import Job
 from tests.serverless.records import DROPPED, Ping, Post
 
 ENDPOINT = "endpoint-1"
@@ -29,7 +30,6 @@ PLACES = {  # what follows /v2/ENDPOINT/: its method, and the number of parts of
     "job-done": ("POST", 5),
 }
 
-Job = dict[str, Any]
 Found = TypeVar("Found")
 
 
