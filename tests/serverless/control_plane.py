@@ -21,7 +21,7 @@ from tests.serverless.records import DROPPED, Ping, Post
 ENDPOINT = "endpoint-1"
 WORKER = "worker-1"
 API_KEY = "MARKED-API-KEY"
-PATIENCE = 60.0  # only a test that fails waits so long
+PATIENCE = 120.0  # only a test that fails waits so long
 PLACES = {  # what follows /v2/ENDPOINT/: its method, and the number of parts of the whole path
     "job-take": ("GET", 4),
     "job-take-batch": ("GET", 4),
