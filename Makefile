@@ -6,7 +6,7 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 4 # tests wait for processes half of their time: twice as many as there are cores
 
-.PHONY: help demo test test-long test-real check schema lock audit clean setup setup-dev ffmpeg
+.PHONY: help demo test test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,3 +64,7 @@ clean: ## remove what the targets made
 # COMFYUI_DIR and COMFYUI_PYTHON name a real ComfyUI; tests/real/conftest.py says what it must have.
 test-real: setup-dev ffmpeg ## the tests on a real ComfyUI (COMFYUI_DIR, COMFYUI_PYTHON; no GPU, no models)
 	$(BIN)/python -m pytest -v -m real tests/real tests/image
+
+# What the simulator and its tests go by, recorded anew from a real ComfyUI; tests/recording says what it must have.
+facts: setup-dev ## record anew what a real ComfyUI says, and show what differs (COMFYUI_DIR, COMFYUI_PYTHON)
+	@$(BIN)/python -m tests.recording "$(COMFYUI_DIR)" "$(COMFYUI_PYTHON)"
