@@ -29,6 +29,7 @@ from job.reporter import Reporter, Update
 from worker import logs
 from worker.children import end_with_this_process
 from worker.local_run import LocalRun
+from worker.processor import processor_name_only
 from worker.settings import Settings, SettingsError, read_settings
 from worker.startup import Startup
 
@@ -153,7 +154,8 @@ def main() -> None:
 
 
 def _serve(settings: Settings, test: LocalRun | None) -> None:
-    import runpod  # noqa: PLC0415 - it reads the environment when it is imported
+    with processor_name_only():
+        import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
     log.info("talking-video worker %s", VERSION)
