@@ -7,11 +7,9 @@ worker is handed over once, in `Resources`.
 """
 
 import logging
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +30,7 @@ from job.preparation import PreparedJob, prepare
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import Storage, storage_key
@@ -101,7 +100,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
             return done_before
         resources.engine.ensure_ready(cancel)
         stopwatch.lap(Stage.LOAD)
-    with _job_folder(resources.work_dir) as folder:
+    with job_folder(resources.work_dir) as folder:
         warnings = list(request.warnings)
         context = _JobContext(resources, request, folder, limit, cancel, report, stopwatch, warnings, StepTimer())
         with cancel.deadline(limit.left(stopwatch.total), limit.message):
@@ -224,22 +223,3 @@ def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context
     finally:
         client.forget(reader.prompt_id)
         stopwatch.lap(stage)
-
-
-@contextmanager
-def _job_folder(parent: Path) -> Iterator[Path]:
-    """A folder that only this job uses and that is gone after it, whatever happened."""
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_leftovers(parent: Path) -> None:
-    """Remove the job folders of workers that were killed: those whose process is gone, or has our own number."""
-    for folder in parent.glob("job-*-*"):
-        process = folder.name.split("-")[1]
-        if process.isdecimal() and (int(process) == os.getpid() or not Path("/proc", process).exists()):
-            shutil.rmtree(folder, ignore_errors=True)
