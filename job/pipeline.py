@@ -18,7 +18,7 @@ from comfy_client.client import Callbacks, new_id
 from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import Position, ProgressReader
 from comfy_client.supervisor import Engine
-from contract.cancel import Cancellation
+from contract.cancel import Cancellation, Deadline
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.job import Job
@@ -69,6 +69,7 @@ class _JobContext:
     folder: Path
     limit: TimeLimit
     cancel: Cancellation
+    deadline: Deadline
     report: Reporter
     stopwatch: Stopwatch
     warnings: list[str]
@@ -102,14 +103,17 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
         stopwatch.lap(Stage.LOAD)
     with job_folder(resources.work_dir) as folder:
         warnings = list(request.warnings)
-        context = _JobContext(resources, request, folder, limit, cancel, report, stopwatch, warnings, StepTimer())
-        with cancel.deadline(limit.left(stopwatch.total), limit.message):
+        with cancel.deadline(limit.left(stopwatch.total), limit.message) as deadline:
+            context = _JobContext(
+                resources, request, folder, limit, cancel, deadline, report, stopwatch, warnings, StepTimer()
+            )
             finished, video = _make_video(job_id, context)
         report(Stage.UPLOAD)
         key = storage_key(request.output_key, job_id)
         reply = make_reply(finished, stopwatch)
         delivery = Delivery(job_id, fingerprint, key, video, reply, lasting_url=request.upload_url is not None)
-        with cancel.deadline(limit.delivery(stopwatch.total), "the storage did not take it in time"):
+        delivery_seconds = limit.delivery(stopwatch.total, stopwatch.of(Stage.ENCODE))
+        with cancel.deadline(delivery_seconds, "the storage did not take it in time"):
             reply = resources.keeper.deliver(delivery, storage, cancel)
         stopwatch.lap(Stage.UPLOAD)
     if finished.attempts == 1:
@@ -191,6 +195,8 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
     try:
         with FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder:
             _sample(graph, reader, encoder, context)
+            finishing = context.limit.finishing(context.stopwatch.total)
+            context.deadline.set(finishing, "The video was not encoded in time")
             context.report(Stage.ENCODE)
             video = encoder.result()
             context.stopwatch.lap(Stage.ENCODE)
