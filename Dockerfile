@@ -8,6 +8,7 @@
 # WITH_SAGE       1, 0                                    compile SageAttention (12 min and more), or do without it
 # MAX_JOBS        a number (2)                            its compilers at a time; each takes about 8 GB of RAM
 # REVISION        text                                    commit of this repository, for the image's label
+# VERSION         text                                    version of the worker, for the image's label
 #
 # What changes least comes first, so that a change of the worker's code costs seconds.
 # apt versions are not pinned: Ubuntu's archive drops old ones, and the base image's digest fixes the release.
@@ -139,21 +140,23 @@ COPY docker/healthcheck.sh /opt/docker/
 COPY workflows/ workflows/
 COPY scripts/download_models.sh scripts/fetch_model.sh scripts/
 COPY contract/ contract/
+COPY sources/ sources/
 COPY media/ media/
 COPY storage/ storage/
-COPY service/ service/
 COPY comfy_client/ comfy_client/
 COPY comfy_nodes/ comfy_nodes/
 COPY simulator/ simulator/
-COPY handler.py engine.py local_test.py logs.py pipeline.py reply.py scene.py settings.py startup.py LICENSE ./
+COPY job/ job/
+COPY worker/ worker/
+COPY handler.py LICENSE ./
 RUN python3 -m compileall -q /app
 
 ARG BASE
 # USER and HOME: torch and Triton ask for a name and a home, which a `--user` of your own has not.
 # HF_HUB_OFFLINE: no node fetches a model in the middle of a job; what is missing is said at the start.
 # RUNPOD_INIT_TIMEOUT: seconds until RunPod calls a starting worker unhealthy; 7 minutes are short for a cold disk.
-# The SDK's own checks of disk, memory, network and GPU are off (handler.py): startup.py has those that this worker
-# needs, a dead card among them.
+# The SDK's own checks of disk, memory, network and GPU are off (handler.py): worker/startup.py has those that this
+# worker needs, a dead card among them.
 ENV BASE_MODEL=${BASE} \
     HF_HUB_OFFLINE=1 \
     HOME=/home/worker \
@@ -165,8 +168,7 @@ USER 10001:0
 STOPSIGNAL SIGTERM
 # RunPod goes by the SDK's pings; this is for your own Docker. The start may take as long as RUNPOD_INIT_TIMEOUT.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=900s --retries=3 CMD ["/opt/docker/healthcheck.sh"]
-# The main process, not the child of a shell: the container ends with it, also when it is killed. Were it not so, the
-# SDK's ping process would go on telling RunPod that all is well.
+# The main process, not the child of a shell: the container ends with it, also when it is killed.
 # The base image's own entrypoint is a script that prints a banner, also before the reply of a --test_input.
 ENTRYPOINT []
 CMD ["/opt/worker-venv/bin/python", "-u", "handler.py"]
@@ -186,10 +188,13 @@ ARG COMFYUI_COMMIT
 ARG WANVIDEOWRAPPER_COMMIT
 ARG SAGEATTENTION_COMMIT
 ARG REVISION=unknown
+# Held equal to contract/version.py by tests/image.
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="talking-video worker" \
       org.opencontainers.image.description="One portrait and one to four voices in, the URL of a lip-synced MP4 out" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-only" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.version="${VERSION}" \
       comfyui.commit="${COMFYUI_COMMIT}" \
       wanvideowrapper.commit="${WANVIDEOWRAPPER_COMMIT}" \
       sageattention.commit="${SAGEATTENTION_COMMIT}"

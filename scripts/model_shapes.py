@@ -1,7 +1,7 @@
 """The tensors of every model file of the talking-video graphs: names and shapes, at full size and as small as the
 loaders take them.
 
-What the loaders insist on, and so every size below: `reference/tiny-models.md`.
+What the loaders insist on, and so every size below: docs/facts/tiny-models.md.
 """
 
 import itertools

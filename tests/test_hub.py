@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 import pytest
 
-from settings import Settings
 from tests.worker.bench import Bench
+from worker.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HUB: dict[str, Any] = json.loads((REPOSITORY / ".runpod/hub.json").read_text(encoding="utf-8"))

@@ -1,14 +1,11 @@
-"""Who may know whom, for the modules at the top level; the rooms' own rules are in pyproject.toml (import-linter)."""
+"""Who may know whom, where import-linter cannot see it; its own rules are in pyproject.toml."""
 
 import ast
 import sys
+import tomllib
 from pathlib import Path
 
-import pytest
-
 REPOSITORY = Path(__file__).resolve().parent.parent
-ROOMS = {"contract", "media", "workflows", "comfy_client", "storage", "service", "simulator", "comfy_nodes"}
-UPWARD = {"settings", "pipeline", "reply", "scene", "engine", "startup", "handler", "local_test", "logs"}
 SOURCES = [
     path
     for path in REPOSITORY.rglob("*.py")
@@ -26,23 +23,22 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("module", "allowed"),
-    [
-        ("settings.py", set()),
-        ("logs.py", set()),
-        ("local_test.py", {"contract"}),
-        ("scene.py", {"contract", "media", "workflows"}),
-        ("reply.py", {"contract", "storage", "workflows", "scene"}),
-        ("pipeline.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"reply", "scene"}),
-        ("engine.py", {"comfy_client", "contract", "workflows", "settings"}),
-        ("startup.py", (ROOMS - {"simulator", "comfy_nodes"}) | {"settings", "pipeline", "engine"}),
-        ("handler.py", {"contract", "service", "settings", "startup", "pipeline", "local_test", "logs"}),
-    ],
-)
-def test_modules_at_the_top_know_only_what_lies_below(module: str, allowed: set[str]) -> None:
-    known = _imports(REPOSITORY / module) & (ROOMS | UPWARD)
-    assert known <= allowed
+def test_the_door_knows_the_process_the_job_and_the_contract() -> None:
+    rooms = {path.parent.name for path in REPOSITORY.glob("*/__init__.py")}
+    assert _imports(REPOSITORY / "handler.py") & rooms <= {"worker", "job", "contract"}
+
+
+def test_one_python_file_stands_at_the_top() -> None:
+    assert [path.name for path in REPOSITORY.glob("*.py")] == ["handler.py"]
+
+
+def test_every_room_has_its_place_in_the_layers() -> None:
+    linter = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    rooms = {path.parent.name for path in REPOSITORY.glob("*/__init__.py")} - {"tests"}
+    assert set(linter["root_packages"]) == rooms
+    layers = next(contract["layers"] for contract in linter["contracts"] if contract["type"] == "layers")
+    ordered = {name.strip() for layer in layers for name in layer.split("|")}
+    assert ordered == rooms - {"simulator", "comfy_nodes"}
 
 
 def test_only_the_handler_imports_the_runpod_sdk() -> None:

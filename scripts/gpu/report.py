@@ -12,9 +12,9 @@ GIB = 2**30
 PATCH_PIXELS, LINEAR_FLOP_PER_TOKEN, ATTENTION_FLOP_PER_TOKEN_PAIR = 16, 28.10e9, 819_200
 HEAD = """# Measured on GPUs
 
-Made by `scripts/gpu_bench.py` from the JSON files beside this page; do not edit it. The jobs of a card ran one after the
-other in one worker, in the order of the tables: the first one loads everything, one that follows another of its mode
-finds its models there.
+Made by `scripts/gpu_bench.py` from the JSON files beside this page; do not edit it. The jobs of a card ran one after
+the other in one worker, in the order of the tables: the first one loads everything, one that follows another of its
+mode finds its models there.
 """
 Run = dict[str, Any]
 

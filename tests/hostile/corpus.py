@@ -2,7 +2,7 @@
 
 # ruff: noqa: SIM905 - as lists these would be five times as long
 
-from media.places import URL_MAX_CHARS
+from sources.places import URL_MAX_CHARS
 
 # What the names in this corpus resolve to.
 NAMES: dict[str, list[tuple[str, ...]]] = {

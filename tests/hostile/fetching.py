@@ -10,9 +10,9 @@ import pytest
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from media.fetch import FetchLimits, fetch_inputs
-from media.places import WebPolicy
-from media.web import Times, Web
+from sources.fetch import FetchLimits, fetch_inputs
+from sources.places import WebPolicy
+from sources.web import Times, Web
 
 PATIENCE = 60.0  # only a test that fails waits so long
 LIMIT = 100_000

@@ -7,8 +7,8 @@ import pytest
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from media.guard import Guard
-from media.places import WebPolicy
+from sources.guard import Guard
+from sources.places import WebPolicy
 from storage.base import Storage
 from storage.job_bucket import s3_config_of_job
 from storage.s3 import S3Storage

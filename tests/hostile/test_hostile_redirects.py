@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ErrorCode
-from media.places import WebPolicy
-from media.web import Web
+from sources.places import WebPolicy
+from sources.web import Web
 from tests.hostile.corpus import NAMES, PLACES_BEHIND_A_REDIRECT
 from tests.hostile.fetching import SLOW, failed, fetch, nothing_left
 from tests.hostile.servers import PRIVATE, PUBLIC, Authority, Names, Raw, http, in_turn, redirects_to, says

@@ -14,8 +14,8 @@ from backports import zstd
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
-from media.places import WebPolicy
-from media.web import Times, Web
+from sources.places import WebPolicy
+from sources.web import Times, Web
 from tests.hostile.fetching import LIMIT, QUICK, SLOW, failed, fetch, nothing_left
 from tests.hostile.servers import (
     PRIVATE,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ErrorCode
-from media.places import WebPolicy
-from media.web import Web
+from sources.places import WebPolicy
+from sources.web import Web
 from tests.hostile.corpus import HOSTS_NOT_PUBLIC, NAMES, NO_ADDRESSES, NO_PORTS, PATHS, PORTS, SCHEMES
 from tests.hostile.fetching import SLOW, failed, nothing_left
 from tests.hostile.servers import Names

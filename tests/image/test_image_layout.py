@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from settings import Settings
 from tests.image.dockerfile import DOCKERFILE, DOCKERIGNORE, REPOSITORY, is_sent, sources
+from worker.settings import Settings
 
 STAGES = DOCKERFILE.stages
 FINAL = DOCKERFILE.chain("final")
@@ -41,7 +41,7 @@ def _worker_needs() -> set[str]:
 
 
 def test_what_the_worker_imports_is_found() -> None:
-    assert {"handler", "settings", "pipeline", "contract", "simulator", "workflows"} <= _worker_needs()
+    assert {"handler", "worker", "job", "contract", "simulator", "workflows"} <= _worker_needs()
     assert not {"tests", "scripts", "docs"} & _worker_needs()
 
 

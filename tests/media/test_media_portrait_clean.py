@@ -11,9 +11,9 @@ from PIL import Image, ImageCms
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import parse_request
-from media.fetch import Inputs
+from job.preparation import prepare
 from media.image import open_portrait
-from scene import prepare
+from sources.fetch import Inputs
 from tests.media.media_pictures import BLUE, CORNERS, GREEN, RED, corner_colours, near, pixel, quarters, save
 from tests.media.media_sounds import make_sound
 
@@ -100,8 +100,8 @@ def test_nothing_of_the_file_but_its_picture_reaches_the_server(suffix: str, tmp
     voice = make_sound(tmp_path / "voice.wav", "0.4*sin(2*PI*440*t)", 1, 16_000)
     request = parse_request({"image_url": "a", "audio_urls": ["b"], "width": 256, "height": 256})
     inputs = Inputs(source, (voice,))
-    scene = prepare(request, inputs, tmp_path, [], Cancellation(), audio_max_seconds=390)
-    data = scene.portrait.read_bytes()
+    prepared = prepare(request, inputs, tmp_path, [], Cancellation(), audio_max_seconds=390)
+    data = prepared.portrait.read_bytes()
     assert set(_chunks(data)) == {b"IHDR", b"IDAT", b"IEND"}
     assert SECRET not in data
 

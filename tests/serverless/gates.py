@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from tests.media.media_server import serving
 from tests.serverless.control_plane import PATIENCE
+from tests.sources.media_server import serving
 from tests.storage.storage_servers import ACCESS_KEY, BUCKET, SECRET_KEY, Answer, Seen, obedient, scripted_server
 
 HELD_FFMPEG = """#!/bin/sh

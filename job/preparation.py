@@ -1,0 +1,130 @@
+"""Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from contract import rules
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, WorkerError
+from contract.request import Request
+from media.audio import Voice
+from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
+from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
+from media.video import VideoSpec
+from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
+from sources.fetch import Inputs
+from workflows.graph import GraphInputs
+from workflows.modes import MODES
+from workflows.plan import Plan, frames_for, make_plan
+
+# Decoded beyond a limit: enough to see that a voice is longer, without decoding hours of it. Encoders pad the end.
+PADDING_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class PreparedJob(GraphInputs):
+    """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
+
+    video: VideoSpec
+
+
+def prepare(
+    request: Request,
+    inputs: Inputs,
+    folder: Path,
+    warnings: list[str],
+    cancel: Cancellation,
+    *,
+    audio_max_seconds: float,
+) -> PreparedJob:
+    """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
+
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before.
+
+    Raises:
+        WorkerError: whatever is wrong with the inputs.
+    """
+    fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings)
+    timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
+    plan = _plan(request, fit, timeline.seconds)
+    masks = _masks(request, fit, warnings)
+    silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
+    masks_file = None
+    if masks:
+        masks_file = folder / "masks.png"
+        save_masks(masks, masks_file)
+    tracks = write_model_tracks(timeline, plan.audio_seconds, folder, listeners=silent_listeners, cancel=cancel)
+    video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
+    write_listener_mix(timeline, video.seconds, video.audio, cancel)
+    return PreparedJob(
+        portrait=folder / "portrait.png",
+        voices=tuple(tracks),
+        masks=masks_file,
+        video=video,
+        plan=plan,
+        shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
+        color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
+    )
+
+
+def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
+    return make_plan(
+        frames_for(seconds),
+        fit.width,
+        fit.height,
+        request.mode,
+        window_frames=request.window_frames,
+        steps=request.steps,
+        scheduler=request.scheduler,
+        cfg_scale=request.cfg_scale,
+        audio_cfg_scale=request.audio_cfg_scale,
+    )
+
+
+def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[str]) -> Fit:
+    image = open_portrait(source, warnings)
+    if request.size is not None:
+        frame = (request.size.width, request.size.height)
+    else:
+        frame = choose_bucket(str(request.resolution), image.width, image.height)
+    fit = plan_fit((image.width, image.height), frame, request.fit, warnings)
+    draw_fitted(image, fit).save(target, compress_level=1)
+    return fit
+
+
+def _voices(
+    request: Request, inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation, *, longest: float
+) -> Timeline:
+    asked = request.max_audio_duration
+    most = longest if asked is None else min(asked, longest)
+    voices = decode_voices(inputs.voices, folder, most + 2 * PADDING_SECONDS, cancel)
+    if asked is None or asked > longest:
+        _refuse_longer(voices, longest)
+    offsets = [speaker.offset_seconds for speaker in request.speakers]
+    return lay_out(voices, offsets, request.timing, asked, warnings)
+
+
+def _refuse_longer(voices: Sequence[Voice], longest: float) -> None:
+    """Raises AUDIO_TOO_LONG; lengths are those of the decoded sound, whatever a header says."""
+    over = [str(number) for number, voice in enumerate(voices, 1) if voice.seconds > longest + PADDING_SECONDS]
+    if over:
+        raise WorkerError(
+            ErrorCode.AUDIO_TOO_LONG,
+            f"The audio of speaker {' and '.join(over)} is longer than {longest:g} s; "
+            f"send max_audio_duration {longest:g} or less, or several jobs",
+        )
+
+
+def _masks(request: Request, fit: Fit, warnings: list[str]) -> list[Image.Image] | None:
+    if len(request.speakers) == 1 and not request.silent_others:
+        return None
+    boxes = speaker_boxes([speaker.region for speaker in request.speakers], fit)
+    if not request.silent_others:
+        return draw_masks(boxes, fit)
+    masks = draw_masks_with_silent_rest(boxes[0], fit)
+    if masks is None:
+        warnings.append("the speaker's region fills the frame: nobody is left to stay silent")
+    return masks

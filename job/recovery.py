@@ -1,0 +1,74 @@
+"""Decides, after a failed attempt, whether and how the graph is run once more: once for each cause."""
+
+import logging
+
+import requests
+
+from comfy_client.supervisor import Engine
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, WorkerError
+from workflows.graph import MemoryOptions
+
+log = logging.getLogger(__name__)
+
+FEWEST_SWAPPED, MORE_SWAPPED, MOST_SWAPPED = 20, 10, 40
+FREE_SECONDS = 1.0  # the server drops its models in another thread, and does not tell when
+
+
+class Recovery:
+    """Of one job.
+
+    Args:
+        memory: what the first attempt does to save it.
+        warnings: where the caller is told of what was done.
+    """
+
+    def __init__(self, memory: MemoryOptions, engine: Engine, warnings: list[str], cancel: Cancellation) -> None:
+        self.memory = memory
+        self._engine, self._warnings, self._cancel = engine, warnings, cancel
+        self.attempts = 1
+        self._tried: set[ErrorCode] = set()
+
+    def after(self, error: WorkerError) -> None:
+        """Make ready for one more attempt, which takes `memory` as it is then.
+
+        Raises:
+            WorkerError: `error`, or what it amounts to, where another attempt would not help.
+        """
+        again = error.code in self._tried
+        self._tried.add(error.code)
+        if error.code is ErrorCode.OUT_OF_MEMORY and not again:
+            self._save_memory(error)
+        elif error.code is ErrorCode.ENGINE_UNAVAILABLE:
+            self._restart(error, again)
+        else:
+            raise error
+        self.attempts += 1
+
+    def _save_memory(self, error: WorkerError) -> None:
+        now = self.memory.blocks_to_swap
+        more = FEWEST_SWAPPED if now is None else min(max(now + MORE_SWAPPED, FEWEST_SWAPPED), MOST_SWAPPED)
+        memory = MemoryOptions(more, tiled_vae=True)
+        if memory == self.memory:
+            raise error
+        log.warning("out of memory: trying again with %d blocks swapped and a tiled VAE", more)
+        try:
+            self._engine.client.free()
+        except requests.RequestException as refused:
+            log.warning("the memory could not be freed: %s", type(refused).__name__)
+        self._cancel.wait(FREE_SECONDS)
+        self.memory = memory
+        self._warnings.append(
+            f"the GPU ran out of memory; the video was made in a second attempt with blocks_to_swap {more} and a "
+            "tiled VAE: send use_block_swap and blocks_to_swap to save the first one"
+        )
+
+    def _restart(self, error: WorkerError, again: bool) -> None:
+        self._engine.distrust()
+        if again:
+            raise WorkerError(
+                ErrorCode.ENGINE_CRASHED, "ComfyUI ended twice while it ran this job", detail=error.detail
+            ) from error
+        log.warning("ComfyUI ended during the job: trying once more. %s", error.detail)
+        self._engine.ensure_ready(self._cancel)
+        self._warnings.append("ComfyUI ended during the job; the video was made in a second attempt")

@@ -1,0 +1,102 @@
+"""Tells where a job is: a log line for each stage and window, and progress updates for the caller."""
+
+import contextvars
+import logging
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from comfy_client.progress import Position
+from contract.errors import Stage
+from job.pace import Forecast, Pace
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 2.0
+SETTLE_SECONDS = 10.0
+Update = dict[str, Any]
+
+
+class Reporter:
+    """Use as a `with` block around a job: once it is left, nothing more is sent.
+
+    Args:
+        send: takes one update, and returns when it has arrived or will not any more; None: only the log is written.
+        pause: seconds between two updates at least.
+    """
+
+    def __init__(self, send: Callable[[Update], None] | None = None, pause: float = PAUSE_SECONDS) -> None:
+        self._send, self._pause = send, pause
+        self._lock = threading.Lock()
+        self._news, self._closed = threading.Event(), threading.Event()
+        self._forecast: Forecast = Pace().forecast()
+        self._position: Position | None = None
+        self._since, self._first = time.monotonic(), 0.0  # when the stage began, and how much of it was done then
+        self._percent = 0.0
+        self._logged: tuple[object, ...] = ()
+        self._thread: threading.Thread | None = None
+        self.stage: Stage | None = None
+
+    def __enter__(self) -> "Reporter":
+        if self._send is not None:
+            context = contextvars.copy_context()
+            self._thread = threading.Thread(target=context.run, args=(self._pulse,), name="progress", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        self._news.set()
+        if self._thread is not None:
+            self._thread.join(SETTLE_SECONDS)
+
+    def expect(self, forecast: Forecast) -> None:
+        """From now on, this is how long the stages are expected to take."""
+        with self._lock:
+            self._forecast = forecast
+
+    def __call__(self, stage: Stage, position: Position | None = None) -> None:
+        """Take one report; `position` only while sampling."""
+        with self._lock:
+            share = position.share if position else 0.0
+            if stage is not self.stage:
+                self._since, self._first = time.monotonic(), share
+            self.stage, self._position = stage, position
+            self._percent = max(self._percent, self._forecast.percent(stage, share))
+            news = (stage, position.window if position else 0)
+            told, self._logged = self._logged, news
+            percent = self._percent
+        if news != told:
+            where = f", window {position.window} of {position.windows}" if position else ""
+            log.info("%3.0f %% %s%s", percent, stage, where)
+        self._news.set()
+
+    def _pulse(self) -> None:
+        assert self._send is not None  # noqa: S101 - it was asked for
+        while not self._closed.is_set():
+            self._news.wait()
+            self._news.clear()
+            if self._closed.is_set() or self.stage is None:
+                continue
+            self._send(self._update())
+            self._closed.wait(self._pause)
+
+    def _update(self) -> Update:
+        with self._lock:
+            position = self._position
+            assert self.stage is not None  # noqa: S101 - there was a report
+            spent = time.monotonic() - self._since
+            left = self._forecast.left(self.stage, position.share if position else 0.0, spent, self._first)
+            return {
+                "stage": self.stage.value,
+                "percent": round(self._percent, 1),
+                "window": position.window if position else None,
+                "windows": position.windows if position else None,
+                "step": position.step if position else None,
+                "steps": position.steps if position else None,
+                "eta_seconds": None if left is None else round(left),
+            }

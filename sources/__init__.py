@@ -1,0 +1,1 @@
+"""What strangers send: addresses, data: URIs and files, brought in within limits."""

@@ -1,0 +1,150 @@
+"""From a place to a connected socket: every address checked, and none but a checked one connected to."""
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from ipaddress import IPv4Address, ip_address
+
+import urllib3
+
+from sources.addresses import Address
+from sources.line import Line, UnavailableError
+from sources.places import Place, WebPolicy, refused
+from sources.proxies import Proxy
+
+POLL_SECONDS = 0.05
+NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
+Resolver = Callable[[str], tuple[str, ...]]
+
+
+class TransientError(UnavailableError):
+    """What may pass when the same is asked again, in `wait_seconds` at the earliest."""
+
+    def __init__(self, message: str, wait_seconds: float = 0) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
+@contextmanager
+def explained(line: Line) -> Iterator[None]:
+    """Turn what the network raises into a reason for the caller; after a cut, into the reason of the cut."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+        line.check()
+        raise _reason(error) from error
+
+
+def _reason(error: Exception) -> UnavailableError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return UnavailableError("the server's certificate is not valid for that name")
+    if isinstance(error, socket.gaierror) and error.errno in NO_SUCH_NAME:
+        return UnavailableError("the name of the server is not known")
+    if isinstance(error, urllib3.exceptions.DecodeError):
+        return UnavailableError("the server sent broken data")
+    if isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)):
+        return TransientError("the server did not answer in time")
+    return TransientError("the server could not be reached, or did not send everything")
+
+
+def look_up(host: str) -> tuple[str, ...]:
+    """Every address of a name, best first; numbers in any notation count as names.
+
+    Raises:
+        OSError: it has none, or nobody can tell.
+    """
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Dialer:
+    """Opens connections as a policy allows.
+
+    Args:
+        resolve: gives every address of a name; raises OSError.
+        seconds: for a look-up, and again for each address.
+    """
+
+    def __init__(self, policy: WebPolicy, resolve: Resolver, seconds: float) -> None:
+        self._policy = policy
+        self._resolve = resolve
+        self._seconds = seconds
+
+    def dial(self, place: Place, proxy: Proxy | None, line: Line) -> socket.socket:
+        """Connect to the place, or to the proxy that will.
+
+        Raises:
+            WorkerError: SOURCE_REFUSED when one address of the name is not public.
+            UnavailableError, OSError: nobody can be reached.
+        """
+        if proxy is None:
+            return self._connected(self.find(place, line), place.port, line)
+        self.check_numbers(place)  # of names the proxy alone knows the addresses
+        return self._connected(self._addresses(proxy.host, look_up, line), proxy.port, line)
+
+    def find(self, place: Place, line: Line) -> list[Address]:
+        """Every address of the place, each of them allowed. Raises as `dial`."""
+        addresses = self._addresses(place.host, self._resolve, line)
+        for address in addresses:
+            self._policy.check_address(address, place)
+        return addresses
+
+    def check_numbers(self, place: Place) -> None:
+        """Raises WorkerError SOURCE_REFUSED where the host is an address in itself, and not public."""
+        for address in _numbers(place.host):
+            self._policy.check_address(address, place)
+
+    def _connected(self, addresses: list[Address], port: int, line: Line) -> socket.socket:
+        problem = OSError("no address")
+        for address in addresses:
+            line.check()
+            family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                line.hold(sock)
+                sock.settimeout(self._seconds)
+                sock.connect((str(address), port))
+            except OSError as error:
+                sock.close()
+                problem = error
+            else:
+                return sock
+        raise problem
+
+    def _addresses(self, host: str, resolve: Resolver, line: Line) -> list[Address]:
+        """Look a name up. Nothing can end a look-up: when time is up, it is left alone in a thread of its own."""
+        future: Future[tuple[str, ...]] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(resolve(host))
+            except (OSError, UnicodeError) as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, name="look-up", daemon=True).start()
+        end = time.monotonic() + self._seconds
+        while not wait([future], timeout=POLL_SECONDS).done:
+            line.check()
+            if time.monotonic() > end:
+                raise TransientError("the name of the server could not be looked up in time")
+        try:
+            found = [ip_address(text) for text in future.result()]
+        except UnicodeError as error:  # an empty label, or one that is too long
+            raise refused("the address is not a valid URL") from error
+        if not found:
+            raise UnavailableError("the name of the server is not known")
+        return found
+
+
+def _numbers(host: str) -> list[Address]:
+    """The address that a host is in itself, in whatever notation."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return []
+    return [ip_address(str(entry[4][0])) for entry in found]

@@ -1,0 +1,130 @@
+"""The one way in for what a caller names: brings every source of a job onto the disk.
+
+A source is an http(s) URL, a data: URI, or a path below one of the input roots. Bytes are counted
+while they arrive; what a server says of their number is not believed.
+"""
+
+import re
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, WorkerError
+from sources.line import Line, UnavailableError, save_pieces
+from sources.local import data_pieces, file_pieces
+from sources.places import WebPolicy
+from sources.web import Web
+
+POLL_SECONDS = 0.05
+SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """Where a path may point, how many bytes a source may have, and where on the web it may be."""
+
+    roots: tuple[Path, ...]
+    image_bytes: int
+    audio_bytes: int
+    policy: WebPolicy = field(default_factory=WebPolicy)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The sources of a job as local files, voices in the order of the speakers."""
+
+    image: Path
+    voices: tuple[Path, ...]
+
+
+def fetch_inputs(
+    image: str,
+    voices: tuple[str, ...],
+    folder: Path,
+    limits: FetchLimits,
+    cancel: Cancellation,
+    *,
+    web: Web | None = None,
+) -> Inputs:
+    """Bring the portrait and every voice into `folder`, in parallel. No thread of it is left at its end, save
+    look-ups of names that nobody answers.
+
+    Raises:
+        WorkerError: IMAGE_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
+            SOURCE_TOO_LARGE, CANCELLED.
+    """
+    web = web or Web(limits.policy)
+    seconds = limits.policy.total_seconds
+    wanted = [_Source(image, folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
+    wanted += [
+        _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
+        for number, voice in enumerate(voices, start=1)
+    ]
+    with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="fetch") as pool:
+        jobs = [pool.submit(_bring, source, limits.roots, web) for source in wanted]
+        try:
+            while wait(jobs, timeout=POLL_SECONDS).not_done:
+                for source in wanted:
+                    source.line.look()
+        finally:
+            for source in wanted:
+                source.line.end()
+    cancel.check()
+    return _inputs(*jobs)
+
+
+def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
+    """What was brought, or the error that tells the caller everything that was not."""
+    problem = picture.exception()
+    if isinstance(problem, UnavailableError):
+        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, f"The image could not be downloaded: {problem}")
+    if isinstance(problem, WorkerError):
+        raise WorkerError(problem.code, f"The image could not be taken: {problem.message}")
+    voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
+    if voices_failed:
+        raise _voices_failed(voices_failed, len(sounds))
+    return Inputs(picture.result(), tuple(job.result() for job in sounds))
+
+
+def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> BaseException:
+    reasons, code = [], ErrorCode.AUDIO_UNAVAILABLE
+    for number, problem in failed.items():
+        if isinstance(problem, WorkerError):
+            code = problem.code
+        elif problem is not None and not isinstance(problem, UnavailableError):
+            return problem
+        reasons.append(f"speaker {number}: {problem}")
+    whole = len(failed) == voices
+    begin = "No valid audio files could be downloaded" if whole else "Not every voice could be downloaded"
+    return WorkerError(code, f"{begin}: {'; '.join(reasons)}")
+
+
+@dataclass(frozen=True)
+class _Source:
+    named: str
+    target: Path
+    most: int
+    line: Line
+
+
+def _bring(source: _Source, roots: tuple[Path, ...], web: Web) -> Path:
+    with ExitStack() as on_failure:
+        on_failure.callback(source.target.unlink, missing_ok=True)
+        _save(source, roots, web)
+        on_failure.pop_all()
+    return source.target
+
+
+def _save(source: _Source, roots: tuple[Path, ...], web: Web) -> None:
+    match = SCHEME.match(source.named)
+    scheme = match[1].lower() if match else ""
+    if scheme in ("http", "https"):
+        web.save(source.named, source.target, source.most, source.line)
+    elif scheme == "data":
+        save_pieces(data_pieces(source.named), source.target, source.most, source.line)
+    elif scheme:
+        raise WorkerError(ErrorCode.SOURCE_REFUSED, "A source must be an http(s) URL, a data: URI or a path")
+    else:
+        save_pieces(file_pieces(source.named, roots, source.most), source.target, source.most, source.line)

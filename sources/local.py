@@ -1,0 +1,107 @@
+"""Sources that need no network: data: URIs, and files below the input roots."""
+
+import base64
+import binascii
+import os
+import stat
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from sources.line import too_large
+from sources.places import refused
+
+CHUNK_BYTES = 1 << 16
+# Opening must not wait for the other end of a pipe, nor follow a link that was put there a moment ago.
+SAFE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+
+def data_pieces(source: str) -> Iterator[bytes]:
+    """The bytes of a data: URI, a piece at a time.
+
+    Raises:
+        WorkerError: SOURCE_REFUSED for a URI without a comma or with broken base64.
+    """
+    head, comma, body = source.partition(",")
+    if not comma:
+        raise refused("A data: URI needs a comma before its data")
+    if not head.lower().endswith(";base64"):
+        yield from _unquoted(body)
+        return
+    rest, padded = b"", False
+    try:
+        for piece in _unquoted(body):
+            if padded:
+                raise binascii.Error("data after its end")
+            rest += piece
+            whole = len(rest) // 4 * 4
+            padded = rest[:whole].endswith(b"=")
+            yield base64.b64decode(rest[:whole], validate=True)
+            rest = rest[whole:]
+        if rest:
+            raise binascii.Error("incomplete")
+    except binascii.Error as error:
+        raise refused("A data: URI has broken base64") from error
+
+
+def _unquoted(body: str) -> Iterator[bytes]:
+    """Undo the percent signs piece by piece: all at once takes many times the memory of the text."""
+    begin = 0
+    while begin < len(body):
+        end = begin + CHUNK_BYTES
+        sign = body.rfind("%", end - 2, end)
+        if sign != -1:
+            end = sign  # not between a sign and its digits
+        try:
+            yield urllib.parse.unquote_to_bytes(body[begin:end])
+        except UnicodeError as error:
+            raise refused("A data: URI has characters that are none") from error
+        begin = end
+
+
+def file_pieces(source: str, roots: tuple[Path, ...], most: int) -> Iterator[bytes]:
+    """The bytes of a regular file below a root, a piece at a time; of one that grows, one piece more than `most`.
+
+    Links are followed as long as they stay below the root. The file that was checked is the file that is read.
+
+    Raises:
+        WorkerError: SOURCE_REFUSED where there is no such file, SOURCE_TOO_LARGE.
+    """
+    for root in roots:
+        found = _open_below(source, root)
+        if found is not None:
+            break
+    else:
+        raise refused("A path must name an existing file below an input root of this worker")
+    with os.fdopen(found, "rb") as file:
+        if os.fstat(found).st_size > most:
+            raise too_large(most)
+        given = 0
+        while given <= most and (piece := file.read(CHUNK_BYTES)):
+            given += len(piece)
+            yield piece
+
+
+def _open_below(source: str, root: Path) -> int | None:
+    """Open what `source` names below `root`, folder by folder without following links; None unless a regular file."""
+    with ExitStack() as opened:
+        try:
+            home = os.path.realpath(root)
+            parts = Path(os.path.realpath(Path(home) / source)).relative_to(home).parts
+            if not parts:
+                return None
+            folder = os.open(home, SAFE | os.O_DIRECTORY)
+            opened.callback(os.close, folder)
+            for part in parts[:-1]:
+                folder = os.open(part, SAFE | os.O_DIRECTORY, dir_fd=folder)
+                opened.callback(os.close, folder)
+            if not stat.S_ISREG(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode):
+                return None  # opening some devices does something already
+            file = os.open(parts[-1], SAFE, dir_fd=folder)
+        except (OSError, ValueError):
+            return None
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            return file
+        os.close(file)
+        return None

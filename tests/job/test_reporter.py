@@ -1,0 +1,137 @@
+"""Progress updates: paced, rising, and none after the job."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from comfy_client.progress import Position
+from contract.errors import Stage
+from job.pace import Pace, Work
+from job.reporter import Reporter
+
+KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
+
+
+class Caller:
+    """Takes updates."""
+
+    def __init__(self) -> None:
+        self.updates: list[dict[str, Any]] = []
+        self.arrived = threading.Event()
+
+    def __call__(self, update: dict[str, Any]) -> None:
+        self.updates.append(update)
+        self.arrived.set()
+
+
+def steps_of(windows: int, steps: int) -> list[Position]:
+    """Every step of a sampling."""
+    return [Position(window, windows, step, steps) for window in range(1, windows + 1) for step in range(1, steps + 1)]
+
+
+def test_nothing_is_sent_in_the_pause_after_an_update() -> None:
+    """Nor does the end of a job wait for the end of the pause."""
+    caller = Caller()
+    with Reporter(caller, pause=3600) as report:
+        for position in steps_of(3, 40):
+            report(Stage.SAMPLE, position)
+            assert caller.arrived.wait(20)
+    assert [set(update) for update in caller.updates] == [KEYS]
+
+
+def test_after_the_pause_the_newest_one_is_sent() -> None:
+    """The caller is not done with the first update until all the others were reported."""
+    caller, reported = Caller(), threading.Event()
+
+    def send(update: dict[str, Any]) -> None:
+        caller(update)
+        assert reported.wait(20)
+
+    with Reporter(send, pause=0.01) as report:
+        first, *_, last = positions = steps_of(3, 40)
+        report(Stage.SAMPLE, first)
+        assert caller.arrived.wait(20)
+        caller.arrived.clear()
+        for position in positions[1:]:
+            report(Stage.SAMPLE, position)
+        reported.set()
+        assert caller.arrived.wait(20)
+    assert [(update["window"], update["step"]) for update in caller.updates] == [(1, 1), (last.window, last.step)]
+
+
+def test_percent_never_falls_even_in_a_second_attempt() -> None:
+    caller = Caller()
+    with Reporter(caller, pause=0) as report:
+        for stage, position in [
+            (Stage.FETCH, None),
+            (Stage.SAMPLE, Position(2, 2, 3, 4)),
+            (Stage.LOAD, None),
+            (Stage.SAMPLE, Position(1, 2, 1, 4)),
+            (Stage.UPLOAD, None),
+        ]:
+            caller.arrived.clear()
+            report(stage, position)
+            assert caller.arrived.wait(10)
+    percents = [update["percent"] for update in caller.updates]
+    assert percents == sorted(percents)
+    assert [update["stage"] for update in caller.updates] == ["fetch", "sample", "load", "sample", "upload"]
+    assert percents[2] == percents[1]
+
+
+def test_the_time_left_is_told_once_it_is_known() -> None:
+    caller = Caller()
+    with Reporter(caller, pause=0) as report:
+        report(Stage.LOAD)
+        assert caller.arrived.wait(10)
+        report.expect(Pace().forecast(Work(1e15, 1e15)))
+        caller.arrived.clear()
+        report(Stage.UPLOAD)
+        assert caller.arrived.wait(10)
+    assert [update["eta_seconds"] for update in caller.updates] == [None, 3]
+
+
+@pytest.mark.parametrize(("known", "expected"), [(False, None), (True, 78.5)])
+def test_the_first_step_of_the_sampling_tells_nothing_of_the_time_left(known: bool, expected: float | None) -> None:
+    """It is heard of when it is done, so that no time has passed since, and one step of four seems to take none."""
+    caller, pace = Caller(), Pace()
+    if known:
+        pace.learn(Work(1e15, 1e15), {Stage.SAMPLE: 100.0})
+    with Reporter(caller, pause=0) as report:
+        report.expect(pace.forecast(Work(1e15, 1e15)))
+        report(Stage.SAMPLE, Position(1, 1, 1, 4))
+        assert caller.arrived.wait(10)
+    assert caller.updates[0]["eta_seconds"] == pytest.approx(expected, abs=1)
+
+
+def test_nothing_is_sent_once_the_job_is_left() -> None:
+    begun, released, finished = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(_: dict[str, Any]) -> None:
+        begun.set()
+        assert released.wait(20)
+        finished.set()
+
+    with Reporter(slow, pause=0) as report:
+        report(Stage.FETCH)
+        assert begun.wait(20)
+        threading.Timer(0.1, released.set).start()
+    assert finished.is_set(), "leaving the block waits for the update that is on its way"
+    calls = threading.active_count()
+    report(Stage.UPLOAD)
+    assert threading.active_count() == calls
+
+
+def test_the_log_has_one_line_for_each_stage_and_window(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with Reporter() as report:
+        report(Stage.FETCH)
+        report(Stage.FETCH)
+        for window in (1, 2):
+            for step in (1, 2):
+                report(Stage.SAMPLE, Position(window, 2, step, 2))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 3
+    assert lines[0].endswith("% fetch")
+    assert lines[1].endswith("sample, window 1 of 2")
+    assert lines[2].endswith("sample, window 2 of 2")

@@ -1,0 +1,78 @@
+"""A full disk is seen before the download where sizes are known, and told apart from other failures where not."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.model_runs import HANG_SECONDS, SCRIPT, Runs, entry, noise
+from tests.scripts.model_server import Answer, each_file, serving
+
+KIB = 1024
+CONTENT = noise(900 * KIB)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB of its own."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no small disk: only root, outside a plain container, can mount a tmpfs")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_too_little_space_is_said_before_anything_is_fetched(curl_runs: Runs, small_disk: Path) -> None:
+    curl_runs.list_files(entry("one", CONTENT), entry("two"))
+    with serving(each_file({"one": CONTENT, "two": CONTENT})) as server:
+        ended = curl_runs.run(server.url, dest=small_disk)
+    assert ended.code == 3
+    assert server.of("GET") == []
+    assert "1.1MB free, but 1.9MB are still to come" in ended.log
+
+
+def test_what_is_there_needs_no_space(runs: Runs, small_disk: Path) -> None:
+    """900 KiB fit into 1 MiB only if the 800 KiB of the .part file are taken off."""
+    runs.list_files(entry("file", CONTENT))
+    (small_disk / "vae").mkdir()
+    (small_disk / "vae" / "file.part").write_bytes(CONTENT[: 800 * KIB])
+    with serving(each_file({"file": CONTENT})) as server:
+        ended = runs.run(server.url, dest=small_disk)
+    assert ended.code == 0, ended.log
+    assert (small_disk / "vae" / "file").read_bytes() == CONTENT
+
+
+def test_a_disk_that_fills_up_ends_the_run(runs: Runs, small_disk: Path) -> None:
+    """Nobody tells the size; no further file is begun."""
+    large = noise(3000 * KIB)
+    sum_only = {**entry("large", large), "bytes": None}
+    runs.list_files(sum_only, entry("second", b"small"))
+    with serving(lambda _: Answer(content=large, sized=False)) as server:
+        ended = runs.run(server.url, "--jobs", "1", dest=small_disk)
+    assert ended.code == 3
+    assert "the disk took no more after" in ended.log
+    assert {request.path.rsplit("/", 1)[-1] for request in server.seen} == {"large"}
+
+
+def test_a_limit_to_the_size_of_files_is_no_network_failure(runs: Runs) -> None:
+    """Needs no root: the shell's own limit makes the write fail."""
+    runs.list_files(entry("file", CONTENT))
+    with serving(each_file({"file": CONTENT})) as server:
+        limited = subprocess.run(
+            ["bash", "-c", f'ulimit -f 500; trap "" XFSZ; exec {SCRIPT} --dest {runs.dest}'],
+            env=runs.environment(server.url),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=HANG_SECONDS,
+        )
+    assert limited.returncode == 3, limited.stderr
+    assert "the disk took no more after" in limited.stderr
+    assert runs.pauses() == []

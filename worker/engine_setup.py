@@ -1,0 +1,233 @@
+"""Chooses and starts what makes the frames: a running server, ComfyUI of this machine, or the simulator.
+
+For ComfyUI: find the model files, look at the GPU, start the process, and let no job near it before it
+has every node, input and file that the graphs need.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import requests
+
+from comfy_client.client import ComfyClient
+from comfy_client.gpu import GpuFacts, probe_gpu
+from comfy_client.model_paths import WantedFile, find_file, write_extra_model_paths
+from comfy_client.readiness import shortcomings
+from comfy_client.server import ComfyInstall, EngineProcess, comfyui_command, simulator_command
+from comfy_client.supervisor import Engine, RunningServer, SupervisedEngine
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, Stage, WorkerError
+from contract.fields import Mode
+from worker.settings import Settings
+from workflows.graph import Precision, template_graph
+from workflows.models import ModelFile, Variants, read_models
+from workflows.modes import MODES
+
+log = logging.getLogger(__name__)
+
+WRAPPER = "ComfyUI-WanVideoWrapper"
+OUR_NODES = "comfy_nodes"
+REPOSITORY = Path(__file__).resolve().parent.parent
+LARGE_GPU_GB = 70.0
+MODELS_REMEDY = "(below MODEL_ROOTS; scripts/download_models.sh gets them, ENGINE=simulator needs none)"
+
+
+@dataclass(frozen=True)
+class ReadyEngine:
+    """An engine that can take jobs, what suits its GPU, and the modes whose models are there."""
+
+    engine: Engine
+    precision: Precision
+    modes: tuple[Mode, ...]
+    gpu: str = ""
+
+
+@contextmanager
+def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
+    """The engine of these settings, for as long as the `with` block lasts.
+
+    Raises:
+        WorkerError: ENGINE_UNAVAILABLE, or MODELS_MISSING ("Required models are missing: …").
+    """
+    if settings.comfyui_url:
+        server = RunningServer(settings.comfyui_url)
+        server.ensure_ready(Cancellation())
+        precision = choose_precision(settings, GpuFacts(device="cuda"))
+        yield ReadyEngine(server, precision, modes_of_server(server.client, settings, precision))
+        return
+    if settings.engine == "simulator":
+        command = partial(simulator_command, settings.simulator_speed, settings.simulator_faults.split())
+        start = _starter(settings, lambda: EngineProcess(command()), tuple(MODES), Precision())
+        with SupervisedEngine(start) as engine:
+            log.info("the simulator is ready: no GPU is used, and the frames are stand-ins")
+            yield ReadyEngine(engine, Precision(), tuple(MODES))
+        return
+    with _comfyui_of_this_machine(settings) as ready:
+        yield ready
+
+
+@contextmanager
+def _comfyui_of_this_machine(settings: Settings) -> Iterator[ReadyEngine]:
+    modes, files = find_models(settings)
+    facts = probe_gpu(settings.comfyui_python)
+    if facts.device == "cpu" and settings.runpod_webhook_get_job:
+        # A worker that is paid for by the second must not sample on its processor because the card is broken.
+        raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "No GPU can be used on this worker", stage=Stage.START)
+    precision = choose_precision(settings, facts)
+    install = ComfyInstall(
+        folder=settings.comfyui_dir,
+        python=settings.comfyui_python,
+        state=settings.work_dir / "comfyui",
+        frames=settings.work_dir,
+        node_packs=(WRAPPER, OUR_NODES, *settings.comfyui_node_packs),
+        cpu=facts.device == "cpu",
+    )
+    install.state.mkdir(parents=True, exist_ok=True)
+    write_extra_model_paths(files, (REPOSITORY, *settings.comfyui_node_folders), install.search_paths)
+    start = _starter(settings, lambda: EngineProcess(comfyui_command(install)), modes, precision)
+    log.info(
+        "GPU: %s, %.0f GB; attention %s, precision %s, force_offload %s; %s",
+        *(facts.name, facts.memory_gb, precision.attention, precision.base, precision.force_offload),
+        f"block swap advised: {advised_block_swap(facts, settings.base_model)}",
+    )
+    with SupervisedEngine(start) as engine:
+        log.info("ComfyUI is ready for %s", " and ".join(modes))
+        yield ReadyEngine(engine, precision, modes, facts.name)
+
+
+def _starter(
+    settings: Settings, launch: Callable[[], EngineProcess], modes: tuple[Mode, ...], precision: Precision
+) -> Callable[[Cancellation], EngineProcess]:
+    def start(cancel: Cancellation) -> EngineProcess:
+        process = launch()
+        with ExitStack() as on_failure:
+            on_failure.callback(process.stop)
+            process.wait_until_ready(settings.comfyui_start_seconds, cancel)
+            with closing(ComfyClient(process.url)) as client:
+                check_nodes_and_models(client, settings, modes, precision)
+            on_failure.pop_all()
+        return process
+
+    return start
+
+
+def modes_of_server(client: ComfyClient, settings: Settings, precision: Precision) -> tuple[Mode, ...]:
+    """The enabled modes that a running server has everything for.
+
+    Raises:
+        WorkerError: as `check_nodes_and_models`, where an enabled mode lacks something; with MODES=auto, where every
+            mode lacks models.
+    """
+    modes: list[Mode] = []
+    lacking: list[WorkerError] = []
+    for mode in _wanted_modes(settings):
+        try:
+            check_nodes_and_models(client, settings, (mode,), precision)
+            modes.append(mode)
+        except WorkerError as error:
+            if settings.modes != "auto" or error.code is not ErrorCode.MODELS_MISSING:
+                raise
+            lacking.append(error)
+            log.info("the running server does not do %s: %s", mode, error.message)
+    if not modes:
+        raise lacking[0]
+    return tuple(modes)
+
+
+def _wanted_modes(settings: Settings) -> tuple[Mode, ...]:
+    return tuple(mode for mode in MODES if settings.modes in ("auto", "all", mode))
+
+
+def check_nodes_and_models(
+    client: ComfyClient, settings: Settings, modes: tuple[Mode, ...], precision: Precision
+) -> None:
+    """Hold every graph of the enabled modes against the server's /object_info.
+
+    Raises:
+        WorkerError: MODELS_MISSING or ENGINE_UNAVAILABLE, naming every missing piece.
+    """
+    try:
+        object_info = client.object_info()
+    except requests.RequestException as error:
+        raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "ComfyUI does not tell its nodes", stage=Stage.START) from error
+    models: dict[str, None] = {}
+    others: dict[str, None] = {}
+    for mode in modes:
+        for chosen in variants(settings).all_of(mode):
+            lacks = shortcomings(template_graph(mode, chosen, precision), object_info)
+            models |= dict.fromkeys(lacks.models)
+            others |= dict.fromkeys(lacks.others)
+    if models:
+        raise WorkerError(ErrorCode.MODELS_MISSING, f"Required models are missing: {', '.join(models)}")
+    if others:
+        raise WorkerError(
+            ErrorCode.ENGINE_UNAVAILABLE, f"ComfyUI cannot run the graphs: {'; '.join(others)}", stage=Stage.START
+        )
+
+
+def find_models(settings: Settings) -> tuple[tuple[Mode, ...], list[tuple[WantedFile, Path]]]:
+    """The modes whose files are all on this machine, and where these are.
+
+    Raises:
+        WorkerError: MODELS_MISSING where an enabled mode lacks files; with MODES=auto, where every mode does, naming
+            those of the mode that lacks the fewest.
+    """
+    roots = (*settings.model_roots, settings.comfyui_dir / "models")
+    wanted = _wanted_modes(settings)
+    found: dict[Mode, dict[WantedFile, Path]] = {}
+    missing: dict[Mode, list[str]] = {}
+    for mode in wanted:
+        places = {file: find_file(file, roots, settings.model_cache) for file in _files_of(mode, variants(settings))}
+        missing[mode] = [file.file for file, place in places.items() if place is None]
+        found[mode] = {file: place for file, place in places.items() if place is not None}
+    modes = tuple(mode for mode in wanted if not missing[mode])
+    nearest = min(wanted, key=lambda mode: len(missing[mode]))
+    needed = [nearest] if settings.modes == "auto" else list(wanted)
+    names = dict.fromkeys(name for mode in needed for name in missing[mode])
+    if names:
+        raise WorkerError(ErrorCode.MODELS_MISSING, f"Required models are missing: {', '.join(names)} {MODELS_REMEDY}")
+    files = {file: place for mode in modes for file, place in found[mode].items()}
+    return modes, list(files.items())
+
+
+def variants(settings: Settings) -> Variants:
+    """The model variants that the settings ask for."""
+    return Variants(settings.base_model, settings.talk_model)
+
+
+def _files_of(mode: Mode, chosen_variants: Variants) -> list[WantedFile]:
+    chosen = {name for files in chosen_variants.all_of(mode) for name in vars(files).values()}
+    by_name: dict[str, ModelFile] = {model.file: model for model in read_models()}
+    files = [by_name[name] for name in sorted(chosen)]
+    return [WantedFile(model.folder, model.file, model.repository, model.path) for model in files]
+
+
+def choose_precision(settings: Settings, facts: GpuFacts) -> Precision:
+    """What suits the GPU; each part that the settings name stands (docs/facts/talk-models.md#precision-and-memory)."""
+    if facts.device == "cpu":
+        suits = Precision(base="fp32", attention="sdpa", vae="fp32", wav2vec="fp32")
+    else:
+        accumulates = not facts.torch or tuple(int(part) for part in facts.torch.split(".")[:2]) >= (2, 7)
+        suits = Precision(
+            base="fp16_fast" if accumulates else "fp16",
+            attention="sageattn" if facts.sage else "sdpa",
+            force_offload=facts.memory_gb < LARGE_GPU_GB,
+        )
+    return Precision(
+        base=settings.base_precision or suits.base,
+        attention=settings.attention_mode or suits.attention,
+        vae=settings.vae_precision or suits.vae,
+        wav2vec=settings.wav2vec_precision or suits.wav2vec,
+        force_offload=suits.force_offload if settings.force_offload is None else settings.force_offload,
+    )
+
+
+def advised_block_swap(facts: GpuFacts, base_model: str) -> int:
+    """Blocks to keep in RAM so that 720p fits: none from 40 GB, more the smaller the GPU and the larger the weights."""
+    if facts.memory_gb == 0 or facts.memory_gb >= 40:
+        return 0
+    return (10 if base_model == "q4_k_m" else 20) if facts.memory_gb >= 22 else 30

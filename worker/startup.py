@@ -1,0 +1,234 @@
+"""What has to be true before a worker takes jobs, and the resources that it then works with.
+
+On RunPod the checks are the SDK's fitness checks: the first one that fails is reported as the reason why this
+worker is unhealthy, and ends it (docs/facts/runpod.md#fitness-checks). Elsewhere they are simply called.
+"""
+
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import wraps
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from comfy_client.clocks import StallTimeouts
+from contract.errors import ErrorCode, WorkerError
+from contract.job import Job
+from contract.request import Request
+from job.keeper import Keeper
+from job.pace import Pace, speed_of
+from job.pipeline import Resources
+from job.workspace import remove_leftovers
+from sources.fetch import FetchLimits
+from sources.guard import Guard
+from sources.places import WebPolicy
+from storage.base import Storage
+from storage.job_bucket import s3_config_of_environment, s3_config_of_job
+from storage.local import LocalStorage
+from storage.s3 import S3Storage
+from storage.s3_client import S3Config
+from storage.upload_url import PresignedPut
+from worker.engine_setup import ReadyEngine, running_engine, variants
+from worker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MEGABYTE = 1_000_000
+GIGABYTE = 1_000_000_000
+ENCODERS = ("libx264", "aac")
+VIDEOS = "videos"
+KEPT = "talking-video"
+
+
+class Startup:
+    """Goes through the checks in order; after the last one `resources` are there.
+
+    Args:
+        remembers: whether job ids are unique, so that a job that comes again gets its stored result.
+        stack: what the checks start ends with it.
+    """
+
+    def __init__(self, settings: Settings, stack: ExitStack, *, remembers: bool) -> None:
+        self._settings, self._stack, self._remembers = settings, stack, remembers
+        self._resources: Resources | None = None
+
+    @property
+    def checks(self) -> list[Callable[[], None]]:
+        """In order; each raises WorkerError. The SDK reports their names."""
+
+        def ffmpeg() -> None:
+            check_ffmpeg()
+
+        def disk() -> None:
+            remove_leftovers(self._settings.work_dir)
+            check_disk(self._settings.work_dir, self._settings.min_disk_gb)
+
+        def storage() -> None:
+            default_storage(self._settings).check()
+
+        def comfyui() -> None:
+            ready = self._stack.enter_context(running_engine(self._settings))
+            self._resources = make_resources(self._settings, ready, remembers=self._remembers)
+
+        return [_telling(check) for check in (ffmpeg, disk, storage, comfyui)]
+
+    @property
+    def resources(self) -> Resources:
+        """For the jobs. Raises RuntimeError before the checks have passed."""
+        if self._resources is None:
+            raise RuntimeError("the checks have not passed")
+        return self._resources
+
+
+def _telling(check: Callable[[], None]) -> Callable[[], None]:
+    """The check; what its failure tells only the operator is logged here: the SDK tells the message alone."""
+
+    @wraps(check)
+    def look() -> None:
+        try:
+            check()
+        except WorkerError as error:
+            if error.detail:
+                log.error("%s: %s", check.__name__, error.detail)
+                error.detail = ""
+            raise
+
+    return look
+
+
+def check_ffmpeg() -> None:
+    """Raises WorkerError INTERNAL where ffmpeg, ffprobe or an encoder is missing."""
+    try:
+        found = subprocess.run(
+            ["ffmpeg", "-hide_banner", "-encoders"], capture_output=True, text=True, timeout=60, check=True
+        )
+        subprocess.run(["ffprobe", "-version"], capture_output=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise WorkerError(ErrorCode.INTERNAL, "ffmpeg or ffprobe does not run", detail=repr(error)) from error
+    missing = [name for name in ENCODERS if f" {name} " not in found.stdout]
+    if missing:
+        raise WorkerError(ErrorCode.INTERNAL, f"ffmpeg lacks {' and '.join(missing)}")
+
+
+def check_disk(folder: Path, gigabytes: float) -> None:
+    """Raises WorkerError INTERNAL where `folder` cannot be written or has less than `gigabytes` (10^9 bytes) free."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".probe"
+        probe.write_bytes(b"\0")
+        probe.unlink()
+        free = shutil.disk_usage(folder).free / GIGABYTE
+    except OSError as error:
+        raise WorkerError(ErrorCode.INTERNAL, f"WORK_DIR cannot be written: {error.strerror}") from error
+    if free < gigabytes:
+        raise WorkerError(ErrorCode.INTERNAL, f"WORK_DIR has {free:.1f} GB free and needs {gigabytes:g} GB")
+
+
+def default_storage(settings: Settings) -> Storage:
+    """The place for the videos of jobs that name none."""
+    if settings.storage_kind == "local":
+        return LocalStorage(settings.output_dir)
+    if settings.storage_kind == "volume":
+        return LocalStorage(settings.volume_dir / VIDEOS, must_be_mount=settings.volume_dir)
+    return S3Storage(bucket_of(settings), attempts=settings.s3_attempts)
+
+
+def bucket_of(settings: Settings) -> S3Config:
+    """The worker's own bucket. Raises WorkerError STORAGE_MISCONFIGURED where RunPod's variables name none."""
+    if settings.s3_bucket is None:
+        return s3_config_of_environment(
+            settings.bucket_endpoint_url or "",
+            settings.bucket_access_key_id or "",
+            _open(settings.bucket_secret_access_key) or "",
+            region=settings.s3_region,
+            public_base_url=settings.s3_public_base_url,
+            key_prefix=settings.s3_key_prefix,
+            presign_seconds=settings.s3_presign_seconds,
+        )
+    return S3Config(
+        bucket=settings.s3_bucket,
+        endpoint_url=settings.s3_endpoint_url,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=_open(settings.s3_secret_access_key),
+        region=settings.s3_region,
+        public_base_url=settings.s3_public_base_url,
+        key_prefix=settings.s3_key_prefix,
+        presign_seconds=settings.s3_presign_seconds,
+    )
+
+
+def _open(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def policy_of(settings: Settings) -> WebPolicy:
+    """Where a job may send the worker: for its sources, and with its result."""
+    return WebPolicy(
+        allow_private_hosts=frozenset(settings.allow_private_hosts),
+        allowed_ports=frozenset(settings.allowed_ports),
+        allow_proxy=settings.allow_proxy,
+        total_seconds=settings.fetch_seconds,
+    )
+
+
+def storage_of(job: Job, request: Request, settings: Settings) -> Storage:
+    """Where this job's video goes: its `upload_url`, its `s3Config`, or the worker's own storage.
+
+    What a job names obeys the rules for sources; the worker's own storage is the operator's choice.
+
+    Raises:
+        WorkerError: INVALID_INPUT where the job names two places, or a bucket that cannot be one.
+    """
+    bucket = job.get("s3Config")
+    if request.upload_url is not None and bucket is not None:
+        raise WorkerError(ErrorCode.INVALID_INPUT, "Invalid input: send upload_url or s3Config, not both")
+    if request.upload_url is not None:
+        return PresignedPut(request.upload_url, guard=Guard(policy_of(settings)))
+    if bucket is not None:
+        config = s3_config_of_job(bucket, presign_seconds=settings.s3_presign_seconds)
+        return S3Storage(config, attempts=settings.s3_attempts, guard=Guard(policy_of(settings)))
+    return default_storage(settings)
+
+
+def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
+    """Keeps on the volume where one is mounted, and on the worker's own disk where that is full."""
+    mounted = os.path.ismount(settings.volume_dir)  # a plain folder there would end with the worker
+    default = settings.volume_dir / KEPT if mounted else settings.work_dir / KEPT
+    folder = settings.keep_dir or default
+    on_volume = mounted and folder.is_relative_to(settings.volume_dir)
+    inline_bytes = int(settings.inline_max_mb * MEGABYTE)
+    own_disk = Keeper(settings.work_dir / KEPT, False, inline_bytes, remembers)
+    keeper = Keeper(folder, on_volume, inline_bytes, remembers, own_disk if folder != own_disk.folder else None)
+    if remembers and not keeper.can_write():
+        log.error("%s cannot be written: results are remembered on this worker alone", folder)
+        keeper = own_disk
+    keeper.tidy()
+    return keeper
+
+
+def make_resources(settings: Settings, ready: ReadyEngine, *, remembers: bool = False) -> Resources:
+    """What every job of this worker shares."""
+    return Resources(
+        engine_name=settings.engine,
+        engine=ready.engine,
+        modes=ready.modes,
+        storage_of=lambda job, request: storage_of(job, request, settings),
+        keeper=make_keeper(settings, remembers=remembers),
+        limits=FetchLimits(
+            roots=settings.input_roots,
+            image_bytes=int(settings.image_max_mb * MEGABYTE),
+            audio_bytes=int(settings.audio_max_mb * MEGABYTE),
+            policy=policy_of(settings),
+        ),
+        precision=ready.precision,
+        variants=variants(settings),
+        pace=Pace(speed_of(ready.gpu)),
+        job_seconds=settings.job_timeout_seconds,
+        stall_timeouts=StallTimeouts(step=settings.stall_seconds, load=settings.load_seconds),
+        work_dir=settings.work_dir,
+        audio_max_seconds=settings.audio_max_seconds,
+    )
