@@ -8,6 +8,7 @@ them where the window is; the loop is told that there is no colour match to do.
 Only inside ComfyUI: it needs torch, and color-matcher where colours are matched.
 """
 
+import importlib
 import logging
 from typing import Any
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 MATCHED_HERE = ("mkl", "mvgd")
 DISABLED = "disabled"
 MODES = ("multitalk", "infinitetalk")
+SOLVER = "color_matcher.mvgd_matcher"
 FRAMES_AT_ONCE = 4  # in double precision, 22 MB each at 720x1280
 
 
@@ -38,6 +40,7 @@ def keep_frames_on_device(options: dict[str, Any]) -> dict[str, Any]:
     one_for_all = mode == "multitalk"
     if method not in MATCHED_HERE or (one_for_all and originals.shape[2] != 1):
         return options
+    importlib.import_module(SOLVER)  # not between two windows
     return {
         **options,
         "vae": FramesVae(vae, References(originals)),
@@ -203,9 +206,7 @@ def _statistics(video: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _transfer_matrices(covariances: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
     """The package's own solution for each frame, so that it is the same to the last bit."""
-    from color_matcher.mvgd_matcher import TransferMVGD  # noqa: PLC0415 - only where colours are matched
-
-    solver, found = TransferMVGD(), []
+    solver, found = importlib.import_module(SOLVER).TransferMVGD(), []
     solver.cov_z = goal.cpu().numpy()
     for covariance in covariances.cpu().numpy():
         solver.cov_r = covariance
