@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 
 MARK = "_talking_video_loaded"
 NOT_WEIGHTS = ("loras", "controlnet", "uni3c")  # upstream's loader passes them by
+MOVED_BY_MODEL = ("multitalk_audio_proj.",)  # to the GPU before each use, and off it after that
+NOWHERE = "meta"  # an offloaded weight is there
+ELSEWHERE = "wherever the model has put it"
 
 
 def keep_weights(load_weights: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,11 +40,12 @@ def keep_weights(load_weights: Callable[..., Any]) -> Callable[..., Any]:
 
 def places(transformer: Any) -> dict[str, tuple[str, int]]:
     """Where each weight is, and how much there is of it."""
-    return {
-        name: (str(parameter.device), parameter.numel())
-        for name, parameter in transformer.named_parameters()
-        if not any(part in name for part in NOT_WEIGHTS)
-    }
+    found = {}
+    for name, parameter in transformer.named_parameters():
+        if not any(part in name for part in NOT_WEIGHTS):
+            moves = name.startswith(MOVED_BY_MODEL) and parameter.device.type != NOWHERE
+            found[name] = (ELSEWHERE if moves else str(parameter.device), parameter.numel())
+    return found
 
 
 def _asked(sd: Any, options: dict[str, Any]) -> tuple[Any, ...]:

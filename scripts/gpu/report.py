@@ -93,16 +93,17 @@ def _windows(runs: list[Run]) -> str:
         "steps": lambda run: f"{_mean(run, lambda window: sum(window['steps'])):.2f}",
         "VAE encode": lambda run: f"{_mean(run, lambda window: window['encode']):.2f}",
         "VAE decode": lambda run: f"{_mean(run, lambda window: window['decode']):.2f}",
-        "frames to the CPU": lambda run: f"{_mean(run, lambda window: window['to_cpu']):.3f}",
+        "frames to the CPU": lambda run: _unless_zero(_mean(run, lambda window: window["to_cpu"])),
         "VAE moved": lambda run: f"{_mean(run, lambda window: window['vae_move']):.3f}",
         "caches, gc": lambda run: f"{_mean(run, lambda window: window['housekeeping']):.3f}",
         "on the CPU between windows": lambda run: _of(run, "between_windows", "{:.3f}"),
-        "of it colour match": lambda run: f"{_mean(run, lambda window: window['match']):.3f}",
+        "of it colour match": lambda run: _unless_zero(_mean(run, lambda window: window["match"])),
     }
     note = (
         '"On the CPU between windows" is what the sampling thread does from the end of the VAE\'s decode to the next '
         "window's first step, less the work of the GPU and the VAE: colour match, conversion and hand-over of the "
-        "frames, noise of the next window. The means leave the first window out where there are several.\n"
+        "frames, noise of the next window. Where nothing is told for the frames' way to the CPU, they stay on the GPU "
+        "until they are bytes, and copy and colour match are in there too. The means leave the first window out where there are several.\n"
     )
     return _table(columns, runs) + "\n" + note
 
@@ -134,6 +135,10 @@ def _node(run: Run, name: str) -> str:
 def _mean(run: Run, value: Callable[[dict[str, Any]], float]) -> float:
     windows = run["inside"]["windows"]
     return fmean(value(window) for window in windows[1:] or windows)
+
+
+def _unless_zero(value: float) -> str:
+    return f"{value:.3f}" if value else ""
 
 
 def _of(run: Run, key: str, form: str) -> str:

@@ -12,8 +12,21 @@ from comfy_nodes.weights import keep_weights
 class Parameter:
     """As far as a loader's result shows in it."""
 
-    device: str
+    name: str
     size: int = 4
+
+    @property
+    def device(self) -> "Parameter":
+        """Itself: it looks like a torch.device."""
+        return self
+
+    @property
+    def type(self) -> str:
+        """As torch.device's."""
+        return self.name.split(":")[0]
+
+    def __str__(self) -> str:
+        return self.name
 
     def numel(self) -> int:
         """Elements."""
@@ -21,10 +34,11 @@ class Parameter:
 
 
 class Transformer:
-    """A model of two weights, and of a LoRA that comes and goes."""
+    """A model of a few weights, and of a LoRA that comes and goes."""
 
     def __init__(self) -> None:
-        self.parameters = {"blocks.0.weight": Parameter("meta"), "head.weight": Parameter("meta")}
+        names = ("blocks.0.weight", "head.weight", "multitalk_audio_proj.proj1.weight")
+        self.parameters = {name: Parameter("meta") for name in names}
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
         """As torch's."""
@@ -57,6 +71,7 @@ def test_a_second_job_finds_the_weights_in_place(loader: Loader) -> None:
     for job in range(3):
         load(transformer, SD, patcher=object(), **USUAL)
         transformer.parameters[f"blocks.0.loras.{job}"] = Parameter("cpu")  # set anew by each job
+        transformer.parameters["multitalk_audio_proj.proj1.weight"] = Parameter("cpu")  # as each step leaves it
     assert loader.loads == 1
 
 
@@ -67,7 +82,9 @@ def test_offloaded_weights_are_loaded_again(loader: Loader) -> None:
     load(transformer, SD, **USUAL)
     transformer.parameters["blocks.0.weight"] = Parameter("cuda:0", size=0)  # upstream's mark of an offloaded one
     load(transformer, SD, **USUAL)
-    assert loader.loads == 3
+    transformer.parameters["multitalk_audio_proj.proj1.weight"] = Parameter("meta")
+    load(transformer, SD, **USUAL)
+    assert loader.loads == 4
 
 
 @pytest.mark.parametrize(
