@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from comfy_client.supervisor import Engine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.request import Request, parse_request
+from job.health import Health
 from job.keeper import Keeper, Parcel, fingerprint
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
 from job.pace import Pace, Steps
@@ -59,6 +60,7 @@ class Parts:
     load_seconds: float
     work_dir: Path
     audio_max_seconds: float
+    health: Health = field(default_factory=Health)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def refusal(raw: object) -> str:
         ),
         ("https://storage.googleapis.com/b", None, ("https://storage.googleapis.com", "b", None)),
         ("https://b.storage.googleapis.com", None, ("https://storage.googleapis.com", "b", None)),
-        ("https://b.nyc3.digitaloceanspaces.com", None, ("https://nyc3.digitaloceanspaces.com", "b", None)),
+        ("https://b.nyc3.digitaloceanspaces.com", None, ("https://nyc3.digitaloceanspaces.com", "b", "nyc3")),
         (
             "https://b.s3.eu-central-003.backblazeb2.com",
             None,
