@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from storage.hosts import moved, region_in
 from storage.s3_client import AWSResponse, S3Client, S3Config
 
-FIRST_REQUESTS = (".CreateMultipartUpload", ".HeadObject")
+FIRST_REQUESTS = ("CreateMultipartUpload", "HeadObject")
 ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 # Amazon's, MinIO's and Garage's names for a signature, or a host, of another region
 _WRONG_REGION = frozenset(
@@ -52,16 +52,23 @@ class WrongAddressError(Exception):
         self.certain = certain
 
 
-def heed(client: S3Client, config: S3Config) -> None:
-    """Let the first requests to a bucket raise WrongAddressError instead of what the store says of its address."""
+def heed(client: S3Client, config: S3Config, *, learns: bool) -> None:
+    """Take the store's word on its address into our own hands. botocore follows it, but its URLs do not, and where no
+    region is told, it asks for it without end.
 
-    def after(event_name: str, response: tuple[AWSResponse, Mapping[str, Any]] | None, **_event: object) -> None:
-        if response is None or not event_name.endswith(FIRST_REQUESTS) or response[0].status_code < 300:
+    Args:
+        learns: let the first requests to a bucket raise WrongAddressError; all others fail as they are answered.
+    """
+
+    def after(event_name: str, response: tuple[AWSResponse, dict[str, Any]] | None, **_event: object) -> None:
+        if response is None or response[0].status_code < 300:
             return
-        is_head = event_name.endswith(".HeadObject")
-        wrong = _judge(response[0].status_code, response[1], client.meta.region_name, is_head=is_head)
-        if wrong is not None and (not wrong.virtual or may_be_virtual(config)):
+        status, operation = response[0].status_code, event_name.rpartition(".")[2]
+        wrong = _judge(status, response[1], client.meta.region_name, is_head=operation.startswith("Head"))
+        if learns and operation in FIRST_REQUESTS and wrong and (not wrong.virtual or may_be_virtual(config)):
             raise wrong
+        if (wrong and not wrong.virtual) or operation == "HeadBucket":
+            raise ClientError(response[1], operation)
 
     client.meta.events.register_first("needs-retry.s3", after)
 

@@ -47,7 +47,9 @@ class Bucket:
 
     def open(self, patience: Patience, stage: Stage, stop: threading.Event | None = None) -> S3Client:
         """A client at the address known by now. Raises as `open_client`."""
-        return open_client(self._config, patience, stage, stop, self._guard)
+        client = open_client(self._config, patience, stage, stop, self._guard)
+        heed(client, self._config, learns=False)
+        return client
 
     def using(self, patience: Patience, stage: Stage, stop: threading.Event, work: Callable[[S3Client], T]) -> T:
         """What `work` returns; it is done anew for each other address that the store names.
@@ -58,20 +60,20 @@ class Bucket:
         attempt = partial(self._attempt, patience=patience, stage=stage, stop=stop, work=work)
         for _ in range(MOST_MOVES):
             try:
-                return attempt(self._config, heeds=True)
+                return attempt(self._config, learns=True)
             except WrongAddressError as wrong:
                 config = self._after(wrong, patience, stage, stop)
                 if config is None:
                     break
                 if not wrong.certain:
                     try:
-                        done = attempt(config, heeds=False)
+                        done = attempt(config, learns=False)
                     except WorkerError:
                         break  # the store meant something else
                     self._adopt(config)
                     return done
                 self._adopt(config)
-        return attempt(self._config, heeds=False)
+        return attempt(self._config, learns=False)
 
     def learn(self, wrong: WrongAddressError, patience: Patience, stage: Stage, stop: threading.Event) -> bool:
         """Remember the address that a store named; whether it is another one."""
@@ -84,7 +86,7 @@ class Bucket:
         self,
         config: S3Config,
         *,
-        heeds: bool,
+        learns: bool,
         patience: Patience,
         stage: Stage,
         stop: threading.Event,
@@ -92,8 +94,7 @@ class Bucket:
     ) -> T:
         client_of_work = open_client(config, patience, stage, stop, self._guard)
         with storage_errors(config.bucket, stage, own=self.is_own), closing(client_of_work) as client:
-            if heeds:
-                heed(client, config)
+            heed(client, config, learns=learns)
             return work(client)
 
     def _after(

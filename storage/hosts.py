@@ -59,7 +59,7 @@ class _Kind:
 
 
 _KINDS = (
-    _Kind(rf"(?:bucket\.)?vpce-[a-z0-9-]+\.s3\.{_AWS_REGION}\.vpce\.{_AWS}"),
+    _Kind(rf"(?:bucket\.)?vpce-[a-z0-9-]+\.s3\.{_AWS_REGION}\.vpce\.{_AWS}", bucket=r"(?!bucket\.vpce)(?P<bucket>.+?)"),
     _Kind(rf"s3-accesspoint(?:-fips)?(?:\.dualstack)?\.{_AWS_REGION}\.{_AWS}", bucket=_NO_DOTS, virtual_only=True),
     _Kind(rf"s3-accelerate(?:\.dualstack)?\.{_AWS}", virtual_only=True),
     _Kind(rf"s3(?:-fips)?(?:[.-]dualstack)?[.-]{_AWS_REGION}\.{_AWS}"),

@@ -134,7 +134,7 @@ def _reply_error(error: ClientError, bucket: str, stage: Stage, *, own: bool) ->
     elsewhere = stage is not Stage.START and (skewed or (own and no_entry))
     # Before the first video there is no object to miss and no upload to lose: what the storage then calls the
     # caller's fault is the settings' fault.
-    refused_at_start = stage is not Stage.UPLOAD and 400 <= status < 500 and status not in _PASSING_STATUSES
+    refused_at_start = stage is not Stage.UPLOAD and 300 <= status < 500 and status not in _PASSING_STATUSES
     if name in _REFUSALS or refused_at_start:
         code, verb = ErrorCode.STORAGE_MISCONFIGURED, "refused"
     else:

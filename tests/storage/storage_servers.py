@@ -242,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Answer) -> None:
         with suppress(ConnectionError):
-            self.send_response(reply.status)
+            (self.send_response_only if "Date" in reply.headers else self.send_response)(reply.status)
             if reply.length != NO_LENGTH and reply.status != 204:
                 self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
             for name, value in reply.headers.items():
