@@ -8,6 +8,7 @@
 # WITH_SAGE       1, 0                                    compile SageAttention (12 min and more), or do without it
 # MAX_JOBS        a number (2)                            its compilers at a time; each takes about 8 GB of RAM
 # REVISION        text                                    commit of this repository, for the image's label
+# VERSION         text                                    version of the worker, for the image's label
 #
 # What changes least comes first, so that a change of the worker's code costs seconds.
 # apt versions are not pinned: Ubuntu's archive drops old ones, and the base image's digest fixes the release.
@@ -167,8 +168,7 @@ USER 10001:0
 STOPSIGNAL SIGTERM
 # RunPod goes by the SDK's pings; this is for your own Docker. The start may take as long as RUNPOD_INIT_TIMEOUT.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=900s --retries=3 CMD ["/opt/docker/healthcheck.sh"]
-# The main process, not the child of a shell: the container ends with it, also when it is killed. Were it not so, the
-# SDK's ping process would go on telling RunPod that all is well.
+# The main process, not the child of a shell: the container ends with it, also when it is killed.
 # The base image's own entrypoint is a script that prints a banner, also before the reply of a --test_input.
 ENTRYPOINT []
 CMD ["/opt/worker-venv/bin/python", "-u", "handler.py"]
@@ -188,10 +188,13 @@ ARG COMFYUI_COMMIT
 ARG WANVIDEOWRAPPER_COMMIT
 ARG SAGEATTENTION_COMMIT
 ARG REVISION=unknown
+# Held equal to contract/version.py by tests/image.
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="talking-video worker" \
       org.opencontainers.image.description="One portrait and one to four voices in, the URL of a lip-synced MP4 out" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-only" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.version="${VERSION}" \
       comfyui.commit="${COMFYUI_COMMIT}" \
       wanvideowrapper.commit="${WANVIDEOWRAPPER_COMMIT}" \
       sageattention.commit="${SAGEATTENTION_COMMIT}"

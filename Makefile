@@ -6,18 +6,21 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 4 # tests wait for processes half of their time: twice as many as there are cores
 
-.PHONY: demo test test-long test-real check schema lock audit clean setup setup-dev ffmpeg
+.PHONY: help demo test test-long test-real check schema lock audit clean setup setup-dev ffmpeg
 
-demo: setup ffmpeg
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: setup ffmpeg ## a portrait and a voice through the whole worker, without a GPU: output/one-speaker.mp4 (EXAMPLE=…)
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
 
-test: setup-dev ffmpeg check
+test: setup-dev ffmpeg check ## lint, types, import rules, tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
-test-long: setup-dev ffmpeg
+test-long: setup-dev ffmpeg ## the tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
-check:
+check: ## lint, types and import rules alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -25,7 +28,7 @@ check:
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck -x scripts/*.sh docker/*.sh .ci/run
 
-schema: setup
+schema: setup ## write docs/schema anew from the contract
 	$(BIN)/python -m contract.schema docs/schema
 
 setup: $(VENV)/.worker
@@ -43,11 +46,11 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.worker
 ffmpeg:
 	@scripts/need_ffmpeg.sh
 
-lock:
+lock: ## write the locks of both environments anew from the .in files
 	scripts/lock.sh $(PYTHON)
 
 # Asks the network: 1 something is known of a package, 3 not every package could be asked about.
-audit: build/audit/.done
+audit: build/audit/.done ## ask the network whether a package of the locks has a known flaw
 	@build/audit/bin/python scripts/audit.py $(AUDIT)
 
 build/audit/.done: requirements-audit.txt
@@ -55,9 +58,9 @@ build/audit/.done: requirements-audit.txt
 	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
 	@touch $@
 
-clean:
+clean: ## remove what the targets made
 	rm -rf $(VENV) build output .mypy_cache .ruff_cache
 
 # COMFYUI_DIR and COMFYUI_PYTHON name a real ComfyUI; tests/real/conftest.py says what it must have.
-test-real: setup-dev ffmpeg
+test-real: setup-dev ffmpeg ## the tests on a real ComfyUI (COMFYUI_DIR, COMFYUI_PYTHON; no GPU, no models)
 	$(BIN)/python -m pytest -v -m real tests/real tests/image

@@ -21,10 +21,13 @@ from typing import Any
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from contract.job import Job
 from contract.response import failure
-from job.pipeline import Parts, run_job
+from contract.version import VERSION
+from job.pipeline import Resources, run_job
 from job.reporter import Reporter, Update
 from worker import logs
+from worker.children import end_with_this_process
 from worker.local_run import LocalRun
 from worker.settings import Settings, SettingsError, read_settings
 from worker.startup import Startup
@@ -39,17 +42,19 @@ ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_U
 # with a well-filled disk: `startup` checks what this worker needs.
 SDK_DEFAULTS = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_LOG_LEVEL": "INFO"}
 UPDATE_SECONDS = 8.0
-Job = dict[str, Any]
+# In the name of the thread in which the SDK (1.12.0) sends an update: Python names a thread after its function, here
+# runpod.serverless.modules.rp_progress._thread_target. The SDK hands out no other sign of an update's end.
+SDK_THREAD = "_thread_target"
 Send = Callable[[Job, Update], None]
 
 
 def make_handler(
-    parts: Callable[[], Parts], send: Send | None = None, retire: Callable[[], None] = lambda: None
+    resources: Callable[[], Resources], send: Send | None = None, retire: Callable[[], None] = lambda: None
 ) -> Callable[[Job], Awaitable[dict[str, Any]]]:
     """The coroutine function that the SDK calls with each job.
 
     Args:
-        parts: what jobs need; called for each job.
+        resources: what jobs need; called for each job.
         send: passes a progress update of a job on; None: nobody is told.
         retire: called when this worker should be replaced after the job.
     """
@@ -60,7 +65,7 @@ def make_handler(
         async with turn:
             cancel = Cancellation()
             update = None if send is None else lambda told: send(job, told)
-            work = asyncio.ensure_future(asyncio.to_thread(answer, job, parts(), cancel, update))
+            work = asyncio.ensure_future(asyncio.to_thread(answer, job, resources(), cancel, update))
             try:
                 reply = await asyncio.shield(work)
             except asyncio.CancelledError:
@@ -84,7 +89,7 @@ async def _until_done(work: "asyncio.Future[dict[str, Any]]") -> None:
 
 
 def answer(
-    job: Job, parts: Parts, cancel: Cancellation, send: Callable[[Update], None] | None = None
+    job: Job, resources: Resources, cancel: Cancellation, send: Callable[[Update], None] | None = None
 ) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge.
 
@@ -94,16 +99,16 @@ def answer(
     reporter = Reporter(send)
     try:
         with reporter:
-            reply = run_job(job, parts, cancel, reporter)
+            reply = run_job(job, resources, cancel, reporter)
         json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
-        parts.health.succeeded()
+        resources.health.succeeded()
         log.info("completed in %.1f s", reply["processing_time_seconds"])
         return reply
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:
-            parts.engine.distrust()
+            resources.engine.distrust()
         reply = _failed(error, str(job["id"]), reporter.stage)
-        replace = parts.health.failed(error) or parts.engine.gave_up or error.code is ErrorCode.GPU_FAULT
+        replace = resources.health.failed(error) or resources.engine.gave_up or error.code is ErrorCode.GPU_FAULT
         return {**reply, "refresh_worker": True} if replace else reply
     except Exception as error:
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")
@@ -153,6 +158,7 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
     import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
+    log.info("talking-video worker %s", VERSION)
     fault = LocalRun.find_fault(sys.argv[1:]) if test else None
     if test and fault:
         test.say(_failed(fault, "local_test", None))
@@ -167,16 +173,17 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
                 check()
         config: dict[str, Any] = {}
         handle = make_handler(
-            lambda: startup.parts,
-            _Sender(runpod.serverless.progress_update) if on_runpod else None,
+            lambda: startup.resources,
+            ProgressSender(runpod.serverless.progress_update) if on_runpod else None,
             # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job.
             lambda: config.update(refresh_worker=True),
         )
         config["handler"] = test.wrap(handle) if test else handle
+        end_with_this_process()
         runpod.serverless.start(config)
 
 
-class _Sender:
+class ProgressSender:
     """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another."""
 
     def __init__(self, progress_update: Callable[[Job, Update], None]) -> None:
@@ -190,7 +197,7 @@ class _Sender:
         before = set(threading.enumerate())
         self._progress_update(job, update)
         new = set(threading.enumerate()) - before
-        self._on_its_way = [thread for thread in new if "_thread_target" in thread.name]
+        self._on_its_way = [thread for thread in new if SDK_THREAD in thread.name]
         for thread in self._on_its_way:
             thread.join(UPDATE_SECONDS)
 

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-Mode = Literal["multitalk", "infinitetalk"]
+Mode = Literal["multitalk", "infinitetalk"]  # the source of the names; `workflows.modes` has what each one means
 Scheduler = Literal[
     "unipc",
     "unipc/beta",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from contract.errors import WorkerError
+from contract.version import VERSION
 
 Seconds = float
 
@@ -80,6 +81,7 @@ class Reply(_Model):
     job_id: str
     expires_at: str | None = Field(None, description="when output_video_url stops working, UTC; null: it does not")
     metadata: dict[str, JsonValue] | None = None
+    worker_version: str = Field(default_factory=lambda: VERSION, description="of the worker that made this reply")
 
 
 class Failure(_Model):
@@ -95,6 +97,7 @@ class Failure(_Model):
         None, description="where the finished video is, when it could not be stored: a path on the volume or the worker"
     )
     video_base64: str | None = Field(None, description="the finished MP4 itself, when it could not be stored elsewhere")
+    worker_version: str = Field(default_factory=lambda: VERSION, description="of the worker that made this reply")
 
 
 def failure(error: WorkerError, job_id: str) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Work:
     window: float
 
 
-class Steps:
+class StepTimer:
     """Times the steps of a sampling, without what comes before, between and after the windows.
 
     Args:

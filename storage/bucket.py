@@ -11,7 +11,7 @@ from typing import TypeVar
 from contract.errors import Stage, WorkerError
 from storage.address import WrongAddressError, ask_region, heed, in_region, may_be_virtual
 from storage.guarded import Guard
-from storage.s3_client import Patience, S3Client, S3Config, open_client
+from storage.s3_client import RetryPolicy, S3Client, S3Config, open_client
 from storage.s3_errors import storage_errors
 
 logger = logging.getLogger(__name__)
@@ -45,24 +45,24 @@ class Bucket:
         """Whether the operator named it, not a job."""
         return self._guard is None
 
-    def open(self, patience: Patience, stage: Stage, stop: threading.Event | None = None) -> S3Client:
+    def open(self, policy: RetryPolicy, stage: Stage, stop: threading.Event | None = None) -> S3Client:
         """A client at the address known by now. Raises as `open_client`."""
-        client = open_client(self._config, patience, stage, stop, self._guard)
+        client = open_client(self._config, policy, stage, stop, self._guard)
         heed(client, self._config, learns=False)
         return client
 
-    def using(self, patience: Patience, stage: Stage, stop: threading.Event, work: Callable[[S3Client], T]) -> T:
+    def using(self, policy: RetryPolicy, stage: Stage, stop: threading.Event, work: Callable[[S3Client], T]) -> T:
         """What `work` returns; it is done anew for each other address that the store names.
 
         Raises:
             WorkerError: what botocore raises, as `storage_errors` tells it, and what `work` raises.
         """
-        attempt = partial(self._attempt, patience=patience, stage=stage, stop=stop, work=work)
+        attempt = partial(self._attempt, policy=policy, stage=stage, stop=stop, work=work)
         for _ in range(MOST_MOVES):
             try:
                 return attempt(self._config, learns=True)
             except WrongAddressError as wrong:
-                config = self._after(wrong, patience, stage, stop)
+                config = self._after(wrong, policy, stage, stop)
                 if config is None:
                     break
                 if not wrong.certain:
@@ -75,9 +75,9 @@ class Bucket:
                 self._adopt(config)
         return attempt(self._config, learns=False)
 
-    def learn(self, wrong: WrongAddressError, patience: Patience, stage: Stage, stop: threading.Event) -> bool:
+    def learn(self, wrong: WrongAddressError, policy: RetryPolicy, stage: Stage, stop: threading.Event) -> bool:
         """Remember the address that a store named; whether it is another one."""
-        config = self._after(wrong, patience, stage, stop)
+        config = self._after(wrong, policy, stage, stop)
         if config is not None:
             self._adopt(config)
         return config is not None
@@ -87,25 +87,25 @@ class Bucket:
         config: S3Config,
         *,
         learns: bool,
-        patience: Patience,
+        policy: RetryPolicy,
         stage: Stage,
         stop: threading.Event,
         work: Callable[[S3Client], T],
     ) -> T:
-        client_of_work = open_client(config, patience, stage, stop, self._guard)
+        client_of_work = open_client(config, policy, stage, stop, self._guard)
         with storage_errors(config.bucket, stage, own=self.is_own), closing(client_of_work) as client:
             heed(client, config, learns=learns)
             return work(client)
 
     def _after(
-        self, wrong: WrongAddressError, patience: Patience, stage: Stage, stop: threading.Event
+        self, wrong: WrongAddressError, policy: RetryPolicy, stage: Stage, stop: threading.Event
     ) -> S3Config | None:
         """The config at the other address, or None where none is known."""
         if wrong.virtual:
             return replace(self._config, addressing_style="virtual") if may_be_virtual(self._config) else None
         region = wrong.region
         if region is None:
-            with closing(self.open(patience, stage, stop)) as client:
+            with closing(self.open(policy, stage, stop)) as client:
                 region = ask_region(client, self._config.bucket)
         found = in_region(self._config, region) if region else self._config
         return found if found != self._config else None

@@ -17,7 +17,7 @@ from storage.base import StoredVideo
 from storage.bucket import Bucket
 from storage.guarded import Guard
 from storage.multipart import MultipartUpload, Place, abort, begin
-from storage.s3_client import Patience, S3Client, S3Config
+from storage.s3_client import RetryPolicy, S3Client, S3Config
 from storage.s3_errors import is_absent, is_forbidden
 from storage.s3_urls import Held, ObjectUrls
 
@@ -26,7 +26,7 @@ __all__ = ["S3Config", "S3Storage"]
 logger = logging.getLogger(__name__)
 
 CHECK_KEY = "storage-check.mp4"
-BRIEF = Patience(attempts=3, connect_seconds=5, answer_seconds=5)
+BRIEF = RetryPolicy(attempts=3, connect_seconds=5, answer_seconds=5)
 URL_SECONDS = 6.0
 
 
@@ -60,8 +60,8 @@ class S3Storage:
         guard: Guard | None = None,
     ) -> None:
         self._bucket = Bucket(config, guard)
-        self._patience = Patience(attempts, connect_seconds=10, answer_seconds=answer_seconds)
-        self._brief = Patience(
+        self._policy = RetryPolicy(attempts, connect_seconds=10, answer_seconds=answer_seconds)
+        self._brief = RetryPolicy(
             min(attempts, BRIEF.attempts), BRIEF.connect_seconds, min(answer_seconds, BRIEF.answer_seconds)
         )
         self._check_seconds = check_seconds
@@ -140,7 +140,7 @@ class S3Storage:
                 upload.delete()
                 raise
 
-        return self._bucket.using(self._patience, Stage.UPLOAD, stop, work)
+        return self._bucket.using(self._policy, Stage.UPLOAD, stop, work)
 
     def _confirm(self, client: S3Client, place: Place, video: Path, stop: threading.Event) -> StoredVideo:
         """Raises StoppedError, also while the storage is silent."""

@@ -18,7 +18,7 @@ from storage.base import StoredVideo
 from storage.bucket import Bucket
 from storage.guarded import judged
 from storage.multipart import MultipartUpload, Place
-from storage.s3_client import ENDPOINT, Patience, S3Client
+from storage.s3_client import ENDPOINT, RetryPolicy, S3Client
 from storage.s3_errors import error_code
 from storage.url_check import CLOCK_SECONDS, Opening, open_url, until_it_holds
 
@@ -47,14 +47,14 @@ class ObjectUrls:
     """Makes and tries them.
 
     Args:
-        patience: for the requests of a check.
+        policy: for the requests of a check.
         seconds: how long a URL may take until it opens; 2.5 times as long at a public address.
         checks: whether URLs are tried at all.
     """
 
-    def __init__(self, bucket: Bucket, patience: Patience, seconds: float, *, checks: bool) -> None:
+    def __init__(self, bucket: Bucket, policy: RetryPolicy, seconds: float, *, checks: bool) -> None:
         self._bucket = bucket
-        self._patience = patience
+        self._policy = policy
         self._is_public = bucket.config.public_base_url is not None
         self._checks = checks
         self.seconds = seconds * PUBLIC_FACTOR if self._is_public else seconds
@@ -82,7 +82,7 @@ class ObjectUrls:
             return stored
         seen = self._until_it_holds(client, stored.url, held.first, stage, stop)
         if seen.is_refusal and not self._is_public and self._learn(seen, stage, stop):
-            with closing(self._bucket.open(self._patience, stage, stop)) as other:
+            with closing(self._bucket.open(self._policy, stage, stop)) as other:
                 stored = self.of(other, held)
                 seen = self._until_it_holds(other, stored.url, held.first, stage, stop)
         if not seen.holds(held.first):
@@ -101,7 +101,7 @@ class ObjectUrls:
         with tempfile.NamedTemporaryFile() as probe:
             probe.write(PROBE)
             probe.flush()
-            tidy = partial(self._bucket.open, self._patience, stage)
+            tidy = partial(self._bucket.open, self._policy, stage)
             MultipartUpload(client, tidy, place, stop, stage).send(Path(probe.name), len(PROBE))
         try:
             self.opened(client, Held(place, len(PROBE), PROBE), stage, stop)
@@ -109,7 +109,7 @@ class ObjectUrls:
             _remove(client, place)
 
     def _learn(self, seen: Opening, stage: Stage, stop: threading.Event) -> bool:
-        return self._bucket.learn(WrongAddressError(seen.region), self._patience, stage, stop)
+        return self._bucket.learn(WrongAddressError(seen.region), self._policy, stage, stop)
 
     def _until_it_holds(self, client: S3Client, url: str, first: bytes, stage: Stage, stop: threading.Event) -> Opening:
         look = partial(self._look_at, client, url, stage)

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from contract.errors import ErrorCode, WorkerError
+from contract.job import Job
 
 OPTION = "--test_input"
-Job = dict[str, Any]
 Handle = Callable[[Job], Awaitable[dict[str, Any]]]
 
 

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from contract.fields import Mode
+
 HOST_NAME = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]*[a-z][a-z0-9_-]*", re.IGNORECASE)  # its end is no number
 
 
@@ -45,7 +47,7 @@ class Settings(BaseSettings):
         (), description="further folders with node packs, separated by ':'"
     )
 
-    modes: Literal["auto", "all", "multitalk", "infinitetalk"] = Field(
+    modes: Literal["auto", "all", Mode] = Field(
         "auto", description="modes whose models must be there; auto: those whose models are, at least one"
     )
     model_roots: Annotated[tuple[Path, ...], NoDecode] = Field(

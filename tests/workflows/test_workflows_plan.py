@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import ErrorCode, WorkerError
+from contract.fields import Mode
 from tests.workflows.graph_samples import MODES, plan
 from workflows.plan import frames_for, window_flop, windows_for
 
-OVERLAPS = {"multitalk": 25, "infinitetalk": 9}
+OVERLAPS: dict[Mode, int] = {"multitalk": 25, "infinitetalk": 9}
 WINDOWS = range(33, 82, 4)
 frame_counts = st.integers(1, 10_000)
-modes = st.sampled_from(MODES)
+modes: st.SearchStrategy[Mode] = st.sampled_from(MODES)
 sides = st.integers(16, 116).map(lambda tokens: 16 * tokens)
 asked_windows = st.none() | st.sampled_from(WINDOWS)
 
@@ -50,7 +51,8 @@ def walk(frames: int, window: int, overlap: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize(("frames", "infinitetalk", "multitalk"), TABLE)
 def test_the_published_table(frames: int, infinitetalk: tuple[int, ...], multitalk: tuple[int, ...]) -> None:
-    for mode, row in (("infinitetalk", infinitetalk), ("multitalk", multitalk)):
+    rows: dict[Mode, tuple[int, ...]] = {"infinitetalk": infinitetalk, "multitalk": multitalk}
+    for mode, row in rows.items():
         made = plan(frames, mode=mode, window_frames=81)
         assert (made.frames, made.window, made.overlap) == (frames, 81, OVERLAPS[mode])
         assert (made.windows, made.generated, made.surplus, made.passes) == row
@@ -63,7 +65,7 @@ def test_the_cheapest_lengths(seconds: float, windows: int) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("window", WINDOWS)
-def test_windows_are_counted_as_the_loop_walks(mode: str, window: int) -> None:
+def test_windows_are_counted_as_the_loop_walks(mode: Mode, window: int) -> None:
     overlap = OVERLAPS[mode]
     for frames in (*range(1, 400), *range(401, 10_001, 97), 9_999, 10_000):
         made = plan(frames, mode=mode, window_frames=window)
@@ -80,7 +82,9 @@ def test_a_window_that_does_not_advance_is_refused(window: int, overlap: int, fr
 
 @settings(deadline=None, database=None, derandomize=True)
 @given(frame_counts, modes, sides, sides, asked_windows)
-def test_whatever_is_asked_the_windows_end(frames: int, mode: str, width: int, height: int, window: int | None) -> None:
+def test_whatever_is_asked_the_windows_end(
+    frames: int, mode: Mode, width: int, height: int, window: int | None
+) -> None:
     made = plan(frames, mode=mode, window_frames=window, width=width, height=height)
     assert made.overlap == OVERLAPS[mode] < made.window
     assert made.window in ([window] if window else WINDOWS)
@@ -140,7 +144,7 @@ def test_schedulers_that_ignore_the_step_count_run_four(scheduler: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("window", [None, 33, 81])
-def test_10_000_frames_are_taken_and_one_more_is_refused_with_the_seconds(mode: str, window: int | None) -> None:
+def test_10_000_frames_are_taken_and_one_more_is_refused_with_the_seconds(mode: Mode, window: int | None) -> None:
     taken = plan(10_000, mode=mode, window_frames=window)
     assert (taken.frames, taken.asked) == (10_000, 10_000)
     assert taken.audio_seconds >= 400
