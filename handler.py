@@ -94,20 +94,22 @@ def answer(
 ) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge.
 
-    `refresh_worker` in it asks for a new worker: after a GPU fault, and where ComfyUI failed again and again.
+    `refresh_worker` in it asks for a new worker: after a GPU fault, where ComfyUI failed again and again, and after two
+    jobs in a row that failed for a cause in this worker.
     """
     reporter = Reporter(send)
     try:
         with reporter:
             reply = run_job(job, resources, cancel, reporter)
         json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
+        resources.health.succeeded()
         log.info("completed in %.1f s", reply["processing_time_seconds"])
         return {**reply, "refresh_worker": True} if resources.engine.gave_up else reply
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:
             resources.engine.distrust()
         reply = _failed(error, str(job["id"]), reporter.stage)
-        replace = resources.engine.gave_up or error.code is ErrorCode.GPU_FAULT
+        replace = resources.health.failed(error) or resources.engine.gave_up or error.code is ErrorCode.GPU_FAULT
         return {**reply, "refresh_worker": True} if replace else reply
     except Exception as error:
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")

@@ -132,6 +132,7 @@ class WorkerError(Exception):
         stage: where it happened, when not at the code's usual stage.
         detail: for the log only.
         kept: where the finished video is, if there is one that could not be delivered.
+        elsewhere: whether the cause is likely this worker, so that the same job may succeed on another one.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class WorkerError(Exception):
         stage: Stage | None = None,
         detail: str = "",
         kept: KeptVideo | None = None,
+        elsewhere: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -151,8 +153,9 @@ class WorkerError(Exception):
         self.stage = stage or ERRORS[code].stage
         self.detail = detail
         self.kept = kept
+        self.elsewhere = elsewhere
 
     @property
     def retryable(self) -> bool:
         """Whether sending the same job again may succeed."""
-        return ERRORS[self.code].retryable
+        return self.elsewhere or ERRORS[self.code].retryable

@@ -10,7 +10,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.job import Job
 from contract.request import Request, parse_request
+from job.health import Health
 from job.keeper import Delivery, Keeper, fingerprint_of
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
 from job.pace import Pace, StepTimer
@@ -58,6 +59,7 @@ class Resources:
     stall_timeouts: StallTimeouts
     work_dir: Path
     audio_max_seconds: float
+    health: Health = field(default_factory=Health)
 
 
 @dataclass(frozen=True)

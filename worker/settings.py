@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     keep_dir: Path | None = Field(
         None, description="results, and videos that could not be stored; default: on the volume, else in WORK_DIR"
     )
+    keep_max_gb: float = Field(
+        2, ge=0, description="on the worker's own disk: kept videos above this sum end with the oldest, in 10^9 bytes"
+    )
     inline_max_mb: float = Field(
         6, ge=0, le=7, description="without a volume, a video up to this size that could not be stored is in the reply"
     )
@@ -102,7 +105,16 @@ class Settings(BaseSettings):
         None, description="default: boto3's own chain (role, profile, AWS_… variables)"
     )
     s3_secret_access_key: SecretStr | None = Field(None, description="belongs to S3_ACCESS_KEY_ID")
-    s3_region: str | None = Field(None, description="default: boto3's own choice")
+    s3_region: str | None = Field(
+        None,
+        description="default: the one in the endpoint's host, else boto3's own choice; the store's word outweighs it",
+    )
+    s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
+        "auto", description="the bucket in a URL's path, or in front of its host; auto tries"
+    )
+    s3_check_urls: bool = Field(
+        True, description="try the URLs of stored videos from here; false where only callers can open them"
+    )
     s3_public_base_url: str | None = Field(
         None, pattern=r"^https?://", description="replies name this address plus the key instead of a presigned URL"
     )

@@ -66,8 +66,8 @@ def both() -> Iterator[Place]:
 
 
 def _looks(make: MakeStorage, good: int) -> list[tuple[str, ...]]:
-    """Answers that are good for the check (a bucket's takes two connections) and `good` - 1 connections after it."""
-    return [(GOOD,)] * (good if make is put_url else good + 1)
+    """Answers that are good for the check (a bucket's takes three connections) and `good` - 1 connections after it."""
+    return [(GOOD,)] * (good if make is put_url else good + 2)
 
 
 @EVERY_PLACE
