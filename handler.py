@@ -37,7 +37,14 @@ log = logging.getLogger(__name__)
 INTERRUPTED = 130
 # After these the engine may not be what it was; the next job gets a fresh one.
 ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.ENGINE_CRASHED, ErrorCode.GPU_FAULT)
-ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.INTERNAL)
+UNFIT = (ErrorCode.GPU_FAULT, ErrorCode.WORKER_UNFIT)  # no job would do better here
+ANYWHERE = (
+    ErrorCode.CANCELLED,
+    ErrorCode.WORKER_UNFIT,
+    ErrorCode.DEADLINE_EXCEEDED,
+    ErrorCode.ENGINE_UNAVAILABLE,
+    ErrorCode.INTERNAL,
+)
 # What the SDK would do by itself. Its default level logs whole replies, with their presigned URLs. Its GPU checks
 # would open a CUDA context here beside ComfyUI's, and its system checks end workers without a way to the outside or
 # with a well-filled disk: `startup` checks what this worker needs. docs/facts/runpod.md#logging, #fitness-checks
@@ -94,8 +101,8 @@ def answer(
 ) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge.
 
-    `refresh_worker` in it asks for a new worker: after a GPU fault, where ComfyUI failed again and again, and after two
-    jobs in a row that failed for a cause in this worker.
+    `refresh_worker` in it asks for a new worker: after a fault of the GPU or the disk, where ComfyUI failed again and
+    again, and after two jobs in a row that failed for a cause in this worker.
     """
     reporter = Reporter(send)
     try:
@@ -109,7 +116,7 @@ def answer(
         if error.code in ENGINE_FAULTS:
             resources.engine.distrust()
         reply = _failed(error, str(job["id"]), reporter.stage)
-        replace = resources.health.failed(error) or resources.engine.gave_up or error.code is ErrorCode.GPU_FAULT
+        replace = resources.health.failed(error) or resources.engine.gave_up or error.code in UNFIT
         return {**reply, "refresh_worker": True} if replace else reply
     except Exception as error:
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")

@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     job_timeout_seconds: float | None = Field(
         3540, gt=0, description="longest job, where its own policy says nothing; keep it below the endpoint's timeout"
     )
-    min_disk_gb: float = Field(2, ge=0, description="free space that WORK_DIR must have at the start")
+    min_disk_gb: float = Field(
+        2, ge=0, description="free space that WORK_DIR must have at the start and before each job"
+    )
 
     storage: Literal["local", "s3", "volume"] | None = Field(
         None, description="default: s3 where a bucket is set, else volume on RunPod and local elsewhere"

@@ -248,5 +248,6 @@ def make_resources(
         job_seconds=settings.job_timeout_seconds,
         stall_timeouts=StallTimeouts(step=settings.stall_seconds, load=settings.load_seconds),
         work_dir=settings.work_dir,
+        least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,
     )
