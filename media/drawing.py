@@ -24,6 +24,7 @@ UNREADABLE = (
     RuntimeError,
     struct.error,
     zlib.error,
+    Image.DecompressionBombError,
 )
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -49,23 +49,26 @@ def read_gif(data: bytes) -> Picture:
     """Up to the end of the first frame. Raises WorkerError, struct.error, IndexError."""
     width, height = struct.unpack_from("<HH", data, 6)
     first, frames = len(data), 0
-    for kind, end in _gif_blocks(data):
+    for kind, start, end in _gif_blocks(data):
         if kind == 0x2C:
             frames += 1
             if frames > 1:
                 break
+            left, top, across, down = struct.unpack_from("<HHHH", data, start + 1)
+            width, height = max(width, left + across), max(height, top + down)  # as Pillow makes room for it
             first = end
     if not frames:
         raise damaged("no frame")
     return Picture("GIF", (width, height), data[:first] + b";", warning=ANIMATED if frames > 1 else "")
 
 
-def _gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
-    """Kind and end of each block: frames (0x2C) and extensions (0x21)."""
+def _gif_blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Kind, begin and end of each block: frames (0x2C) and extensions (0x21)."""
     place = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     for _ in range(MOST_BLOCKS):
         if place >= len(data) or (kind := data[place]) not in (0x21, 0x2C):
             return
+        start = place
         place += 2
         if kind == 0x2C:
             colours = data[place + 7]
@@ -73,7 +76,7 @@ def _gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
         while place < len(data) and data[place]:
             place += 1 + data[place]
         place += 1
-        yield kind, place
+        yield kind, start, place
 
 
 def read_bmp(data: bytes) -> Picture:
