@@ -86,7 +86,7 @@ def test_a_stage_of_its_own_wins_over_the_tables() -> None:
 
 
 def test_a_refusal_shows_nothing_of_what_was_sent_but_names_and_numbers() -> None:
-    raw = job(image_url=7, audio_urls="https://a/b?token=secret", width="secret", metadata=["secret"])
+    raw = job(image_url=7, audio_urls=["https://a/\0?token=secret"], width="secret", metadata=["secret"])
     message = refusal(raw)
     assert "secret" not in message
     assert all(name in message for name in ("image_url", "audio_urls", "width", "metadata"))
