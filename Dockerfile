@@ -168,8 +168,7 @@ USER 10001:0
 STOPSIGNAL SIGTERM
 # RunPod goes by the SDK's pings; this is for your own Docker. The start may take as long as RUNPOD_INIT_TIMEOUT.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=900s --retries=3 CMD ["/opt/docker/healthcheck.sh"]
-# The main process, not the child of a shell: the container ends with it, also when it is killed. Were it not so, the
-# SDK's ping process would go on telling RunPod that all is well.
+# The main process, not the child of a shell: the container ends with it, also when it is killed.
 # The base image's own entrypoint is a script that prints a banner, also before the reply of a --test_input.
 ENTRYPOINT []
 CMD ["/opt/worker-venv/bin/python", "-u", "handler.py"]

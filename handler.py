@@ -26,6 +26,7 @@ from contract.version import VERSION
 from job.pipeline import Parts, run_job
 from job.reporter import Reporter, Update
 from worker import logs
+from worker.children import end_with_this_process
 from worker.local_run import LocalRun
 from worker.settings import Settings, SettingsError, read_settings
 from worker.startup import Startup
@@ -173,6 +174,7 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
             lambda: config.update(refresh_worker=True),
         )
         config["handler"] = test.wrap(handle) if test else handle
+        end_with_this_process()
         runpod.serverless.start(config)
 
 

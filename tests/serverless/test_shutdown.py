@@ -70,13 +70,13 @@ def test_a_worker_that_ends_still_stops_its_job(tmp_path: Path) -> None:
         assert stand.worker.leftovers() == []
 
 
-def test_a_killed_worker_takes_its_engine_along_and_the_next_one_cleans_up(tmp_path: Path) -> None:
-    with standing(tmp_path, SIMULATOR_SPEED="2") as stand, stand.worker.engine() as engine:
+def test_a_killed_worker_takes_its_processes_along_and_the_next_one_cleans_up(tmp_path: Path) -> None:
+    with standing(tmp_path, SIMULATOR_SPEED="2") as stand, watched(stand.worker) as family:
         stand.give("lost", audio_urls=["long.wav"])
         stand.worker.wait_for_stage("lost", "sample")
         assert stand.worker.leftovers() != []
         stand.worker.kill()
-        assert engine.ended(END_SECONDS)
+        assert still_there(family) == [], "a heartbeat that goes on tells RunPod that all is well"
         assert stand.plane.results("lost") == []
         with Worker(stand.plane, stand.bench) as stand.worker:
             stand.plane.wait_until_asked()

@@ -72,7 +72,7 @@ class Worker:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """End the worker's own process by force, and wait for it. The SDK's heartbeat outlives it."""
+        """End the worker's own process by force, and wait for it."""
         self.signal(signal.SIGKILL)
         self._process.wait()
 
