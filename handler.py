@@ -132,7 +132,7 @@ def main() -> None:
         settings = read_settings()
     except SettingsError as error:
         if test:
-            test.say(failure(WorkerError(ErrorCode.INTERNAL, str(error)), "local_test"))
+            test.say(failure(WorkerError(ErrorCode.SETTINGS_INVALID, str(error)), "local_test"))
         sys.exit(str(error))
     for name, value in {**SDK_DEFAULTS, **({"RUNPOD_LOG_LEVEL": "WARN"} if test else {})}.items():
         os.environ.setdefault(name, value)

@@ -71,6 +71,7 @@ _COUNT = "the number of voices in audio_urls or speakers says it"
 _AUDIO_GUIDANCE = "other scales than here; audio_cfg_scale is a factor of cfg_scale (0.8 of 5 is upstream's audio 4)"
 _REGIONS = "send speakers, each with audio and region"
 _SETTING = "that is a setting of the worker, not of a job"
+_BESIDE = "{} stands beside input, not in it"
 _FILE = "upload_url takes a presigned URL for the result, output_key a name in the worker's storage"
 # Refused, each with what to do instead.
 ADVICE: dict[str, str] = {
@@ -101,12 +102,12 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("lora", "loras", "lora_url", "lora_name"), "the only LoRA is the speed LoRA: use_speed_lora"),
     **dict.fromkeys(("motion_frame", "motion_frames", "overlap_frames", "overlap"), "the mode sets the overlap"),
     **dict.fromkeys(("denoise", "denoise_strength", "strength"), "the whole picture is sampled, there is none"),
-    **dict.fromkeys(("webhook_url", "callback", "callback_url"), "send webhook, beside input and not in it"),
+    **dict.fromkeys(("webhook", "webhook_url", "callback", "callback_url"), _BESIDE.format("webhook")),
     **dict.fromkeys(
-        ("s3_config", "access_id", "access_secret", "endpoint_url", "bucket_name"), "send s3Config, beside input"
+        ("s3_config", "access_id", "access_secret", "endpoint_url", "bucket_name"), _BESIDE.format("s3Config")
     ),
-    **dict.fromkeys(("execution_timeout", "ttl", "timeout"), "send policy, beside input and not in it"),
-    **dict.fromkeys(("webhook", "policy", "s3Config", "id"), "it stands beside input, not in it"),
+    **dict.fromkeys(("policy", "execution_timeout", "ttl", "timeout"), _BESIDE.format("policy")),
+    **dict.fromkeys(("id", "job_id"), _BESIDE.format("id")),
 }
 _NUMBERED = re.compile(r"^(audio|wav|mp3|voice|sound|speech|person|speaker)[a-z]*[0-9]+$")
 

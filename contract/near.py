@@ -26,7 +26,7 @@ def folded(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was most likely meant: one slip away, or two where it is long. None where nobody can tell:
-    short names must begin alike, and digits are no slips."""
+    short names must begin alike, lengths differ by one at most, and digits are no slips."""
     wanted = folded(name)
     digits = [c for c in wanted if c.isdigit()]
     best: tuple[int, str] | None = None
@@ -34,7 +34,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         candidate = folded(other)
         most = 1 if min(len(wanted), len(candidate)) <= SHORT else 2
         alike = wanted[:1] == candidate[:1] or most > 1
-        if abs(len(wanted) - len(candidate)) > most or not alike or digits != [c for c in candidate if c.isdigit()]:
+        if abs(len(wanted) - len(candidate)) > 1 or not alike or digits != [c for c in candidate if c.isdigit()]:
             continue
         found = slips(wanted, candidate)
         if found <= most and (best is None or found < best[0]):

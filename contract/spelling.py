@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 # Blanks that copying and pasting leaves round a text: of ASCII, no-break and other spaces, zero-width characters, byte
 # order marks and marks of direction.
-BLANK_RANGES = "\t\n\r \x85\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u2066-\u2069\u3000\ufeff"
+BLANK_RANGES = "\t\n\r \xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u2066-\u2069\u3000\ufeff"
 BLANK = f"[{BLANK_RANGES}]*"
 BLANKS = "".join(c for c in map(chr, range(0x10000)) if re.match(f"[{BLANK_RANGES}]", c))
 EXACT_FLOATS = 2**53

@@ -79,7 +79,8 @@ def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
     """What was brought, or the error that tells the caller everything that was not."""
     problem = picture.exception()
     if isinstance(problem, UnavailableError):
-        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, f"The image could not be downloaded: {problem}")
+        message = f"The image could not be downloaded: {problem}"
+        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
     if isinstance(problem, WorkerError):
         raise WorkerError(problem.code, f"The image could not be taken: {problem.message}")
     voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
@@ -89,8 +90,9 @@ def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
 
 
 def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> BaseException:
-    reasons, code = [], ErrorCode.AUDIO_UNAVAILABLE
+    reasons, code, lasting = [], ErrorCode.AUDIO_UNAVAILABLE, False
     for number, problem in failed.items():
+        lasting = lasting or (isinstance(problem, UnavailableError) and problem.lasting)
         if isinstance(problem, WorkerError):
             code = problem.code
         elif problem is not None and not isinstance(problem, UnavailableError):
@@ -98,7 +100,7 @@ def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> Base
         reasons.append(f"speaker {number}: {problem}")
     whole = len(failed) == voices
     begin = "No valid audio files could be downloaded" if whole else "Not every voice could be downloaded"
-    return WorkerError(code, f"{begin}: {'; '.join(reasons)}")
+    return WorkerError(code, f"{begin}: {'; '.join(reasons)}", retryable=False if lasting else None)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from contract.errors import ERRORS, ErrorCode, Stage, WorkerError
 from contract.response import failure
 from tests.contract.contract_samples import job, refusal
 
-KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id"}
+KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id", "worker_version"}
 every_code = pytest.mark.parametrize("code", ErrorCode)
 
 
@@ -42,6 +42,7 @@ def test_a_failure_has_the_published_keys_and_the_tables_values(code: ErrorCode)
         "retryable": ERRORS[code].retryable,
         "status": "failed",
         "job_id": "job-1",
+        "worker_version": reply["worker_version"],
     }
     assert all(type(value) in (str, bool) for value in reply.values())
     assert json.loads(json.dumps(reply)) == reply

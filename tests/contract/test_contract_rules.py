@@ -7,7 +7,7 @@ import pytest
 from contract.fields import Mode
 from contract.request import Size, parse_request
 from contract.rules import default_color_match, default_shift
-from tests.contract.contract_samples import COLOR_MATCHES, SCHEDULERS, VOICE, job, parse, refusal, speaking
+from tests.contract.contract_samples import COLOR_MATCHES, SCHEDULERS, job, parse, refusal, speaking
 
 FIXED = ("flowmatch_distill", "multitalk", "rcm")
 OTHER_STEPS = [1, 2, 3, 5, 6, 8, 20, 50]
