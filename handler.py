@@ -22,13 +22,15 @@ from typing import Any
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from contract.job import Job
 from contract.response import failure
 from contract.version import VERSION
-from job.pipeline import Parts, run_job
+from job.pipeline import Resources, run_job
 from job.reporter import Reporter, Update
 from worker import logs
 from worker.children import end_with_this_process
 from worker.local_run import LOCAL_ID, USAGE, USUAL_FILE, LocalRun
+from worker.processor import processor_name_only
 from worker.settings import Settings, SettingsError, misspelt, read_settings
 from worker.startup import Startup
 
@@ -41,20 +43,22 @@ ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.ENGINE_CRASHED, ErrorCo
 ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.INTERNAL)
 # What the SDK would do by itself. Its default level logs whole replies, with their presigned URLs. Its GPU checks
 # would open a CUDA context here beside ComfyUI's, and its system checks end workers without a way to the outside or
-# with a well-filled disk: `startup` checks what this worker needs.
+# with a well-filled disk: `startup` checks what this worker needs. docs/facts/runpod.md#logging, #fitness-checks
 SDK_DEFAULTS = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_LOG_LEVEL": "INFO"}
 UPDATE_SECONDS = 8.0
-Job = dict[str, Any]
+# In the name of the thread in which the SDK (1.12.0) sends an update: Python names a thread after its function, here
+# runpod.serverless.modules.rp_progress._thread_target. The SDK hands out no other sign of an update's end.
+SDK_THREAD = "_thread_target"
 Send = Callable[[Job, Update], None]
 
 
 def make_handler(
-    parts: Callable[[], Parts], send: Send | None = None, retire: Callable[[], None] = lambda: None
+    resources: Callable[[], Resources], send: Send | None = None, retire: Callable[[], None] = lambda: None
 ) -> Callable[[Job], Awaitable[dict[str, Any]]]:
     """The coroutine function that the SDK calls with each job.
 
     Args:
-        parts: what jobs need; called for each job.
+        resources: what jobs need; called for each job.
         send: passes a progress update of a job on; None: nobody is told.
         retire: called when this worker should be replaced after the job.
     """
@@ -65,7 +69,7 @@ def make_handler(
         async with turn:
             cancel = Cancellation()
             update = None if send is None else lambda told: send(job, told)
-            work = asyncio.ensure_future(asyncio.to_thread(answer, job, parts(), cancel, update))
+            work = asyncio.ensure_future(asyncio.to_thread(answer, job, resources(), cancel, update))
             try:
                 reply = await asyncio.shield(work)
             except asyncio.CancelledError:
@@ -89,7 +93,7 @@ async def _until_done(work: "asyncio.Future[dict[str, Any]]") -> None:
 
 
 def answer(
-    job: Job, parts: Parts, cancel: Cancellation, send: Callable[[Update], None] | None = None
+    job: Job, resources: Resources, cancel: Cancellation, send: Callable[[Update], None] | None = None
 ) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge.
 
@@ -98,15 +102,15 @@ def answer(
     reporter = Reporter(send)
     try:
         with reporter:
-            reply = run_job(job, parts, cancel, reporter)
+            reply = run_job(job, resources, cancel, reporter)
         json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
         log.info("completed in %.1f s", reply["processing_time_seconds"])
-        return reply
+        return {**reply, "refresh_worker": True} if resources.engine.gave_up else reply
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:
-            parts.engine.distrust()
+            resources.engine.distrust()
         reply = _failed(error, str(job["id"]), reporter.stage)
-        replace = parts.engine.gave_up or error.code is ErrorCode.GPU_FAULT
+        replace = resources.engine.gave_up or error.code is ErrorCode.GPU_FAULT
         return {**reply, "refresh_worker": True} if replace else reply
     except Exception as error:
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")
@@ -170,7 +174,8 @@ def _local_run(arguments: list[str]) -> LocalRun | None:
 
 
 def _serve(settings: Settings, test: LocalRun | None) -> None:
-    import runpod  # noqa: PLC0415 - it reads the environment when it is imported
+    with processor_name_only():
+        import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
     log.info("talking-video worker %s", VERSION)
@@ -191,9 +196,10 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
                 check()
         config: dict[str, Any] = {}
         handle = make_handler(
-            lambda: startup.parts,
-            _Sender(runpod.serverless.progress_update) if on_runpod else None,
-            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job.
+            lambda: startup.resources,
+            ProgressSender(runpod.serverless.progress_update) if on_runpod else None,
+            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job:
+            # docs/facts/runpod.md#replacing-a-worker.
             lambda: config.update(refresh_worker=True),
         )
         config["handler"] = test.wrap(handle) if test else handle
@@ -201,8 +207,11 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
         runpod.serverless.start(config)
 
 
-class _Sender:
-    """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another."""
+class ProgressSender:
+    """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another.
+
+    docs/facts/runpod.md#progress-updates
+    """
 
     def __init__(self, progress_update: Callable[[Job, Update], None]) -> None:
         self._progress_update = progress_update
@@ -215,7 +224,7 @@ class _Sender:
         before = set(threading.enumerate())
         self._progress_update(job, update)
         new = set(threading.enumerate()) - before
-        self._on_its_way = [thread for thread in new if "_thread_target" in thread.name]
+        self._on_its_way = [thread for thread in new if SDK_THREAD in thread.name]
         for thread in self._on_its_way:
             thread.join(UPDATE_SECONDS)
 

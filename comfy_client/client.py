@@ -1,7 +1,7 @@
 """Talks to ComfyUI: posts a graph, follows it, and says how it ended.
 
 The end of a prompt is read from /history; the WebSocket only feeds progress, and losing it is no
-error. Source of the protocol: reference/contracts.md part B.
+error. The protocol: docs/facts/comfyui.md.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 import requests
 import websocket
 
+from comfy_client.clocks import HistoryPoll, SilenceClock, StallClock, StallTimeouts
 from comfy_client.outcome import FAILED, outputs_of, rejection, unavailable
 from comfy_client.progress import ProgressReader
 from contract.cancel import Cancellation
@@ -23,15 +24,12 @@ from contract.errors import ErrorCode, WorkerError
 log = logging.getLogger(__name__)
 
 HTTP_SECONDS = 30
-GLANCE_SECONDS = 5.0  # for a question that is asked again, or is not worth more: cancel and stall are looked at between
+POLL_TIMEOUT_SECONDS = 5.0  # of a question that is asked again, or not worth more: cancel and stall wait for it
 LISTEN_SECONDS = 0.5
-HISTORY_SECONDS = 2.0
 SUBMIT_SECONDS = 10.0  # the server was idle a moment ago
 CANCEL_SECONDS = 60.0
-HURRY_SECONDS = 8.0
+HOPELESS_CANCEL_SECONDS = 8.0
 CANCEL_POLL_SECONDS = 0.2
-REFUSED_SECONDS = 5.0  # nobody listens: the server is gone
-SILENT_SECONDS = 120.0  # it listens and does not answer: loading weights can hold it for a while
 ENDED_BY_ITSELF = (
     ErrorCode.GENERATION_FAILED,
     ErrorCode.GPU_FAULT,
@@ -42,19 +40,18 @@ HOPELESS = (ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_UNAVAILABLE)
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What a caller of `run` is told and may object to.
+class Callbacks:
+    """What `run` calls while it waits.
 
-    `beat` is called again and again, about twice a second, and may raise to end the job; `on_position` after each
-    message that moved the job on; `other_signs` gives a number that changes while work goes on. Weights
-    load without a word, so that more patience (seconds) is due before the first step than after it.
+    Attributes:
+        on_poll: again and again, about twice a second; it may raise to end the job.
+        on_position: after each message of the prompt.
+        progress: gives a number that changes while work goes on, whatever the messages say.
     """
 
-    beat: Callable[[], None]
+    on_poll: Callable[[], None]
     on_position: Callable[[ProgressReader], None]
-    other_signs: Callable[[], int]
-    stall_seconds: float
-    load_seconds: float
+    progress: Callable[[], int]
 
 
 class ComfyClient:
@@ -90,45 +87,50 @@ class ComfyClient:
         self._http.close()
 
     def run(
-        self, graph: dict[str, Any], prompt_id: str, reader: ProgressReader, watch: Watch, cancel: Cancellation
+        self,
+        graph: dict[str, Any],
+        reader: ProgressReader,
+        callbacks: Callbacks,
+        timeouts: StallTimeouts,
+        cancel: Cancellation,
     ) -> dict[str, Any]:
-        """Run a graph to its end and return its outputs (node id to what that node shows).
+        """Run a graph to its end, as the prompt of `reader`, and return its outputs (node id to what that node shows).
 
         Raises:
             WorkerError: GRAPH_REJECTED, MODELS_MISSING, GENERATION_FAILED, OUT_OF_MEMORY, INTERRUPTED,
-                DEADLINE_EXCEEDED, ENGINE_UNAVAILABLE, CANCELLED, or what `watch.beat` raises. Whatever
+                DEADLINE_EXCEEDED, ENGINE_UNAVAILABLE, CANCELLED, or what `callbacks.on_poll` raises. Whatever
                 ends the wait early, the prompt is taken from the server first.
         """
-        client_id = new_id()
+        client_id, prompt_id = new_id(), reader.prompt_id
         with _Listener(self._url, client_id) as listener:
-            over, patience = False, CANCEL_SECONDS
+            over, cancel_seconds = False, CANCEL_SECONDS
             try:
                 self._submit(graph, prompt_id, client_id)
-                outputs = self._follow(listener, prompt_id, reader, watch, cancel)
+                outputs = self._follow(listener, reader, callbacks, timeouts, cancel)
                 over = True
                 return outputs
             except WorkerError as error:
                 over = error.code in ENDED_BY_ITSELF
                 # RunPod ends the worker soon after its job's deadline, and what hangs will not hear an interrupt.
-                patience = HURRY_SECONDS if error.code in HOPELESS else CANCEL_SECONDS
+                cancel_seconds = HOPELESS_CANCEL_SECONDS if error.code in HOPELESS else CANCEL_SECONDS
                 raise
             finally:
-                if not over and not self.withdraw(prompt_id, patience):
+                if not over and not self.withdraw(prompt_id, cancel_seconds):
                     self.lost_track = True
 
     def withdraw(self, prompt_id: str, seconds: float) -> bool:
         """Take a prompt from the queue or interrupt it, again and again until the server shows its end.
 
-        An interrupt can be lost, and waits for the next step (contracts.md trap 45). False where the
-        server did not confirm within `seconds` or does not answer.
+        An interrupt can be lost, and waits for the next step (docs/facts/comfyui.md#taking-a-prompt-back). False
+        where the server did not confirm within `seconds` or does not answer.
         """
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            glance = min(GLANCE_SECONDS, left)
+            timeout = min(POLL_TIMEOUT_SECONDS, left)
             try:
-                self._post("/queue", {"delete": [prompt_id]}, glance)
-                self._post("/interrupt", {"prompt_id": prompt_id}, glance)
-                if self._history(prompt_id, glance) is not None or not self._queued(prompt_id):
+                self._post("/queue", {"delete": [prompt_id]}, timeout)
+                self._post("/interrupt", {"prompt_id": prompt_id}, timeout)
+                if self._history(prompt_id, timeout) is not None or not self._queued(prompt_id):
                     return True
             except requests.ConnectionError as error:  # nobody listens any more
                 log.warning("the prompt could not be withdrawn: %s", type(error).__name__)
@@ -146,7 +148,7 @@ class ComfyClient:
     def forget(self, prompt_id: str) -> None:
         """Remove a prompt's history entry; it holds the graph, with the caller's text."""
         try:
-            self._post("/history", {"delete": [prompt_id]}, GLANCE_SECONDS)
+            self._post("/history", {"delete": [prompt_id]}, POLL_TIMEOUT_SECONDS)
         except requests.RequestException as error:
             log.warning("the history entry could not be removed: %s", type(error).__name__)
 
@@ -161,44 +163,50 @@ class ComfyClient:
             raise rejection(reply)
 
     def _follow(
-        self, listener: "_Listener", prompt_id: str, reader: ProgressReader, watch: Watch, cancel: Cancellation
+        self,
+        listener: "_Listener",
+        reader: ProgressReader,
+        callbacks: Callbacks,
+        timeouts: StallTimeouts,
+        cancel: Cancellation,
     ) -> dict[str, Any]:
-        sign, signs, asked, answered = time.monotonic(), watch.other_signs(), 0.0, time.monotonic()
+        now = time.monotonic()
+        poll, silence, stall = HistoryPoll(), SilenceClock(now), StallClock(now, timeouts, callbacks.progress())
         while True:
             cancel.check()
-            watch.beat()
+            callbacks.on_poll()
             message = listener.receive(LISTEN_SECONDS)
             now = time.monotonic()
-            if message is not None and reader.read(message):
-                sign = now
-                watch.on_position(reader)
-            if watch.other_signs() != signs:
-                sign, signs = now, watch.other_signs()
-            if (message is not None and reader.ended(message)) or now - asked > HISTORY_SECONDS:
-                asked = now
-                entry = None
-                try:
-                    entry = self._history(prompt_id, GLANCE_SECONDS)
-                    answered = now
-                except requests.RequestException as error:
-                    gone = isinstance(error, requests.ConnectionError)
-                    if now - answered > (REFUSED_SECONDS if gone else SILENT_SECONDS):
-                        raise unavailable(error) from error
+            is_progress = message is not None and reader.read(message)
+            if is_progress:
+                callbacks.on_position(reader)
+            stall.update(now, callbacks.progress(), message=is_progress)
+            if poll.due(now, told=message is not None and reader.ended(message)):
+                entry = self._poll_history(reader.prompt_id, silence, now)
                 if entry is not None:
                     return outputs_of(entry)
-            # Without its socket the frames alone tell of progress, once a window.
-            quiet = not reader.position.window or listener.lost
-            patience = max(watch.load_seconds, watch.stall_seconds) if quiet else watch.stall_seconds
-            if time.monotonic() - sign > patience:
+            timeout = stall.expired(time.monotonic(), quiet=not reader.position.window or listener.lost)
+            if timeout is not None:
                 self.stalled = True
-                raise WorkerError(ErrorCode.DEADLINE_EXCEEDED, f"{FAILED}: no progress for {patience:g} s")
+                raise WorkerError(ErrorCode.DEADLINE_EXCEEDED, f"{FAILED}: no progress for {timeout:g} s")
+
+    def _poll_history(self, prompt_id: str, silence: SilenceClock, now: float) -> dict[str, Any] | None:
+        """The prompt's entry, or None where it has none yet. Raises ENGINE_UNAVAILABLE after too long a silence."""
+        try:
+            entry = self._history(prompt_id, POLL_TIMEOUT_SECONDS)
+        except requests.RequestException as error:
+            if silence.expired(now, refused=isinstance(error, requests.ConnectionError)):
+                raise unavailable(error) from error
+            return None
+        silence.answered(now)
+        return entry
 
     def _history(self, prompt_id: str, seconds: float = HTTP_SECONDS) -> dict[str, Any] | None:
         found = self._get(f"/history/{prompt_id}", seconds)
         return found.get(prompt_id)
 
     def _queued(self, prompt_id: str) -> bool:
-        queue = self._get("/queue", GLANCE_SECONDS)
+        queue = self._get("/queue", POLL_TIMEOUT_SECONDS)
         items = [*queue.get("queue_running", []), *queue.get("queue_pending", [])]
         return any(item[1] == prompt_id for item in items)
 
@@ -253,7 +261,7 @@ class _Listener:
 
     def _open(self) -> None:
         try:
-            self._socket = websocket.create_connection(self._address, timeout=GLANCE_SECONDS, http_no_proxy=["*"])
+            self._socket = websocket.create_connection(self._address, timeout=POLL_TIMEOUT_SECONDS, http_no_proxy=["*"])
         except (websocket.WebSocketException, OSError) as error:
             log.warning("no progress socket (%s)", type(error).__name__)
 

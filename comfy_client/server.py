@@ -102,10 +102,10 @@ class EngineProcess:
         self._command = command
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         unset = (text for name in NOT_FOR_ENGINES for text in ("-u", name))
-        tether = (sys.executable, str(REPOSITORY / "comfy_client" / "tether.py"), "env", *unset)
+        launcher = (sys.executable, str(REPOSITORY / "comfy_client" / "die_with_parent.py"), "env", *unset)
         try:
             self._process = subprocess.Popen(
-                [*tether, *command.arguments],
+                [*launcher, *command.arguments],
                 cwd=command.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from contract.source import Source, UploadUrl
 from contract.spelling import boolean, choice, number, round_blanks, trimmed, whole
 
-Mode = Literal["multitalk", "infinitetalk"]
+Mode = Literal["multitalk", "infinitetalk"]  # the source of the names; `workflows.modes` has what each one means
 Scheduler = Literal[
     "unipc",
     "unipc/beta",

@@ -41,7 +41,7 @@ class Request:
 
     `size` is None where `resolution` asks for the bucket nearest to the image's own aspect.
     `shift` is None where it depends on that size (`contract.rules.default_shift`), `color_match`
-    where it depends on the length (`contract.rules.default_color_match`).
+    where it depends on the mode and the length (which the graphs know).
     """
 
     image: str

@@ -1,18 +1,17 @@
 """Rules between fields, and the defaults that depend on other fields.
 
-Sources: reference/talking-video.md §1.2 (per mode), §5 (schedulers), §4.4 (sizes), §3.2 (speakers).
+Sources, in docs/facts/talk-models.md: #schedulers, #guidance, #sizes, #several-speakers.
 """
 
 from collections.abc import Sequence
 
-from contract.fields import ColorMatch, JobInput, Mode
+from contract.fields import JobInput
 
 FIXED_STEPS = {"flowmatch_distill": 4, "multitalk": 4, "rcm": 4}
 DISTILLED_SHIFT = 11.0
 LARGE_AREA = 640 * 1024
 LARGEST_AREA = 1280 * 896  # all 720p sizes lie below
 MOST_FROM_1 = 0.5  # of cfg_scale with the speed LoRA, which was distilled at 1
-COLOR_MATCH_FROM_SECONDS = 30.0
 TRAINED_SPEAKERS = 2
 
 
@@ -125,11 +124,6 @@ def fixed_shift(fields: JobInput) -> float | None:
 def default_shift(width: int, height: int) -> float:
     """The flow shift without the speed LoRA: 7 around 480p, 11 around 720p."""
     return 11.0 if width * height >= LARGE_AREA else 7.0
-
-
-def default_color_match(mode: Mode, seconds: float) -> ColorMatch:
-    """MultiTalk drifts from window to window, InfiniteTalk only over long clips."""
-    return "mkl" if mode == "multitalk" or seconds >= COLOR_MATCH_FROM_SECONDS else "disabled"
 
 
 def audio_cfg_scale(fields: JobInput) -> float:

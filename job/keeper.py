@@ -30,12 +30,12 @@ DELIVERED_LATE = "this job was done before: its video, which could not be stored
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """A finished video on its way.
+class Delivery:
+    """A finished video on its way to the storage.
 
     Attributes:
         job_id: of the job that made it.
-        job: fingerprint of everything the caller sent with it (`fingerprint`).
+        fingerprint: of everything the caller sent with it (`fingerprint_of`).
         key: its name at the storage.
         video: the file.
         reply: the job's reply as JSON, as far as it does not depend on the place.
@@ -43,7 +43,7 @@ class Parcel:
     """
 
     job_id: str
-    job: str
+    fingerprint: str
     key: str
     video: Path
     reply: Mapping[str, Any]
@@ -53,14 +53,14 @@ class Parcel:
 @dataclass(frozen=True)
 class Keeper:
     """Keeps below `folder`, on the network volume where `on_volume`; videos of up to `inline_bytes` go into the reply
-    where there is no volume. `remembers` false: nothing is recalled (job ids that are not unique). `spare` is asked
+    where there is no volume. `remembers` false: nothing is recalled (job ids that are not unique). `fallback` is asked
     where `folder` takes nothing, such as a volume that is full."""
 
     folder: Path
     on_volume: bool
     inline_bytes: int
     remembers: bool = True
-    spare: "Keeper | None" = None
+    fallback: "Keeper | None" = None
 
     def tidy(self) -> None:
         """Forget the results that no job asks for any more, and what a killed worker was about to write. Kept videos
@@ -85,25 +85,25 @@ class Keeper:
     def _keeps_video(self, record: Path) -> bool:
         return (self.folder / "kept" / f"{record.stem}.mp4").exists()
 
-    def recall_settled(self, job_id: str, job: str) -> dict[str, Any] | None:
+    def recall_without_storage(self, job_id: str, fingerprint: str) -> dict[str, Any] | None:
         """The reply of this very job, if it was delivered to a place that cannot be asked again (`lasting_url`)."""
         record = self._record(job_id) if self.remembers else None
-        if record is None or record.get("job") != job:
-            return self.spare.recall_settled(job_id, job) if self.spare else None
+        if record is None or record.get("job") != fingerprint:
+            return self.fallback.recall_without_storage(job_id, fingerprint) if self.fallback else None
         url = record.get("url")
         return _with_place(record["reply"], StoredVideo(url, record["size"], None), CARRIED) if url else None
 
-    def recall(self, job_id: str, job: str, storage: Storage, cancel: Cancellation) -> dict[str, Any] | None:
+    def recall(self, job_id: str, fingerprint: str, storage: Storage, cancel: Cancellation) -> dict[str, Any] | None:
         """The reply of this very job, if it was finished before and its video is still there.
 
         A video that was kept is delivered now. Raises what `Storage.find` and `Storage.put` raise.
         """
         record = self._record(job_id) if self.remembers else None
         reply = None
-        if record is not None and record.get("job") == job:
+        if record is not None and record.get("job") == fingerprint:
             reply = self._recall_recorded(job_id, record, storage, cancel)
-        if reply is None and self.spare is not None:
-            reply = self.spare.recall(job_id, job, storage, cancel)
+        if reply is None and self.fallback is not None:
+            reply = self.fallback.recall(job_id, fingerprint, storage, cancel)
         return reply
 
     def _recall_recorded(
@@ -115,11 +115,11 @@ class Keeper:
         stored = _found(storage, record["key"], record["size"])
         return None if stored is None else _with_place(record["reply"], stored, CARRIED)
 
-    def remind(self, job_id: str, job: str, error: WorkerError) -> WorkerError:
-        """What keeps this very job from its storage, together with where its video is kept, if it is."""
+    def with_kept_video(self, job_id: str, fingerprint: str, error: WorkerError) -> WorkerError:
+        """The error that keeps this very job from its storage, with the place where its video is kept, if it is."""
         record = self._record(job_id) if self.remembers else None
-        if record is None or record.get("job") != job:
-            return self.spare.remind(job_id, job, error) if self.spare else error
+        if record is None or record.get("job") != fingerprint:
+            return self.fallback.with_kept_video(job_id, fingerprint, error) if self.fallback else error
         video = self.folder / "kept" / str(record.get("kept"))
         if not video.is_file():
             return error
@@ -127,24 +127,24 @@ class Keeper:
         kept = KeptVideo(path=str(video))
         return WorkerError(error.code, message, stage=error.stage, detail=error.detail, kept=kept)
 
-    def deliver(self, parcel: Parcel, storage: Storage, cancel: Cancellation) -> dict[str, Any]:
+    def deliver(self, delivery: Delivery, storage: Storage, cancel: Cancellation) -> dict[str, Any]:
         """Store the video, remember the result, and return the whole reply.
 
         Raises:
             WorkerError: CANCELLED, or what `Storage.put` raised, with `kept` saying where the video is.
         """
         with ExitStack() as unexpected:
-            unexpected.callback(self._store_away, parcel)  # the edge will tell of a defect, but the only copy stays
+            unexpected.callback(self._store_away, delivery)  # the edge will tell of a defect, but the only copy stays
             try:
-                stored = storage.put(parcel.video, parcel.key, cancel)
+                stored = storage.put(delivery.video, delivery.key, cancel)
             except WorkerError as error:
                 unexpected.pop_all()
                 if error.code is ErrorCode.CANCELLED:
                     raise
-                raise self._keep(parcel, error) from error
+                raise self._keep(delivery, error) from error
             unexpected.pop_all()
-        self._remember(parcel, {"size": stored.size_bytes, "url": stored.url if parcel.lasting_url else None})
-        return _with_place(parcel.reply, stored)
+        self._remember(delivery, {"size": stored.size_bytes, "url": stored.url if delivery.lasting_url else None})
+        return _with_place(delivery.reply, stored)
 
     def _deliver_kept(
         self, job_id: str, record: dict[str, Any], storage: Storage, cancel: Cancellation
@@ -153,50 +153,55 @@ class Keeper:
         if not video.is_file():
             return None
         lasting = bool(record.get("lasting_url"))
-        parcel = Parcel(job_id, record["job"], record["key"], video, record["reply"], lasting)
-        reply = self.deliver(parcel, storage, cancel)
+        delivery = Delivery(job_id, record["job"], record["key"], video, record["reply"], lasting)
+        reply = self.deliver(delivery, storage, cancel)
         video.unlink(missing_ok=True)
         return {**reply, "warnings": [*reply["warnings"], DELIVERED_LATE]}
 
-    def _keep(self, parcel: Parcel, error: WorkerError) -> WorkerError:
-        kept, where = self._save(parcel)
+    def _keep(self, delivery: Delivery, error: WorkerError) -> WorkerError:
+        kept, where = self._save(delivery)
         code = ErrorCode.STORAGE_FAILED if error.code is ErrorCode.DEADLINE_EXCEEDED else error.code
         message = f"The video is finished but could not be stored: {error.message.rstrip('.')}; {where}"
         return WorkerError(code, message, stage=Stage.UPLOAD, detail=error.detail, kept=kept)
 
-    def _save(self, parcel: Parcel) -> tuple[KeptVideo | None, str]:
+    def _save(self, delivery: Delivery) -> tuple[KeptVideo | None, str]:
         """Where the video is from now on, and that in words."""
-        if not self.on_volume and parcel.video.stat().st_size <= self.inline_bytes:
-            inline = base64.b64encode(parcel.video.read_bytes()).decode()
+        if not self.on_volume and delivery.video.stat().st_size <= self.inline_bytes:
+            inline = base64.b64encode(delivery.video.read_bytes()).decode()
             return KeptVideo(base64=inline), "it is in video_base64 of this reply"
         try:
-            path = self._store_away(parcel)
+            path = self._store_away(delivery)
         except OSError as full:
             log.error("the video could not be kept in %s: %s", self.folder, full.strerror)
-            return self.spare._save(parcel) if self.spare else (None, "it could not be kept either")
+            return self.fallback._save(delivery) if self.fallback else (None, "it could not be kept either")
         place = "the volume" if self.on_volume else "this worker's own disk, which ends with the worker"
         return KeptVideo(path=str(path)), f"it is kept on {place} as {path.name}; send the same job id again"
 
-    def _store_away(self, parcel: Parcel) -> Path:
+    def _store_away(self, delivery: Delivery) -> Path:
         folder = self.folder / "kept"
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{_name(parcel.job_id)}.mp4"
-        if path != parcel.video:
+        path = folder / f"{_name(delivery.job_id)}.mp4"
+        if path != delivery.video:
             part = folder / f"{uuid.uuid4().hex}.part"
             try:
-                _link_or_copy(parcel.video, part)
+                _link_or_copy(delivery.video, part)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
-        self._remember(parcel, {"size": path.stat().st_size, "kept": path.name})
+        self._remember(delivery, {"size": path.stat().st_size, "kept": path.name})
         return path
 
-    def _remember(self, parcel: Parcel, facts: Mapping[str, Any]) -> None:
+    def _remember(self, delivery: Delivery, facts: Mapping[str, Any]) -> None:
         if not self.remembers:
             return
-        about = {"job": parcel.job, "key": parcel.key, "lasting_url": parcel.lasting_url, "reply": parcel.reply}
+        about = {
+            "job": delivery.fingerprint,
+            "key": delivery.key,
+            "lasting_url": delivery.lasting_url,
+            "reply": delivery.reply,
+        }
         folder = self.folder / "results"
-        path = folder / f"{_name(parcel.job_id)}.json"
+        path = folder / f"{_name(delivery.job_id)}.json"
         part = folder / f"{uuid.uuid4().hex}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -234,7 +239,7 @@ def _found(storage: Storage, key: str, size: int) -> StoredVideo | None:
         return None
 
 
-def fingerprint(*parts: object) -> str:
+def fingerprint_of(*parts: object) -> str:
     """Of plain JSON values: equal for equal values, and tells nothing of them."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,10 +1,10 @@
 """How long a job may take, and when that ends it before it began."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contract.errors import ErrorCode, WorkerError
+from contract.job import Job
 from job.pace import Pace, Work
 from workflows.plan import Plan
 
@@ -15,7 +15,10 @@ DELIVERY_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """Seconds that a job may take until its video is finished; None: no limit."""
+    """Seconds that a job may take until its last frame is there; None: no limit.
+
+    What follows has a limit of its own: by then the GPU's work is paid for.
+    """
 
     seconds: float | None
 
@@ -23,9 +26,13 @@ class TimeLimit:
         """What remains of it, 0 or more."""
         return None if self.seconds is None else max(self.seconds - spent, 0.0)
 
-    def delivery(self, spent: float) -> float:
-        """Seconds that the delivery of a finished video may take: what is left, and never less than is decent."""
+    def finishing(self, spent: float) -> float:
+        """Seconds for what follows the last frame, encoding and delivery: what is left, never less than is decent."""
         return max(self.left(spent) or 0.0, DELIVERY_SECONDS if self.seconds is None else SHORTEST_MARGIN)
+
+    def delivery(self, spent: float, encoding: float = 0.0) -> float:
+        """What remains of `finishing` after so many seconds of encoding, and half of the shortest margin at least."""
+        return max(self.finishing(spent - encoding) - encoding, SHORTEST_MARGIN / 2)
 
     @property
     def message(self) -> str:
@@ -33,11 +40,11 @@ class TimeLimit:
         return f"The job did not end within its {self.seconds:g} s"
 
 
-def limit_of(job: Mapping[str, object], of_worker: float | None) -> TimeLimit:
+def limit_of(job: Job, of_worker: float | None) -> TimeLimit:
     """The limit of a job: RunPod's `policy.executionTimeout` (ms) less a margin where the job has one, else the
     worker's own setting (seconds)."""
     policy = job.get("policy")
-    asked = policy.get("executionTimeout") if isinstance(policy, Mapping) else None
+    asked = policy.get("executionTimeout") if isinstance(policy, dict) else None
     if isinstance(asked, int | float) and not isinstance(asked, bool) and math.isfinite(asked) and asked > 0:
         seconds = asked / 1000
         return TimeLimit(round(max(seconds - max(SHORTEST_MARGIN, MARGIN_SHARE * seconds), seconds / 2), 3))
@@ -49,15 +56,14 @@ def work_of(plan: Plan) -> Work:
     return Work(plan.flop, plan.flop / plan.windows)
 
 
-def refuse_hopeless(plan: Plan, size: tuple[int, int], pace: Pace, limit: TimeLimit, spent: float) -> None:
+def refuse_hopeless(plan: Plan, pace: Pace, limit: TimeLimit, spent: float) -> None:
     """Raises WorkerError JOB_TOO_LARGE, with the numbers, where even a fast run would not end within the limit."""
     left, needs = limit.left(spent), pace.at_least(work_of(plan))
     if left is None or needs is None or needs <= left:
         return
-    width, height = size
     raise WorkerError(
         ErrorCode.JOB_TOO_LARGE,
         f"This job needs at least {needs:.0f} s on this GPU ({plan.windows} windows of {plan.window} frames at "
-        f"{width}x{height}, {plan.steps} steps: {plan.flop / 1e15:.0f} PFLOP), and {left:.0f} s are left of its "
-        f"{limit.seconds:g} s; shorten the audio, choose a smaller size, or raise the execution timeout",
+        f"{plan.width}x{plan.height}, {plan.steps} steps: {plan.flop / 1e15:.0f} PFLOP), and {left:.0f} s are left "
+        f"of its {limit.seconds:g} s; shorten the audio, choose a smaller size, or raise the execution timeout",
     )

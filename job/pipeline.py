@@ -3,51 +3,51 @@
     request -> recall -> fetch -> prepare -> graph -> sample (the encoder follows) -> deliver -> reply
 
 Blocking: it runs in a thread of its own and looks at a `Cancellation`. What a job needs from the
-worker is handed over once, in `Parts`.
+worker is handed over once, in `Resources`.
 """
 
 import logging
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from comfy_client.client import Watch, new_id
+from comfy_client.client import Callbacks, new_id
+from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import Position, ProgressReader
 from comfy_client.supervisor import Engine
-from contract.cancel import Cancellation
+from contract.cancel import Cancellation, Deadline
 from contract.errors import ErrorCode, Stage, WorkerError
+from contract.fields import Mode
+from contract.job import Job
 from contract.request import Request, parse_request
-from job.keeper import Keeper, Parcel, fingerprint
+from job.keeper import Delivery, Keeper, fingerprint_of
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
-from job.pace import Pace, Steps
-from job.preparation import Scene, prepare
-from job.recovery import Effort, Recovery
-from job.reply import Made, Stopwatch, make_reply, sha256_of, with_times
+from job.pace import Pace, StepTimer
+from job.preparation import PreparedJob, prepare
+from job.recovery import Recovery
+from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import Storage, storage_key
-from workflows.graph import Graph, GraphValues, Precision, build_graph, output_node, sampler_node
+from workflows.graph import Graph, MemoryOptions, Precision, build_graph, output_node, sampler_node
 from workflows.models import Variants
 
 log = logging.getLogger(__name__)
 
-Job = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
-class Parts:
+class Resources:
     """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"; `job_seconds` is the longest
     that a job may take where it has no limit of its own (None: no limit)."""
 
     engine_name: Literal["comfyui", "simulator"]
     engine: Engine
-    modes: tuple[str, ...]
+    modes: tuple[Mode, ...]
     storage_of: Callable[[Job, Request], Storage]
     keeper: Keeper
     limits: FetchLimits
@@ -55,211 +55,177 @@ class Parts:
     variants: Variants
     pace: Pace
     job_seconds: float | None
-    stall_seconds: float
-    load_seconds: float
+    stall_timeouts: StallTimeouts
     work_dir: Path
     audio_max_seconds: float
 
 
 @dataclass(frozen=True)
-class _Course:
-    """What goes along with a job from stage to stage."""
+class _JobContext:
+    """What one job takes along from stage to stage."""
 
-    parts: Parts
+    resources: Resources
     request: Request
     folder: Path
     limit: TimeLimit
     cancel: Cancellation
+    deadline: Deadline
     report: Reporter
-    watch: Stopwatch
+    stopwatch: Stopwatch
     warnings: list[str]
-    steps: Steps
+    step_timer: StepTimer
 
 
-def run_job(job: Job, parts: Parts, cancel: Cancellation, report: Reporter) -> dict[str, Any]:
+def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Reporter) -> dict[str, Any]:
     """Make the video of one job and store it; the reply is plain JSON.
 
     Raises:
         WorkerError: for every expected failure. The job's folder is gone in any case.
     """
-    watch, limit, job_id = Stopwatch(), limit_of(job, parts.job_seconds), str(job["id"])
+    stopwatch, limit, job_id = Stopwatch(), limit_of(job, resources.job_seconds), str(job["id"])
     report(Stage.VALIDATE)
-    report.expect(parts.pace.forecast())
+    report.expect(resources.pace.forecast())
     request = parse_request(job.get("input"))
-    if request.mode not in parts.modes:
+    if request.mode not in resources.modes:
         raise WorkerError(
             ErrorCode.MODELS_MISSING,
-            f"Required models are missing: this worker has those of {' and '.join(parts.modes)}, not of {request.mode}",
+            f"Required models are missing: this worker has those of {' and '.join(resources.modes)}, "
+            f"not of {request.mode}",
             stage=Stage.VALIDATE,
         )
-    storage = parts.storage_of(job, request)
-    mark = fingerprint(job.get("input"), job.get("s3Config"))
+    storage = resources.storage_of(job, request)
+    fingerprint = fingerprint_of(job.get("input"), job.get("s3Config"))
     with cancel.deadline(limit.left(0), limit.message):
-        done_before = _recall(job_id, mark, storage, parts.keeper, cancel)
+        done_before = _recall(job_id, fingerprint, storage, resources.keeper, cancel)
         if done_before is not None:
             return done_before
-        parts.engine.ensure_ready(cancel)
-        watch.lap(Stage.LOAD)
-    with _job_folder(parts.work_dir) as folder:
-        course = _Course(parts, request, folder, limit, cancel, report, watch, list(request.warnings), Steps())
-        with cancel.deadline(limit.left(watch.total), limit.message):
-            made, video = _make_video(job_id, course)
+        resources.engine.ensure_ready(cancel)
+        stopwatch.lap(Stage.LOAD)
+    with job_folder(resources.work_dir) as folder:
+        warnings = list(request.warnings)
+        with cancel.deadline(limit.left(stopwatch.total), limit.message) as deadline:
+            context = _JobContext(
+                resources, request, folder, limit, cancel, deadline, report, stopwatch, warnings, StepTimer()
+            )
+            finished, video = _make_video(job_id, context)
         report(Stage.UPLOAD)
         key = storage_key(request.output_key, job_id)
-        draft = make_reply(made, watch)
-        parcel = Parcel(job_id, mark, key, video, draft, lasting_url=request.upload_url is not None)
-        with cancel.deadline(limit.delivery(watch.total), "the storage did not take it in time"):
-            reply = parts.keeper.deliver(parcel, storage, cancel)
-        watch.lap(Stage.UPLOAD)
-    if made.attempts == 1:
-        _learn(made, course)
-    return with_times(reply, watch)
+        reply = make_reply(finished, stopwatch)
+        delivery = Delivery(job_id, fingerprint, key, video, reply, lasting_url=request.upload_url is not None)
+        delivery_seconds = limit.delivery(stopwatch.total, stopwatch.of(Stage.ENCODE))
+        with cancel.deadline(delivery_seconds, "the storage did not take it in time"):
+            reply = resources.keeper.deliver(delivery, storage, cancel)
+        stopwatch.lap(Stage.UPLOAD)
+    if finished.attempts == 1:
+        _learn(finished, context)
+    return with_times(reply, stopwatch)
 
 
-def _learn(made: Made, course: _Course) -> None:
+def _learn(finished: FinishedVideo, context: _JobContext) -> None:
     """Let the next forecasts know how long this undisturbed job took."""
-    plan, step = made.scene.plan, course.steps.seconds
-    waited = course.request.blocks_to_swap is not None
+    plan, step = finished.prepared.plan, context.step_timer.seconds
+    waited = context.request.blocks_to_swap is not None
     rate = plan.flop / (plan.windows * plan.steps) / step if step and not waited else None
-    course.parts.pace.learn(work_of(plan), course.watch.seconds, rate)
+    context.resources.pace.learn(work_of(plan), context.stopwatch.seconds, rate)
 
 
-def _recall(job_id: str, mark: str, storage: Storage, keeper: Keeper, cancel: Cancellation) -> dict[str, Any] | None:
+def _recall(
+    job_id: str, fingerprint: str, storage: Storage, keeper: Keeper, cancel: Cancellation
+) -> dict[str, Any] | None:
     """The reply of this very job where it was done before. Else the storage has been found to be usable."""
-    settled = keeper.recall_settled(job_id, mark)  # whose place may have expired since
-    if settled is not None:
-        return settled
+    delivered = keeper.recall_without_storage(job_id, fingerprint)  # whose place may have expired since
+    if delivered is not None:
+        return delivered
     try:
         storage.check(Stage.VALIDATE)
     except WorkerError as error:
-        raise keeper.remind(job_id, mark, error) from error
-    return keeper.recall(job_id, mark, storage, cancel)
+        raise keeper.with_kept_video(job_id, fingerprint, error) from error
+    return keeper.recall(job_id, fingerprint, storage, cancel)
 
 
-def _make_video(job_id: str, course: _Course) -> tuple[Made, Path]:
+def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]:
     """Everything up to the finished MP4 in the job's folder."""
-    request, parts, watch, report = course.request, course.parts, course.watch, course.report
+    request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
     report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
-    inputs = fetch_inputs(request.image, sources, course.folder, parts.limits, course.cancel)
-    watch.lap(Stage.FETCH)
+    inputs = fetch_inputs(request.image, sources, context.folder, resources.limits, context.cancel)
+    stopwatch.lap(Stage.FETCH)
 
     report(Stage.PREPARE)
-    longest = parts.audio_max_seconds
-    scene = prepare(request, inputs, course.folder, course.warnings, course.cancel, audio_max_seconds=longest)
-    size = (scene.video.width, scene.video.height)
-    refuse_hopeless(scene.plan, size, parts.pace, course.limit, watch.total)
-    report.expect(parts.pace.forecast(work_of(scene.plan)))
-    watch.lap(Stage.PREPARE)
+    longest = resources.audio_max_seconds
+    prepared = prepare(request, inputs, context.folder, context.warnings, context.cancel, audio_max_seconds=longest)
+    refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
+    report.expect(resources.pace.forecast(work_of(prepared.plan)))
+    stopwatch.lap(Stage.PREPARE)
 
-    recovery = Recovery(Effort(request.blocks_to_swap), parts.engine, course.warnings, course.cancel)
+    recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
     video = None
     while video is None:
         report(Stage.LOAD)
         try:
-            video = _generate(scene, recovery.effort, course)
+            video = _generate(prepared, recovery.memory, context)
         except WorkerError as error:
             recovery.after(error)
-    made = Made(
+    finished = FinishedVideo(
         job_id=job_id,
-        request=replace(request, blocks_to_swap=recovery.effort.blocks_to_swap),
-        scene=scene,
+        request=replace(request, blocks_to_swap=recovery.memory.blocks_to_swap),
+        prepared=prepared,
         size_bytes=video.stat().st_size,
         sha256=sha256_of(video),
-        engine=parts.engine_name,
-        warnings=course.warnings,
+        engine=resources.engine_name,
+        warnings=context.warnings,
         attempts=recovery.attempts,
     )
-    return made, video
+    return finished, video
 
 
-def _generate(scene: Scene, effort: Effort, course: _Course) -> Path:
+def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext) -> Path:
     """Run the graph once while the encoder follows the frames; returns the MP4."""
-    frames = Path(tempfile.mkdtemp(prefix="frames-", dir=course.folder))
-    graph = _graph(course.request, scene, frames, effort, course.parts)
-    plan, prompt_id = scene.plan, new_id()
+    frames = Path(tempfile.mkdtemp(prefix="frames-", dir=context.folder))
+    graph = build_graph(
+        context.request,
+        prepared,
+        frames_parent=frames,
+        memory=memory,
+        models=context.resources.variants.choose(context.request.mode, len(prepared.voices)),
+        precision=context.resources.precision,
+    )
+    plan, prompt_id = prepared.plan, new_id()
     reader = ProgressReader(prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps)
     try:
-        with FrameEncoder(scene.video, frames, course.folder / "video.mp4", course.cancel) as encoder:
-            _sample(graph, reader, encoder, course)
-            course.report(Stage.ENCODE)
+        with FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder:
+            _sample(graph, reader, encoder, context)
+            finishing = context.limit.finishing(context.stopwatch.total)
+            context.deadline.set(finishing, "The video was not encoded in time")
+            context.report(Stage.ENCODE)
             video = encoder.result()
-            course.watch.lap(Stage.ENCODE)
+            context.stopwatch.lap(Stage.ENCODE)
             return video
     finally:
         shutil.rmtree(frames, ignore_errors=True)
 
 
-def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, course: _Course) -> None:
-    parts, watch, client = course.parts, course.watch, course.parts.engine.client
+def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context: _JobContext) -> None:
+    resources, stopwatch, client = context.resources, context.stopwatch, context.resources.engine.client
     stage = Stage.LOAD
 
     def moved(position: Position) -> None:
         nonlocal stage
         if position.window:
-            course.steps.done(position.window, position.step)
+            context.step_timer.done(position.window, position.step)
         if stage is Stage.LOAD and position.window:
             stage = Stage.SAMPLE
-            watch.lap(Stage.LOAD)
-        course.report(stage, position if position.window else None)
+            stopwatch.lap(Stage.LOAD)
+        context.report(stage, position if position.window else None)
 
-    def beat() -> None:
-        parts.engine.check()
+    def on_poll() -> None:
+        resources.engine.check()
         encoder.check()
 
-    eyes = Watch(beat, lambda read: moved(read.position), lambda: encoder.fed, parts.stall_seconds, parts.load_seconds)
+    callbacks = Callbacks(on_poll, lambda read: moved(read.position), lambda: encoder.fed)
     try:
-        outputs = client.run(graph, reader.prompt_id, reader, eyes, course.cancel)
+        outputs = client.run(graph, reader, callbacks, resources.stall_timeouts, context.cancel)
         log.info("the frames were written to %s", Path(outputs[output_node(graph)]["text"][0]).name)
     finally:
         client.forget(reader.prompt_id)
-        watch.lap(stage)
-
-
-@contextmanager
-def _job_folder(parent: Path) -> Iterator[Path]:
-    """A folder that only this job uses and that is gone after it, whatever happened."""
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_leftovers(parent: Path) -> None:
-    """Remove the job folders of workers that were killed: those whose process is gone, or has our own number."""
-    for folder in parent.glob("job-*-*"):
-        process = folder.name.split("-")[1]
-        if process.isdecimal() and (int(process) == os.getpid() or not Path("/proc", process).exists()):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _graph(request: Request, scene: Scene, frames: Path, effort: Effort, parts: Parts) -> Graph:
-    return build_graph(
-        GraphValues(
-            mode=request.mode,
-            plan=scene.plan,
-            width=scene.video.width,
-            height=scene.video.height,
-            portrait=scene.portrait,
-            voices=scene.voices,
-            masks=scene.masks,
-            frames_parent=frames,
-            positive_prompt=request.positive_prompt,
-            negative_prompt=request.negative_prompt,
-            steps=request.steps,
-            cfg=request.cfg_scale,
-            shift=scene.shift,
-            seed=request.seed,
-            scheduler=request.scheduler,
-            audio_scale=request.audio_scale,
-            audio_cfg_scale=request.audio_cfg_scale,
-            color_match=scene.color_match,
-            speed_lora=request.speed_lora_strength,
-            blocks_to_swap=effort.blocks_to_swap,
-            tiled_vae=effort.tiled_vae,
-            models=parts.variants.choose(request.mode, len(scene.voices)),
-            precision=parts.precision,
-        )
-    )
+        stopwatch.lap(stage)

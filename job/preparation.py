@@ -16,6 +16,8 @@ from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, spe
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs, same_voices
+from workflows.graph import GraphInputs
+from workflows.modes import MODES
 from workflows.plan import Plan, frames_for, make_plan
 
 # Decoded beyond a limit: enough to see that a voice is longer, without decoding hours of it. Encoders pad the end.
@@ -23,16 +25,10 @@ PADDING_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A prepared job. Files are in the job's folder; `masks` is None for one voice."""
+class PreparedJob(GraphInputs):
+    """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
 
-    portrait: Path
-    voices: tuple[Path, ...]
-    masks: Path | None
     video: VideoSpec
-    plan: Plan
-    shift: float
-    color_match: str
 
 
 def prepare(
@@ -43,7 +39,7 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
-) -> Scene:
+) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
     `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before.
@@ -66,14 +62,14 @@ def prepare(
     tracks = write_model_tracks(timeline, plan.audio_seconds, folder, listeners=silent_listeners, cancel=cancel)
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
     write_listener_mix(timeline, video.seconds, video.audio, cancel)
-    return Scene(
+    return PreparedJob(
         portrait=folder / "portrait.png",
         voices=tuple(tracks),
         masks=masks_file,
         video=video,
         plan=plan,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
-        color_match=request.color_match or rules.default_color_match(request.mode, timeline.seconds),
+        color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
     )
 
 

@@ -1,13 +1,13 @@
 """Decides, after a failed attempt, whether and how the graph is run once more: once for each cause."""
 
 import logging
-from dataclasses import dataclass
 
 import requests
 
 from comfy_client.supervisor import Engine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from workflows.graph import MemoryOptions
 
 log = logging.getLogger(__name__)
 
@@ -15,30 +15,22 @@ FEWEST_SWAPPED, MORE_SWAPPED, MOST_SWAPPED = 20, 10, 40
 FREE_SECONDS = 1.0  # the server drops its models in another thread, and does not tell when
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How a graph saves memory. `blocks_to_swap` None: no block swap."""
-
-    blocks_to_swap: int | None
-    tiled_vae: bool = False
-
-
 class Recovery:
     """Of one job.
 
     Args:
-        effort: of the first attempt.
+        memory: what the first attempt does to save it.
         warnings: where the caller is told of what was done.
     """
 
-    def __init__(self, effort: Effort, engine: Engine, warnings: list[str], cancel: Cancellation) -> None:
-        self.effort = effort
+    def __init__(self, memory: MemoryOptions, engine: Engine, warnings: list[str], cancel: Cancellation) -> None:
+        self.memory = memory
         self._engine, self._warnings, self._cancel = engine, warnings, cancel
         self.attempts = 1
         self._tried: set[ErrorCode] = set()
 
     def after(self, error: WorkerError) -> None:
-        """Make ready for one more attempt, with `effort` as it is then.
+        """Make ready for one more attempt, which takes `memory` as it is then.
 
         Raises:
             WorkerError: `error`, or what it amounts to, where another attempt would not help.
@@ -54,10 +46,10 @@ class Recovery:
         self.attempts += 1
 
     def _save_memory(self, error: WorkerError) -> None:
-        now = self.effort.blocks_to_swap
+        now = self.memory.blocks_to_swap
         more = FEWEST_SWAPPED if now is None else min(max(now + MORE_SWAPPED, FEWEST_SWAPPED), MOST_SWAPPED)
-        effort = Effort(more, tiled_vae=True)
-        if effort == self.effort:
+        memory = MemoryOptions(more, tiled_vae=True)
+        if memory == self.memory:
             raise error
         log.warning("out of memory: trying again with %d blocks swapped and a tiled VAE", more)
         try:
@@ -65,7 +57,7 @@ class Recovery:
         except requests.RequestException as refused:
             log.warning("the memory could not be freed: %s", type(refused).__name__)
         self._cancel.wait(FREE_SECONDS)
-        self.effort = effort
+        self.memory = memory
         self._warnings.append(
             f"the GPU ran out of memory; the video was made in a second attempt with blocks_to_swap {more} and a "
             "tiled VAE: send use_block_swap and blocks_to_swap to save the first one"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from contract.errors import Stage
 from contract.request import Request
 from contract.response import GenerationParams, Reply, Timings, VideoInfo, as_json
-from job.preparation import Scene
+from job.preparation import PreparedJob
 from workflows.graph import workflow_version
 
 
@@ -18,15 +18,15 @@ class Stopwatch:
     """Seconds of wall clock per stage."""
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._mark = self._begun
+        self._began = time.monotonic()
+        self._lap_began = self._began
         self._seconds: dict[Stage, float] = {}
 
     def lap(self, stage: Stage) -> None:
         """What passed since the last lap belongs to `stage`."""
         now = time.monotonic()
-        self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._mark
-        self._mark = now
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._lap_began
+        self._lap_began = now
 
     def of(self, stage: Stage) -> float:
         """Seconds of a stage, to a millisecond."""
@@ -40,16 +40,16 @@ class Stopwatch:
     @property
     def total(self) -> float:
         """Seconds since the job began, to a millisecond."""
-        return round(time.monotonic() - self._begun, 3)
+        return round(time.monotonic() - self._began, 3)
 
 
 @dataclass(frozen=True)
-class Made:
-    """A finished video that is not stored yet."""
+class FinishedVideo:
+    """A job's video, complete and not stored yet, with what its reply tells of it."""
 
     job_id: str
     request: Request
-    scene: Scene
+    prepared: PreparedJob
     size_bytes: int
     sha256: str
     engine: Literal["comfyui", "simulator"]
@@ -63,47 +63,47 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def make_reply(made: Made, watch: Stopwatch) -> dict[str, Any]:
+def make_reply(finished: FinishedVideo, stopwatch: Stopwatch) -> dict[str, Any]:
     """Everything that a caller may want to know of it, but for the place (`output_video_url`, `expires_at`)."""
     reply = Reply(
         output_video_url="",
-        processing_time_seconds=watch.total,
-        generation_time_seconds=round(watch.of(Stage.LOAD) + watch.of(Stage.SAMPLE), 3),
-        video_info=_video_info(made),
-        generation_params=_generation_params(made),
-        timings=_timings(watch),
-        warnings=tuple(made.warnings),
-        engine=made.engine,
-        job_id=made.job_id,
+        processing_time_seconds=stopwatch.total,
+        generation_time_seconds=round(stopwatch.of(Stage.LOAD) + stopwatch.of(Stage.SAMPLE), 3),
+        video_info=_video_info(finished),
+        generation_params=_generation_params(finished),
+        timings=_timings(stopwatch),
+        warnings=tuple(finished.warnings),
+        engine=finished.engine,
+        job_id=finished.job_id,
         expires_at=None,
-        metadata=made.request.metadata,
+        metadata=finished.request.metadata,
     )
     return as_json(reply)
 
 
-def with_times(reply: dict[str, Any], watch: Stopwatch) -> dict[str, Any]:
+def with_times(reply: dict[str, Any], stopwatch: Stopwatch) -> dict[str, Any]:
     """The reply with the seconds as they are now, the delivery's among them."""
-    return {**reply, "processing_time_seconds": watch.total, "timings": _timings(watch).model_dump(mode="json")}
+    return {**reply, "processing_time_seconds": stopwatch.total, "timings": _timings(stopwatch).model_dump(mode="json")}
 
 
-def _video_info(made: Made) -> VideoInfo:
-    request, scene = made.request, made.scene
+def _video_info(finished: FinishedVideo) -> VideoInfo:
+    request, prepared = finished.request, finished.prepared
     return VideoInfo(
-        width=scene.video.width,
-        height=scene.video.height,
-        fps=scene.video.fps,
-        file_size_mb=round(made.size_bytes / 1e6, 3),
+        width=prepared.video.width,
+        height=prepared.video.height,
+        fps=prepared.video.fps,
+        file_size_mb=round(finished.size_bytes / 1e6, 3),
         mode=request.mode,
         audio_files_used=len(request.speakers),
-        duration_seconds=round(scene.video.seconds, 3),
-        frames=scene.video.output_frames,
-        windows=scene.plan.windows,
-        sha256=made.sha256,
+        duration_seconds=round(prepared.video.seconds, 3),
+        frames=prepared.video.output_frames,
+        windows=prepared.plan.windows,
+        sha256=finished.sha256,
     )
 
 
-def _generation_params(made: Made) -> GenerationParams:
-    request, scene = made.request, made.scene
+def _generation_params(finished: FinishedVideo) -> GenerationParams:
+    request, prepared = finished.request, finished.prepared
     return GenerationParams(
         positive_prompt=request.positive_prompt,
         negative_prompt=request.negative_prompt,
@@ -117,21 +117,21 @@ def _generation_params(made: Made) -> GenerationParams:
         workflow_version=workflow_version(request.mode),
         blocks_to_swap=request.blocks_to_swap,
         speed_lora_strength=request.speed_lora_strength,
-        shift=scene.shift,
+        shift=prepared.shift,
         audio_scale=request.audio_scale,
         audio_cfg_scale=request.audio_cfg_scale,
-        color_match=scene.color_match,
-        window_frames=scene.plan.window,
-        overlap_frames=scene.plan.overlap,
+        color_match=prepared.color_match,
+        window_frames=prepared.plan.window,
+        overlap_frames=prepared.plan.overlap,
     )
 
 
-def _timings(watch: Stopwatch) -> Timings:
+def _timings(stopwatch: Stopwatch) -> Timings:
     return Timings(
-        fetch=watch.of(Stage.FETCH),
-        prepare=watch.of(Stage.PREPARE),
-        load=watch.of(Stage.LOAD),
-        sample=watch.of(Stage.SAMPLE),
-        encode=watch.of(Stage.ENCODE),
-        upload=watch.of(Stage.UPLOAD),
+        fetch=stopwatch.of(Stage.FETCH),
+        prepare=stopwatch.of(Stage.PREPARE),
+        load=stopwatch.of(Stage.LOAD),
+        sample=stopwatch.of(Stage.SAMPLE),
+        encode=stopwatch.of(Stage.ENCODE),
+        upload=stopwatch.of(Stage.UPLOAD),
     )

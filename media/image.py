@@ -43,7 +43,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Height and width of the sizes the talk models were published with (talking-video.md §4.4).
+# Height and width of the sizes the talk models were published with (docs/facts/talk-models.md#sizes).
 BUCKETS = {
     "480p": (
         *((320, 1216), (384, 1024), (448, 832), (448, 896), (512, 768), (576, 704), (640, 640), (704, 576), (768, 512)),

@@ -5,6 +5,7 @@ is fed, so that the disk holds little more than the window in the making. The pi
 exact frame count, another fps is made last, and picture and sound end together.
 """
 
+import contextlib
 import struct
 import subprocess
 import tempfile
@@ -78,6 +79,9 @@ class FrameEncoder:
         stop(self._ffmpeg)
         self._thread.join()
         self._log.close()
+        if self._ffmpeg.stdin is not None:
+            with contextlib.suppress(OSError):  # what ffmpeg did not read any more is lost with it
+                self._ffmpeg.stdin.close()
 
     @property
     def fed(self) -> int:

@@ -18,7 +18,7 @@ from storage.background import StoppedError, Task, next_ended, watched
 from storage.base import StoredVideo
 from storage.guarded import Guard
 from storage.multipart import MultipartUpload, Place, abort, begin
-from storage.s3_client import Patience, S3Client, S3Config, open_client
+from storage.s3_client import RetryPolicy, S3Client, S3Config, open_client
 from storage.s3_errors import is_absent, is_forbidden, storage_errors
 
 __all__ = ["S3Config", "S3Storage"]
@@ -26,7 +26,7 @@ __all__ = ["S3Config", "S3Storage"]
 logger = logging.getLogger(__name__)
 
 CHECK_KEY = "storage-check.mp4"
-BRIEF = Patience(attempts=3, connect_seconds=5, answer_seconds=5)
+BRIEF = RetryPolicy(attempts=3, connect_seconds=5, answer_seconds=5)
 
 
 class S3Storage:
@@ -54,8 +54,8 @@ class S3Storage:
         guard: Guard | None = None,
     ) -> None:
         self._config = config
-        self._patience = Patience(attempts, connect_seconds=10, answer_seconds=answer_seconds)
-        self._brief = Patience(
+        self._policy = RetryPolicy(attempts, connect_seconds=10, answer_seconds=answer_seconds)
+        self._brief = RetryPolicy(
             min(attempts, BRIEF.attempts), BRIEF.connect_seconds, min(answer_seconds, BRIEF.answer_seconds)
         )
         self._check_seconds = check_seconds
@@ -109,7 +109,7 @@ class S3Storage:
         return watched(look_up, self._time_limit(Stage.UPLOAD))
 
     def _store(self, video: Path, place: Place, stop: threading.Event) -> StoredVideo:
-        client_of_put = self._open(self._patience, Stage.UPLOAD, stop)
+        client_of_put = self._open(self._policy, Stage.UPLOAD, stop)
         with storage_errors(place.bucket, Stage.UPLOAD), closing(client_of_put) as client:
             size = video.stat().st_size
             upload = MultipartUpload(client, lambda: self._open(self._brief, Stage.UPLOAD), place, stop)
@@ -137,8 +137,8 @@ class S3Storage:
         look()
         return stored
 
-    def _open(self, patience: Patience, stage: Stage, stop: threading.Event | None = None) -> S3Client:
-        return open_client(self._config, patience, stage, stop, self._guard)
+    def _open(self, policy: RetryPolicy, stage: Stage, stop: threading.Event | None = None) -> S3Client:
+        return open_client(self._config, policy, stage, stop, self._guard)
 
     def _place(self, key: str) -> Place:
         prefix, key = self._config.key_prefix.strip("/"), key.lstrip("/")

@@ -49,8 +49,8 @@ class S3Config:
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a request is tried.
+class RetryPolicy:
+    """How often and how long a request is tried.
 
     Args:
         attempts: in all, at least 1; between them botocore pauses, at random and twice as long each time.
@@ -138,7 +138,7 @@ class S3Client(Protocol):
 
 def open_client(
     config: S3Config,
-    patience: Patience,
+    policy: RetryPolicy,
     stage: Stage,
     stop: threading.Event | None = None,
     guard: Guard | None = None,
@@ -165,12 +165,12 @@ def open_client(
                 region_name=config.region,
                 aws_access_key_id=config.access_key_id or None,
                 aws_secret_access_key=config.secret_access_key or None,
-                config=_client_config(patience, proxies, path_style=config.endpoint_url is not None),
+                config=_client_config(policy, proxies, path_style=config.endpoint_url is not None),
             )
         except ValueError:  # botocore's for an endpoint or a region that cannot be one
             raise _misconfigured("The storage endpoint or region is malformed.", stage) from None
     if guard is not None:
-        _connect_by(client, guard, stage, patience.answer_seconds)
+        _connect_by(client, guard, stage, policy.answer_seconds)
     if stop is not None:
         _obey(client, stop)
     return client
@@ -220,7 +220,7 @@ def _connect_by(client: Any, guard: Guard, stage: Stage, answer_seconds: float) 
     client.meta.events.register_first("needs-retry.s3", after)
 
 
-def _client_config(patience: Patience, proxies: dict[str, str] | None, *, path_style: bool) -> Config:
+def _client_config(policy: RetryPolicy, proxies: dict[str, str] | None, *, path_style: bool) -> Config:
     return Config(
         signature_version="s3v4",
         # "virtual", not "auto": with "auto" the presigned URLs name the global host, which answers 307 for a
@@ -229,9 +229,9 @@ def _client_config(patience: Patience, proxies: dict[str, str] | None, *, path_s
         # R2, GCS and older MinIO refuse the checksums that botocore adds by itself since 1.36.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        retries={"mode": "standard", "total_max_attempts": patience.attempts},
-        connect_timeout=patience.connect_seconds,
-        read_timeout=patience.answer_seconds,
+        retries={"mode": "standard", "total_max_attempts": policy.attempts},
+        connect_timeout=policy.connect_seconds,
+        read_timeout=policy.answer_seconds,
         tcp_keepalive=True,
         proxies=proxies,  # None: those of the environment
     )

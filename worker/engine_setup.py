@@ -21,16 +21,17 @@ from comfy_client.server import ComfyInstall, EngineProcess, comfyui_command, si
 from comfy_client.supervisor import Engine, RunningServer, SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from contract.fields import Mode
 from worker.settings import Settings
 from workflows.graph import Precision, template_graph
 from workflows.models import ModelFile, Variants, read_models
+from workflows.modes import MODES
 
 log = logging.getLogger(__name__)
 
 WRAPPER = "ComfyUI-WanVideoWrapper"
 OUR_NODES = "comfy_nodes"
 REPOSITORY = Path(__file__).resolve().parent.parent
-MODES = ("multitalk", "infinitetalk")
 LARGE_GPU_GB = 70.0
 MODELS_REMEDY = "(below MODEL_ROOTS; scripts/download_models.sh gets them, ENGINE=simulator needs none)"
 
@@ -41,7 +42,7 @@ class ReadyEngine:
 
     engine: Engine
     precision: Precision
-    modes: tuple[str, ...]
+    modes: tuple[Mode, ...]
     gpu: str = ""
 
 
@@ -60,10 +61,10 @@ def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
         return
     if settings.engine == "simulator":
         command = partial(simulator_command, settings.simulator_speed, settings.simulator_faults.split())
-        start = _starter(settings, lambda: EngineProcess(command()), MODES, Precision())
+        start = _starter(settings, lambda: EngineProcess(command()), tuple(MODES), Precision())
         with SupervisedEngine(start) as engine:
             log.info("the simulator is ready: no GPU is used, and the frames are stand-ins")
-            yield ReadyEngine(engine, Precision(), MODES)
+            yield ReadyEngine(engine, Precision(), tuple(MODES))
         return
     with _comfyui_of_this_machine(settings) as ready:
         yield ready
@@ -99,7 +100,7 @@ def _comfyui_of_this_machine(settings: Settings) -> Iterator[ReadyEngine]:
 
 
 def _starter(
-    settings: Settings, launch: Callable[[], EngineProcess], modes: tuple[str, ...], precision: Precision
+    settings: Settings, launch: Callable[[], EngineProcess], modes: tuple[Mode, ...], precision: Precision
 ) -> Callable[[Cancellation], EngineProcess]:
     def start(cancel: Cancellation) -> EngineProcess:
         process = launch()
@@ -114,14 +115,15 @@ def _starter(
     return start
 
 
-def modes_of_server(client: ComfyClient, settings: Settings, precision: Precision) -> tuple[str, ...]:
+def modes_of_server(client: ComfyClient, settings: Settings, precision: Precision) -> tuple[Mode, ...]:
     """The enabled modes that a running server has everything for.
 
     Raises:
         WorkerError: as `check_nodes_and_models`, where an enabled mode lacks something; with MODES=auto, where every
             mode lacks models.
     """
-    modes, lacking = [], []
+    modes: list[Mode] = []
+    lacking: list[WorkerError] = []
     for mode in _wanted_modes(settings):
         try:
             check_nodes_and_models(client, settings, (mode,), precision)
@@ -136,12 +138,12 @@ def modes_of_server(client: ComfyClient, settings: Settings, precision: Precisio
     return tuple(modes)
 
 
-def _wanted_modes(settings: Settings) -> tuple[str, ...]:
-    return MODES if settings.modes in ("auto", "all") else (settings.modes,)
+def _wanted_modes(settings: Settings) -> tuple[Mode, ...]:
+    return tuple(mode for mode in MODES if settings.modes in ("auto", "all", mode))
 
 
 def check_nodes_and_models(
-    client: ComfyClient, settings: Settings, modes: tuple[str, ...], precision: Precision
+    client: ComfyClient, settings: Settings, modes: tuple[Mode, ...], precision: Precision
 ) -> None:
     """Hold every graph of the enabled modes against the server's /object_info.
 
@@ -155,8 +157,7 @@ def check_nodes_and_models(
     models: dict[str, None] = {}
     others: dict[str, None] = {}
     for mode in modes:
-        for voices in (1, 2):
-            chosen = variants(settings).choose(mode, voices)
+        for chosen in variants(settings).all_of(mode):
             lacks = shortcomings(template_graph(mode, chosen, precision), object_info)
             models |= dict.fromkeys(lacks.models)
             others |= dict.fromkeys(lacks.others)
@@ -168,7 +169,7 @@ def check_nodes_and_models(
         )
 
 
-def find_models(settings: Settings) -> tuple[tuple[str, ...], list[tuple[WantedFile, Path]]]:
+def find_models(settings: Settings) -> tuple[tuple[Mode, ...], list[tuple[WantedFile, Path]]]:
     """The modes whose files are all on this machine, and where these are.
 
     Raises:
@@ -177,8 +178,8 @@ def find_models(settings: Settings) -> tuple[tuple[str, ...], list[tuple[WantedF
     """
     roots = (*settings.model_roots, settings.comfyui_dir / "models")
     wanted = _wanted_modes(settings)
-    found: dict[str, dict[WantedFile, Path]] = {}
-    missing: dict[str, list[str]] = {}
+    found: dict[Mode, dict[WantedFile, Path]] = {}
+    missing: dict[Mode, list[str]] = {}
     for mode in wanted:
         places = {file: find_file(file, roots, settings.model_cache) for file in _files_of(mode, variants(settings))}
         missing[mode] = [file.file for file, place in places.items() if place is None]
@@ -198,15 +199,15 @@ def variants(settings: Settings) -> Variants:
     return Variants(settings.base_model, settings.talk_model)
 
 
-def _files_of(mode: str, chosen_variants: Variants) -> list[WantedFile]:
-    chosen = {name for voices in (1, 2) for name in vars(chosen_variants.choose(mode, voices)).values()}
+def _files_of(mode: Mode, chosen_variants: Variants) -> list[WantedFile]:
+    chosen = {name for files in chosen_variants.all_of(mode) for name in vars(files).values()}
     by_name: dict[str, ModelFile] = {model.file: model for model in read_models()}
     files = [by_name[name] for name in sorted(chosen)]
     return [WantedFile(model.folder, model.file, model.repository, model.path) for model in files]
 
 
 def choose_precision(settings: Settings, facts: GpuFacts) -> Precision:
-    """What suits the GPU; each part that the settings name stands (talking-video.md §6.3, §6.4)."""
+    """What suits the GPU; each part that the settings name stands (docs/facts/talk-models.md#precision-and-memory)."""
     if facts.device == "cpu":
         suits = Precision(base="fp32", attention="sdpa", vae="fp32", wav2vec="fp32")
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import ErrorCode, WorkerError
+from contract.job import Job
 from contract.response import failure
 
 OPTION = "--test_input"
@@ -24,7 +25,6 @@ One portrait and one to four voices in, the URL of a lip-synced MP4 out.
 
 Settings are environment variables: README.md has the table. ENGINE=simulator needs neither GPU nor models.
 """
-Job = dict[str, Any]
 Handle = Callable[[Job], Awaitable[dict[str, Any]]]
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from contract.fields import Mode
 from contract.near import slips
 
 SHORTEST_TOLD = 5  # characters
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
         (), description="further folders with node packs, separated by ':'"
     )
 
-    modes: Literal["auto", "all", "multitalk", "infinitetalk"] = Field(
+    modes: Literal["auto", "all", Mode] = Field(
         "auto", description="modes whose models must be there; auto: those whose models are, at least one"
     )
     model_roots: Annotated[tuple[Path, ...], NoDecode] = Field(

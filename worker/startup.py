@@ -1,7 +1,7 @@
-"""What has to be true before a worker takes jobs, and the parts that it then works with.
+"""What has to be true before a worker takes jobs, and the resources that it then works with.
 
 On RunPod the checks are the SDK's fitness checks: the first one that fails is reported as the reason why this
-worker is unhealthy, and ends it. Elsewhere they are simply called.
+worker is unhealthy, and ends it (docs/facts/runpod.md#fitness-checks). Elsewhere they are simply called.
 """
 
 import logging
@@ -15,11 +15,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from comfy_client.clocks import StallTimeouts
 from contract.errors import ErrorCode, WorkerError
+from contract.job import Job
 from contract.request import Request
 from job.keeper import Keeper
 from job.pace import Pace, speed_of
-from job.pipeline import Job, Parts, remove_leftovers
+from job.pipeline import Resources
+from job.workspace import remove_leftovers
 from sources.fetch import FetchLimits
 from sources.guard import Guard
 from sources.places import WebPolicy
@@ -42,7 +45,7 @@ KEPT = "talking-video"
 
 
 class Startup:
-    """Goes through the checks in order; after the last one `parts` are there.
+    """Goes through the checks in order; after the last one `resources` are there.
 
     Args:
         remembers: whether job ids are unique, so that a job that comes again gets its stored result.
@@ -51,7 +54,7 @@ class Startup:
 
     def __init__(self, settings: Settings, stack: ExitStack, *, remembers: bool) -> None:
         self._settings, self._stack, self._remembers = settings, stack, remembers
-        self._parts: Parts | None = None
+        self._resources: Resources | None = None
 
     @property
     def checks(self) -> list[Callable[[], None]]:
@@ -69,16 +72,16 @@ class Startup:
 
         def comfyui() -> None:
             ready = self._stack.enter_context(running_engine(self._settings))
-            self._parts = make_parts(self._settings, ready, remembers=self._remembers)
+            self._resources = make_resources(self._settings, ready, remembers=self._remembers)
 
         return [_telling(check) for check in (ffmpeg, disk, storage, comfyui)]
 
     @property
-    def parts(self) -> Parts:
+    def resources(self) -> Resources:
         """For the jobs. Raises RuntimeError before the checks have passed."""
-        if self._parts is None:
+        if self._resources is None:
             raise RuntimeError("the checks have not passed")
-        return self._parts
+        return self._resources
 
 
 def _telling(check: Callable[[], None]) -> Callable[[], None]:
@@ -207,9 +210,9 @@ def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
     return keeper
 
 
-def make_parts(settings: Settings, ready: ReadyEngine, *, remembers: bool = False) -> Parts:
+def make_resources(settings: Settings, ready: ReadyEngine, *, remembers: bool = False) -> Resources:
     """What every job of this worker shares."""
-    return Parts(
+    return Resources(
         engine_name=settings.engine,
         engine=ready.engine,
         modes=ready.modes,
@@ -225,8 +228,7 @@ def make_parts(settings: Settings, ready: ReadyEngine, *, remembers: bool = Fals
         variants=variants(settings),
         pace=Pace(speed_of(ready.gpu)),
         job_seconds=settings.job_timeout_seconds,
-        stall_seconds=settings.stall_seconds,
-        load_seconds=settings.load_seconds,
+        stall_timeouts=StallTimeouts(step=settings.stall_seconds, load=settings.load_seconds),
         work_dir=settings.work_dir,
         audio_max_seconds=settings.audio_max_seconds,
     )

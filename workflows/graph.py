@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.fields import Mode
+from contract.request import Request
 from workflows.models import ModelSet
+from workflows.modes import MODES
 from workflows.plan import Plan
 
 FOLDER = Path(__file__).parent
@@ -35,63 +38,68 @@ class Precision:
 
 
 @dataclass(frozen=True)
-class GraphValues:
-    """Everything that a job puts into the graph. Paths are absolute, of files that ComfyUI can read.
+class MemoryOptions:
+    """How a graph saves GPU memory. `blocks_to_swap` of the base model's 40 wait in RAM for their turn; None: no block
+    swap."""
 
-    `voices` are 16 kHz mono WAVs as long as the generated frames, speakers in order; `masks` is a PNG
-    with a frame for each voice and one for the background, None for one voice; ComfyUI makes a folder
-    of its own below `frames_parent`. `negative_prompt` is used where cfg is not 1. `speed_lora` is the
-    strength, None for none; `blocks_to_swap` None keeps every block on the GPU.
-    """
-
-    mode: str
-    plan: Plan
-    width: int
-    height: int
-    portrait: Path
-    voices: tuple[Path, ...]
-    masks: Path | None
-    frames_parent: Path
-    positive_prompt: str
-    negative_prompt: str
-    steps: int
-    cfg: float
-    shift: float
-    seed: int
-    scheduler: str
-    audio_scale: float
-    audio_cfg_scale: float
-    color_match: str
-    speed_lora: float | None
     blocks_to_swap: int | None
-    models: ModelSet
-    precision: Precision
     tiled_vae: bool = False
 
 
-def build_graph(values: GraphValues) -> Graph:
-    """The graph of one job, ready to be posted."""
-    template = _Template(_text(values.mode))
-    template.fill("Voice embeds", num_frames=values.plan.asked)
-    template.fill("Voice embeds", audio_scale=values.audio_scale, audio_cfg_scale=values.audio_cfg_scale)
-    template.fill("Portrait", image=str(values.portrait))
-    template.fill("Positive prompt", text=_literal(values.positive_prompt))
-    _fill_models(template, values.models, values.precision)
-    _fill_speed(template, values)
-    _fill_sampling(template, values)
-    for number in range(1, VOICES + 1):
-        if number <= len(values.voices):
-            template.fill(f"Voice {number}", audio=str(values.voices[number - 1]))
-        else:
-            template.take_out(f"Voice {number}")
-    if values.masks is None:
-        template.take_out("Masks", "Masks image")
-    else:
-        template.fill("Masks image", image=str(values.masks))
-    if values.cfg == 1.0:
+@dataclass(frozen=True)
+class GraphInputs:
+    """What was prepared for a graph: its files, its windows, and what of the request depends on these.
+
+    Attributes:
+        portrait: a picture of the plan's size. All paths are absolute, of files that ComfyUI can read.
+        voices: 16 kHz mono WAVs as long as the generated frames, speakers in order.
+        masks: a PNG with a frame for each voice and one for the background; None for one voice.
+        plan: the windows and their size.
+        shift: the flow shift.
+        color_match: how the node pack matches the colours of a window to the portrait's.
+    """
+
+    portrait: Path
+    voices: tuple[Path, ...]
+    masks: Path | None
+    plan: Plan
+    shift: float
+    color_match: str
+
+
+def build_graph(
+    request: Request,
+    inputs: GraphInputs,
+    *,
+    frames_parent: Path,
+    memory: MemoryOptions,
+    models: ModelSet,
+    precision: Precision,
+) -> Graph:
+    """The graph of one job, ready to be posted.
+
+    Args:
+        frames_parent: where ComfyUI makes the folder of the frames.
+        memory: its block swap counts, not the request's.
+    """
+    template = _Template(_text(request.mode))
+    template.fill("Positive prompt", text=_literal(request.positive_prompt))
+    if request.cfg_scale == 1.0:
         template.take_out("Negative prompt")  # the server would encode it and never use it
     else:
-        template.fill("Negative prompt", text=_literal(values.negative_prompt))
+        template.fill("Negative prompt", text=_literal(request.negative_prompt))
+    _fill_models(template, models, precision)
+    _fill_portrait_and_voices(template, request, inputs)
+    _fill_speed(template, request.speed_lora_strength, memory.blocks_to_swap)
+    _fill_windows(template, request.mode, inputs, frames_parent, memory)
+    template.fill(
+        "Sampler",
+        steps=request.steps,
+        cfg=request.cfg_scale,
+        shift=inputs.shift,
+        seed=request.seed,
+        scheduler=request.scheduler,
+    )
     return template.graph
 
 
@@ -104,14 +112,14 @@ def _literal(prompt: str) -> str:
     return prompt.replace("(", r"\(").replace(")", r"\)")
 
 
-def template_graph(mode: str, models: ModelSet, precision: Precision) -> Graph:
+def template_graph(mode: Mode, models: ModelSet, precision: Precision) -> Graph:
     """A mode's template with its model files and number formats: everything that a server must have for it."""
     template = _Template(_text(mode))
     _fill_models(template, models, precision)
     return template.graph
 
 
-def workflow_version(mode: str) -> str:
+def workflow_version(mode: Mode) -> str:
     """Names the template: changes when, and only when, it does."""
     return f"{mode}-{hashlib.sha256(_text(mode).encode()).hexdigest()[:12]}"
 
@@ -137,42 +145,50 @@ def _fill_models(template: "_Template", models: ModelSet, precision: Precision) 
     template.fill("Sampler", force_offload=precision.force_offload)
 
 
-def _fill_speed(template: "_Template", values: GraphValues) -> None:
-    if values.speed_lora is None:
+def _fill_portrait_and_voices(template: "_Template", request: Request, inputs: GraphInputs) -> None:
+    template.fill("Portrait", image=str(inputs.portrait))
+    template.fill("Voice embeds", num_frames=inputs.plan.asked)
+    template.fill("Voice embeds", audio_scale=request.audio_scale, audio_cfg_scale=request.audio_cfg_scale)
+    for number in range(1, VOICES + 1):
+        if number <= len(inputs.voices):
+            template.fill(f"Voice {number}", audio=str(inputs.voices[number - 1]))
+        else:
+            template.take_out(f"Voice {number}")
+    if inputs.masks is None:
+        template.take_out("Masks", "Masks image")
+    else:
+        template.fill("Masks image", image=str(inputs.masks))
+
+
+def _fill_speed(template: "_Template", speed_lora_strength: float | None, blocks_to_swap: int | None) -> None:
+    if speed_lora_strength is None:
         template.take_out("Speed LoRA")
     else:
-        template.fill("Speed LoRA", strength=values.speed_lora)
-    if values.blocks_to_swap is None:
+        template.fill("Speed LoRA", strength=speed_lora_strength)
+    if blocks_to_swap is None:
         template.take_out("Block swap")
     else:
-        template.fill("Block swap", blocks_to_swap=values.blocks_to_swap)
+        template.fill("Block swap", blocks_to_swap=blocks_to_swap)
 
 
-def _fill_sampling(template: "_Template", values: GraphValues) -> None:
-    plan = values.plan
+def _fill_windows(
+    template: "_Template", mode: Mode, inputs: GraphInputs, frames_parent: Path, memory: MemoryOptions
+) -> None:
     template.fill(
         "Windows",
-        width=values.width,
-        height=values.height,
-        frame_window_size=plan.window,
-        motion_frame=plan.overlap,
-        colormatch=values.color_match,
-        tiled_vae=values.tiled_vae,
-        mode=values.mode,
-        output_path=str(values.frames_parent),
-    )
-    template.fill(
-        "Sampler",
-        steps=values.steps,
-        cfg=values.cfg,
-        shift=values.shift,
-        seed=values.seed,
-        scheduler=values.scheduler,
+        width=inputs.plan.width,
+        height=inputs.plan.height,
+        frame_window_size=inputs.plan.window,
+        motion_frame=inputs.plan.overlap,
+        colormatch=inputs.color_match,
+        tiled_vae=memory.tiled_vae,
+        mode=mode,
+        output_path=str(frames_parent),
     )
 
 
-def _text(mode: str) -> str:
-    return (FOLDER / f"{mode}.json").read_text(encoding="utf-8")
+def _text(mode: Mode) -> str:
+    return (FOLDER / MODES[mode].graph).read_text(encoding="utf-8")
 
 
 class _Template:

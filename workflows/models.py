@@ -4,6 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.fields import Mode
+from workflows.modes import MODES
+
 LIST = Path(__file__).with_name("models.json")
 
 
@@ -45,15 +48,19 @@ class ModelSet:
 
 @dataclass(frozen=True)
 class Variants:
-    """Which base and which InfiniteTalk files a worker uses; MultiTalk has one file only."""
+    """Which base and which talk models a worker uses; a mode without that talk variant uses its "default"."""
 
     base: str
     talk: str = "default"
 
-    def choose(self, mode: str, voices: int) -> ModelSet:
+    def choose(self, mode: Mode, voices: int) -> ModelSet:
         """The files of a job. Errors as `choose_models`."""
-        talk = self.talk if mode == "infinitetalk" else "default"
+        talk = self.talk if self.talk in MODES[mode].talk_variants else "default"
         return choose_models(mode, voices, self.base, talk_variant=talk)
+
+    def all_of(self, mode: Mode) -> tuple[ModelSet, ...]:
+        """Every set of files that jobs of a mode use. Errors as `choose_models`."""
+        return tuple(dict.fromkeys(self.choose(mode, voices) for voices in (1, 2)))
 
 
 def read_models() -> tuple[ModelFile, ...]:
@@ -62,11 +69,10 @@ def read_models() -> tuple[ModelFile, ...]:
     return tuple(ModelFile(**{**entry, "modes": tuple(entry["modes"])}) for entry in entries)
 
 
-def choose_models(mode: str, voices: int, base_variant: str, *, talk_variant: str = "default") -> ModelSet:
-    """The files for a mode ("multitalk", "infinitetalk"), a number of voices, and variants of base and talk model.
+def choose_models(mode: Mode, voices: int, base_variant: str, *, talk_variant: str = "default") -> ModelSet:
+    """The files for a mode, a number of voices, and variants of base and talk model.
 
-    InfiniteTalk has a file for one voice and another for several; a GGUF talk model (q8_0) needs a GGUF base
-    (talking-video.md §2.1). MultiTalk has only "default".
+    A GGUF talk model (q8_0) needs a GGUF base (docs/facts/talk-models.md#files-that-run-together).
 
     Raises:
         KeyError: the list has no such base or talk variant for this mode.
@@ -75,8 +81,8 @@ def choose_models(mode: str, voices: int, base_variant: str, *, talk_variant: st
     models = [model for model in read_models() if mode in model.modes]
     one_of_role = {model.role: model.file for model in models if model.role not in ("base", "talk")}
     bases = {model.variant: model.file for model in models if model.role == "base"}
-    fitting = ("any", "one" if voices == 1 else "several")
-    talks = {model.variant: model.file for model in models if model.role == "talk" and model.speakers in fitting}
+    speakers = MODES[mode].talk_model_for(voices)
+    talks = {model.variant: model.file for model in models if model.role == "talk" and model.speakers == speakers}
     if talks[talk_variant].endswith(".gguf") and not bases[base_variant].endswith(".gguf"):
         raise ValueError(f"the talk model {talk_variant} is GGUF and needs a GGUF base, not {base_variant}")
     return ModelSet(base=bases[base_variant], talk=talks[talk_variant], **one_of_role)

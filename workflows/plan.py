@@ -6,18 +6,19 @@ The talk models sample a window of F frames (F = 4k+1), then move on by F - M, w
     W = 1 if N <= F else 1 + ceil((N - F) / (F - M))      windows
     R = F + (W - 1) * (F - M)                             frames written; R - N are surplus
 
-Source: reference/talking-video.md §4 (the loop), §9 (the cost of a window), §4.3 (10 000 frames).
+Sources, in docs/facts/talk-models.md: #the-loop, #the-cost-of-a-window, #the-longest-clip, #the-announced-steps.
 """
 
 import math
 from dataclasses import dataclass
 
 from contract.errors import ErrorCode, WorkerError
+from contract.fields import Mode
 from contract.rules import FIXED_STEPS
+from workflows.modes import MODES
 
 FPS = 25
 MAX_FRAMES = 10_000
-OVERLAP = {"multitalk": 25, "infinitetalk": 9}
 SHORTEST_WINDOW, LONGEST_WINDOW = 33, 81
 SHORTEST_OF_SEVERAL = 65
 
@@ -32,6 +33,7 @@ class Plan:
 
     Attributes:
         frames: N, the frames of the video at 25 fps.
+        width, height: pixels of a frame.
         window: F, frames of a window.
         overlap: M, frames a window shares with the one before.
         windows: W.
@@ -41,6 +43,8 @@ class Plan:
     """
 
     frames: int
+    width: int
+    height: int
     window: int
     overlap: int
     windows: int
@@ -103,7 +107,7 @@ def make_plan(
     frames: int,
     width: int,
     height: int,
-    mode: str,
+    mode: Mode,
     *,
     window_frames: int | None,
     steps: int,
@@ -122,13 +126,13 @@ def make_plan(
             f"The audio is longer than one job can make: {MAX_FRAMES // FPS} s ({MAX_FRAMES} frames). "
             f"Send max_audio_duration {MAX_FRAMES // FPS}, or several jobs",
         )
-    overlap = OVERLAP[mode]
+    overlap = MODES[mode].overlap
     window = window_frames or _cheapest_window(frames, width, height, overlap)
     windows = windows_for(frames, window, overlap)
     server_steps = FIXED_STEPS.get(scheduler, steps)
     passes_per_step = 1 + (cfg_scale != 1.0) + (audio_cfg_scale != 1.0)
     flop = window_flop(window, width, height) * windows * server_steps * passes_per_step
-    return Plan(frames, window, overlap, windows, server_steps, passes_per_step, flop)
+    return Plan(frames, width, height, window, overlap, windows, server_steps, passes_per_step, flop)
 
 
 def _cheapest_window(frames: int, width: int, height: int, overlap: int) -> int:

@@ -1,12 +1,13 @@
 """Rules between fields: what is adjusted with a warning, what is refused, and what to send instead."""
 
 import re
+from typing import get_args
 
 import pytest
 
 from contract.fields import Mode
 from contract.request import Size, parse_request
-from contract.rules import default_color_match, default_shift
+from contract.rules import default_shift
 from tests.contract.contract_samples import COLOR_MATCHES, SCHEDULERS, job, parse, refusal, speaking
 
 FIXED = ("flowmatch_distill", "multitalk", "rcm")
@@ -193,20 +194,7 @@ def test_audio_guidance_follows_the_models_advice_unless_sent(
     assert request.audio_cfg_scale == used
 
 
-@pytest.mark.parametrize(
-    ("mode", "seconds", "used"),
-    [
-        ("multitalk", 1.0, "mkl"),
-        ("multitalk", 300.0, "mkl"),
-        ("infinitetalk", 29.99, "disabled"),
-        ("infinitetalk", 30.0, "mkl"),
-    ],
-)
-def test_color_match_follows_the_mode_and_the_length(mode: Mode, seconds: float, used: str) -> None:
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_the_callers_color_match_is_taken_in_every_mode(mode: Mode) -> None:
     assert parse(mode=mode).color_match is None
-    assert default_color_match(mode, seconds) == used
-
-
-@pytest.mark.parametrize("mode", ["multitalk", "infinitetalk"])
-def test_the_callers_color_match_wins(mode: str) -> None:
     assert all(parse(mode=mode, color_match=value).color_match == value for value in COLOR_MATCHES)

@@ -14,7 +14,7 @@ import pytest
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import parse_request
-from job.preparation import Scene, prepare
+from job.preparation import PreparedJob, prepare
 from media.audio import decode
 from media.ffmpeg import FfmpegError, run
 from sources.fetch import Inputs
@@ -169,7 +169,7 @@ def test_what_is_no_sound_is_named_and_told_what_to_send(data: bytes, name: str,
     assert "send WAV, MP3, M4A, AAC, OGG, Opus, FLAC or WebM" in caught.value.message
 
 
-def _prepared(folder: Path, seconds: float, limit: float, **fields: object) -> tuple[Scene, list[str]]:
+def _prepared(folder: Path, seconds: float, limit: float, **fields: object) -> tuple[PreparedJob, list[str]]:
     """A silent voice of so many seconds, through everything before the GPU."""
     voice, portrait = folder / "voice.source", folder / "image.source"
     voice.write_bytes(wav(8_000, 1, 8, bytes([128, 138]) * round(seconds * 4_000)))
@@ -190,8 +190,8 @@ def test_a_voice_may_last_as_long_as_the_limit_and_not_longer(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("asked", "frames"), [(1.0, 25), (2.0, 50)])
 def test_who_asks_for_a_cut_below_the_limit_gets_it(asked: float, frames: int, tmp_path: Path) -> None:
-    scene, warnings = _prepared(tmp_path, 9, 2, max_audio_duration=asked)
-    assert scene.plan.frames == frames
+    prepared, warnings = _prepared(tmp_path, 9, 2, max_audio_duration=asked)
+    assert prepared.plan.frames == frames
     assert any("was cut there" in warning for warning in warnings)
 
 

@@ -53,7 +53,7 @@ def test_each_ends_as_it_should(outcome: Outcome) -> None:
     assert wrong == []
 
 
-def test_each_ends_within_10_seconds(outcome: Outcome) -> None:
+def test_each_ends_within_10_seconds_of_processor(outcome: Outcome) -> None:
     assert [report for report in outcome.reports if report["seconds"] > MOST_SECONDS] == []
 
 

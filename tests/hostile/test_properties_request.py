@@ -21,7 +21,7 @@ from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import storage_key
 from tests.contract.contract_samples import job
 from tests.hostile.hostile_case import attempt
-from tests.workflows.graph_samples import values
+from tests.workflows.graph_samples import arguments
 from workflows.graph import build_graph
 
 quick = settings(deadline=None, database=None, derandomize=True, max_examples=200)
@@ -161,7 +161,7 @@ def test_a_made_up_field_brings_no_control_sequence_into_the_log(name: str) -> N
 @given(prompts)
 def test_brackets_reach_the_text_node_as_brackets(text: str) -> None:
     """Its tokenizer first takes out the pairs of backslash and bracket; no bracket may be left to it as syntax."""
-    graph = build_graph(values("multitalk", cfg=5.0, positive_prompt=text, negative_prompt=text))
+    graph = build_graph(**arguments("multitalk", cfg_scale=5.0, positive_prompt=text, negative_prompt=text))
     for node in ("positive", "negative"):
         sent = graph[node]["inputs"]["text"]
         assert not re.search(r"[()]", sent.replace(r"\(", "").replace(r"\)", ""))
@@ -171,8 +171,8 @@ def test_brackets_reach_the_text_node_as_brackets(text: str) -> None:
 @quick
 @given(prompts)
 def test_a_prompt_changes_nothing_of_the_graph_but_its_own_text(text: str) -> None:
-    graph = build_graph(values("infinitetalk", cfg=5.0, positive_prompt=text, negative_prompt=text))
-    plain = build_graph(values("infinitetalk", cfg=5.0))
+    graph = build_graph(**arguments("infinitetalk", cfg_scale=5.0, positive_prompt=text, negative_prompt=text))
+    plain = build_graph(**arguments("infinitetalk", cfg_scale=5.0))
     for node in ("positive", "negative"):
         graph[node]["inputs"].pop("text")
         plain[node]["inputs"].pop("text")

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import ErrorCode, WorkerError
-from contract.fields import Scheduler
+from contract.fields import Mode, Scheduler
 from media.audio import LISTENER_RATE, Voice
 from media.voices import lay_out
 from tests.hostile.hostile_case import attempt
-from workflows.plan import MAX_FRAMES, OVERLAP, frames_for, make_plan, windows_for
+from workflows.modes import MODES
+from workflows.plan import MAX_FRAMES, frames_for, make_plan, windows_for
 
 quick = settings(deadline=None, database=None, derandomize=True, max_examples=300)
 NO_FILE = Path("none")
@@ -51,12 +52,12 @@ def test_any_layout_adds_up_or_is_too_short(pairs: list[tuple[Voice, float]], ti
 @given(
     frames=st.integers(1, MAX_FRAMES) | st.sampled_from([1, 33, 34, 81, 82, MAX_FRAMES]),
     size=st.tuples(st.integers(16, 116).map(lambda n: n * 16), st.integers(16, 116).map(lambda n: n * 16)),
-    mode=st.sampled_from(sorted(OVERLAP)),
+    mode=st.sampled_from(list(MODES)),
     window=st.none() | st.integers(8, 20).map(lambda n: 4 * n + 1),
     scheduler=st.sampled_from(get_args(Scheduler)),
 )
 def test_no_job_has_a_window_without_end(
-    frames: int, size: tuple[int, int], mode: str, window: int | None, scheduler: str
+    frames: int, size: tuple[int, int], mode: Mode, window: int | None, scheduler: str
 ) -> None:
     plan = make_plan(
         frames,

@@ -1,7 +1,9 @@
 """What the image is made of is pinned: base images, commits, and every package of both environments."""
 
+import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,10 @@ from tests.image.dockerfile import DOCKERFILE, REPOSITORY
 COMMITS = {name: value for name, value in DOCKERFILE.arguments.items() if name.endswith("_COMMIT")}
 PROJECTS = {"COMFYUI": "Comfy-Org/ComfyUI", "WANVIDEOWRAPPER": "kijai/ComfyUI-WanVideoWrapper"}
 PROJECTS["SAGEATTENTION"] = "thu-ml/SageAttention"
+IMAGES = {DOCKERFILE.arguments[name] for name in ("CUDA_RUNTIME", "CUDA_DEVEL")}
+DOCKERFILE_PATH = REPOSITORY / "Dockerfile"
+MODELS = json.loads((REPOSITORY / "workflows" / "models.json").read_text("utf-8"))["models"]
+REVISIONS = {model["revision"] for model in MODELS}
 COMFYUI_LOCK = REPOSITORY / "docker" / "comfyui-requirements.txt"
 WORKER_LOCK = REPOSITORY / "requirements.txt"
 SAGE_LOCK = REPOSITORY / "docker" / "sage-requirements.txt"
@@ -50,17 +56,43 @@ def _texts() -> list[Path]:
         capture_output=True,
         text=True,
     )
-    kinds = {".md", ".py", ".sh", ".toml", ".json", ".txt", ".in", ""}
+    kinds = {".md", ".py", ".sh", ".toml", ".json", ".yml", ".yaml", ".txt", ".in", ""}
     paths = [REPOSITORY / name for name in listing.stdout.splitlines()]
     return [path for path in paths if path.suffix in kinds and path.is_file() and "tests" not in path.parts]
 
 
+def _strangers(text: str) -> list[str]:
+    """What is written like a pin and is none: whole commits and digests of images, but not revisions of model files,
+    which `workflows/models.json` and what is made of it hold."""
+    commits = set(re.findall(r"(?<![0-9a-z])[0-9a-f]{40}(?![0-9a-z])", text))
+    images = set(re.findall(r"nvidia/cuda:[^\s`|\"']+", text))
+    return sorted((commits - set(COMMITS.values()) - REVISIONS) | (images - IMAGES))
+
+
 @pytest.mark.parametrize("path", _texts(), ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_every_mention_of_a_commit_agrees_with_the_dockerfile(path: Path) -> None:
-    mentions = re.findall(
-        r"(?:ComfyUI|Wrapper|SageAttention)\b[^\n0-9a-f]{1,40}\b([0-9a-f]{40})\b", path.read_text("utf-8")
-    )
-    assert set(mentions) <= set(COMMITS.values())
+def test_every_commit_and_image_that_is_named_is_a_pin_of_the_dockerfile(path: Path) -> None:
+    assert _strangers(path.read_text("utf-8")) == []
+
+
+def _places() -> Iterator[tuple[str, Path]]:
+    for pin in (*COMMITS.values(), *IMAGES):
+        yield from ((pin, path) for path in _texts() if pin in path.read_text("utf-8") and path != DOCKERFILE_PATH)
+
+
+@pytest.mark.parametrize(("pin", "path"), list(_places()), ids=str)
+def test_another_pin_is_seen_wherever_it_stands(pin: str, path: Path) -> None:
+    other = re.sub(r"[0-9a-f]{40,64}$", lambda found: "2" * len(found[0]), pin)
+    text = path.read_text("utf-8")
+    for place in re.finditer(re.escape(pin), text):
+        assert _strangers(text[: place.start()] + other + text[place.end() :]) == [other]
+
+
+def test_the_readme_and_the_list_of_licences_name_what_they_must() -> None:
+    named = {
+        path.relative_to(REPOSITORY).as_posix(): {pin for pin, at in _places() if at == path} for _, path in _places()
+    }
+    assert named["README.md"] >= {COMMITS["COMFYUI_COMMIT"], COMMITS["WANVIDEOWRAPPER_COMMIT"]}
+    assert named["docs/licences.md"] >= {*COMMITS.values(), DOCKERFILE.arguments["CUDA_RUNTIME"]}
 
 
 @pytest.mark.parametrize(("argument", "flavour"), [("CUDA_RUNTIME", "runtime"), ("CUDA_DEVEL", "devel")])

@@ -11,13 +11,13 @@ import pytest
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
-from job.keeper import Keeper, Parcel, fingerprint
+from job.keeper import Delivery, Keeper, fingerprint_of
 from storage.base import StoredVideo
 from storage.local import LocalStorage
 
 MP4 = b"a finished video" * 100
 REPLY = {"status": "completed", "warnings": ["one"], "output_video_url": "", "expires_at": None, "job_id": "job/1"}
-JOB = fingerprint({"image_url": "a"}, None)
+JOB = fingerprint_of({"image_url": "a"}, None)
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def _keeper(tmp_path: Path, *, on_volume: bool = True, inline_bytes: int = 0, re
     return Keeper(tmp_path / "kept-here", on_volume, inline_bytes, remembers)
 
 
-def _parcel(video: Path, job: str = JOB) -> Parcel:
-    return Parcel("job/1", job, "v.mp4", video, REPLY)
+def _delivery(video: Path, fingerprint: str = JOB) -> Delivery:
+    return Delivery("job/1", fingerprint, "v.mp4", video, REPLY)
 
 
 def _broken(tmp_path: Path) -> LocalStorage:
@@ -44,13 +44,13 @@ def _broken(tmp_path: Path) -> LocalStorage:
 
 def _undelivered(keeper: Keeper, video: Path, tmp_path: Path) -> WorkerError:
     with pytest.raises(WorkerError) as caught:
-        keeper.deliver(_parcel(video), _broken(tmp_path), Cancellation())
+        keeper.deliver(_delivery(video), _broken(tmp_path), Cancellation())
     return caught.value
 
 
 def test_a_stored_result_is_returned_for_the_same_job(video: Path, tmp_path: Path) -> None:
     storage, keeper = LocalStorage(tmp_path / "out"), _keeper(tmp_path)
-    reply = keeper.deliver(_parcel(video), storage, Cancellation())
+    reply = keeper.deliver(_delivery(video), storage, Cancellation())
     assert reply["output_video_url"] == (tmp_path / "out" / "v.mp4").as_uri()
     again = _keeper(tmp_path).recall("job/1", JOB, storage, Cancellation())
     assert again is not None
@@ -61,7 +61,7 @@ def test_a_stored_result_is_returned_for_the_same_job(video: Path, tmp_path: Pat
 @pytest.mark.parametrize("what", ["another job", "other input", "gone", "changed", "not asked to", "broken record"])
 def test_nothing_else_is_returned(video: Path, tmp_path: Path, what: str) -> None:
     storage, keeper = LocalStorage(tmp_path / "out"), _keeper(tmp_path, remembers=what != "not asked to")
-    keeper.deliver(_parcel(video), storage, Cancellation())
+    keeper.deliver(_delivery(video), storage, Cancellation())
     stored = tmp_path / "out" / "v.mp4"
     if what == "gone":
         stored.unlink()
@@ -71,7 +71,7 @@ def test_nothing_else_is_returned(video: Path, tmp_path: Path, what: str) -> Non
         (record,) = (tmp_path / "kept-here" / "results").iterdir()
         record.write_text("{")
     job_id = "job/2" if what == "another job" else "job/1"
-    job = fingerprint({"image_url": "b"}, None) if what == "other input" else JOB
+    job = fingerprint_of({"image_url": "b"}, None) if what == "other input" else JOB
     assert keeper.recall(job_id, job, storage, Cancellation()) is None
 
 
@@ -101,8 +101,8 @@ def test_what_cannot_be_stored_is_kept_on_the_volume_and_delivered_when_the_job_
 
 def test_results_are_forgotten_after_a_week_and_kept_videos_never(video: Path, tmp_path: Path) -> None:
     keeper, storage = _keeper(tmp_path), LocalStorage(tmp_path / "out")
-    keeper.deliver(_parcel(video), storage, Cancellation())
-    kept = Parcel("job/2", JOB, "v.mp4", video, REPLY)
+    keeper.deliver(_delivery(video), storage, Cancellation())
+    kept = Delivery("job/2", JOB, "v.mp4", video, REPLY)
     with pytest.raises(WorkerError):
         keeper.deliver(kept, _broken(tmp_path), Cancellation())
     keeper.tidy()
@@ -147,7 +147,7 @@ def test_a_cancelled_delivery_keeps_nothing(video: Path, tmp_path: Path) -> None
     cancel = Cancellation()
     cancel.cancel()
     with pytest.raises(WorkerError) as caught:
-        _keeper(tmp_path).deliver(_parcel(video), LocalStorage(tmp_path / "out"), cancel)
+        _keeper(tmp_path).deliver(_delivery(video), LocalStorage(tmp_path / "out"), cancel)
     assert caught.value.code is ErrorCode.CANCELLED
     assert not (tmp_path / "kept-here").exists()
 
@@ -158,7 +158,7 @@ def test_a_delivery_that_takes_too_long_is_kept(video: Path, tmp_path: Path) -> 
         with pytest.raises(WorkerError):
             cancel.wait(10)
         with pytest.raises(WorkerError) as caught:
-            _keeper(tmp_path).deliver(_parcel(video), LocalStorage(tmp_path / "out"), cancel)
+            _keeper(tmp_path).deliver(_delivery(video), LocalStorage(tmp_path / "out"), cancel)
     assert caught.value.code is ErrorCode.STORAGE_FAILED
     assert caught.value.kept is not None
 
@@ -191,15 +191,17 @@ def test_an_upload_url_is_remembered_as_it_cannot_be_asked(tmp_path: Path) -> No
     record: dict[str, Any] = {"job": JOB, "key": "v.mp4", "reply": REPLY, "size": 3, "url": "https://a.example/v.mp4"}
     keeper = _keeper(tmp_path)
     _write(keeper, record)
-    assert keeper.recall_settled("job/1", fingerprint("another")) is None
-    reply = keeper.recall_settled("job/1", JOB)
+    assert keeper.recall_without_storage("job/1", fingerprint_of("another")) is None
+    reply = keeper.recall_without_storage("job/1", JOB)
     assert reply is not None
     assert reply["output_video_url"] == "https://a.example/v.mp4"
 
 
 def _write(keeper: Keeper, record: dict[str, Any]) -> None:
     keeper.deliver(
-        Parcel("job/1", JOB, "v", _any(keeper.folder.parent), REPLY), LocalStorage(keeper.folder / "x"), Cancellation()
+        Delivery("job/1", JOB, "v", _any(keeper.folder.parent), REPLY),
+        LocalStorage(keeper.folder / "x"),
+        Cancellation(),
     )
     (path,) = (keeper.folder / "results").iterdir()
     path.write_text(json.dumps(record))
@@ -223,7 +225,7 @@ def test_a_defect_of_the_delivery_does_not_cost_the_video(video: Path, tmp_path:
     """Nor where a reply would have held it: the reply of a defect tells nothing."""
     with pytest.raises(RuntimeError):
         _keeper(tmp_path, on_volume=on_volume, inline_bytes=len(MP4)).deliver(
-            _parcel(video), _Defective(tmp_path / "out"), Cancellation()
+            _delivery(video), _Defective(tmp_path / "out"), Cancellation()
         )
     video.unlink()
     storage = LocalStorage(tmp_path / "out")
@@ -242,7 +244,7 @@ def test_a_video_on_the_own_disk_is_found_behind_a_stored_one_that_is_gone(video
     storage = LocalStorage(tmp_path / "out")
     own_disk = Keeper(tmp_path / "own-disk", False, 0, True)
     keeper = Keeper(tmp_path / "kept-here", True, 0, True, own_disk)
-    keeper.deliver(_parcel(video), storage, Cancellation())
+    keeper.deliver(_delivery(video), storage, Cancellation())
     (tmp_path / "out" / "v.mp4").unlink()
     assert keeper.recall("job/1", JOB, storage, Cancellation()) is None
     _undelivered(own_disk, video, tmp_path)

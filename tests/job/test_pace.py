@@ -4,7 +4,7 @@ import pytest
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from job.limits import TimeLimit, limit_of, refuse_hopeless
-from job.pace import STAGES, Pace, Steps, Work, speed_of
+from job.pace import STAGES, Pace, StepTimer, Work, speed_of
 from workflows.plan import make_plan
 
 PETA = 1e15
@@ -95,9 +95,9 @@ def test_a_hopeless_job_is_refused_with_the_numbers() -> None:
     )
     ada = Pace(speed_of("NVIDIA GeForce RTX 4090"))
     needs = plan.flop / 380e12
-    refuse_hopeless(plan, (720, 1280), ada, TimeLimit(needs + 61), 60)
+    refuse_hopeless(plan, ada, TimeLimit(needs + 61), 60)
     with pytest.raises(WorkerError) as caught:
-        refuse_hopeless(plan, (720, 1280), ada, TimeLimit(needs + 59), 60)
+        refuse_hopeless(plan, ada, TimeLimit(needs + 59), 60)
     assert caught.value.code is ErrorCode.JOB_TOO_LARGE
     assert not caught.value.retryable
     for number in (f"{needs:.0f} s", f"{plan.windows} windows", "720x1280", f"{plan.flop / PETA:.0f} PFLOP"):
@@ -109,7 +109,7 @@ def test_what_cannot_be_known_is_not_refused(pace: Pace, limit: float | None) ->
     plan = make_plan(
         9000, 720, 1280, "infinitetalk", window_frames=None, steps=4, scheduler="x", cfg_scale=1, audio_cfg_scale=1
     )
-    refuse_hopeless(plan, (720, 1280), pace, TimeLimit(limit), 0)
+    refuse_hopeless(plan, pace, TimeLimit(limit), 0)
 
 
 def test_a_measured_pace_counts_more_than_the_gpus_name() -> None:
@@ -143,7 +143,7 @@ def test_a_job_whose_steps_waited_does_not_have_another_one_refused() -> None:
 
 def test_steps_are_timed_within_a_window_and_as_the_usual_one() -> None:
     moments = iter([10.0, 12.0, 14.0, 14.1, 50.0, 52.0, 60.0])
-    steps = Steps(lambda: next(moments))
+    steps = StepTimer(lambda: next(moments))
     assert steps.seconds is None
     for window, step in [(1, 1), (1, 2), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2), (2, 4)]:
         steps.done(window, step)

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,32 +16,50 @@ KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
 
 
 class Caller:
-    """Takes updates, each with the moment of its arrival."""
+    """Takes updates."""
 
     def __init__(self) -> None:
         self.updates: list[dict[str, Any]] = []
-        self.moments: list[float] = []
         self.arrived = threading.Event()
 
     def __call__(self, update: dict[str, Any]) -> None:
-        self.moments.append(time.monotonic())
         self.updates.append(update)
         self.arrived.set()
 
 
-def test_updates_are_paced_and_the_newest_one_is_sent() -> None:
-    caller, pause = Caller(), 0.2
-    with Reporter(caller, pause) as report:
-        for step in range(1, 121):
-            report(Stage.SAMPLE, Position(1 + (step - 1) // 40, 3, 1 + (step - 1) % 40, 40))
-            caller.arrived.wait(0.005)
-            caller.arrived.clear()
-    assert 2 <= len(caller.updates) <= 8
-    assert all(later - earlier >= pause for earlier, later in zip(caller.moments, caller.moments[1:], strict=False))
-    assert all(set(update) == KEYS for update in caller.updates)
-    steps = [(update["window"], update["step"]) for update in caller.updates]
-    assert steps == sorted(steps)
-    assert steps[-1] > (1, 1)
+def steps_of(windows: int, steps: int) -> list[Position]:
+    """Every step of a sampling."""
+    return [Position(window, windows, step, steps) for window in range(1, windows + 1) for step in range(1, steps + 1)]
+
+
+def test_nothing_is_sent_in_the_pause_after_an_update() -> None:
+    """Nor does the end of a job wait for the end of the pause."""
+    caller = Caller()
+    with Reporter(caller, pause=3600) as report:
+        for position in steps_of(3, 40):
+            report(Stage.SAMPLE, position)
+            assert caller.arrived.wait(20)
+    assert [set(update) for update in caller.updates] == [KEYS]
+
+
+def test_after_the_pause_the_newest_one_is_sent() -> None:
+    """The caller is not done with the first update until all the others were reported."""
+    caller, reported = Caller(), threading.Event()
+
+    def send(update: dict[str, Any]) -> None:
+        caller(update)
+        assert reported.wait(20)
+
+    with Reporter(send, pause=0.01) as report:
+        first, *_, last = positions = steps_of(3, 40)
+        report(Stage.SAMPLE, first)
+        assert caller.arrived.wait(20)
+        caller.arrived.clear()
+        for position in positions[1:]:
+            report(Stage.SAMPLE, position)
+        reported.set()
+        assert caller.arrived.wait(20)
+    assert [(update["window"], update["step"]) for update in caller.updates] == [(1, 1), (last.window, last.step)]
 
 
 def test_percent_never_falls_even_in_a_second_attempt() -> None:

@@ -5,21 +5,22 @@ import random
 import wave
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageChops, ImageStat
 
-from comfy_client.client import ComfyClient, Watch, new_id
+from comfy_client.client import Callbacks, ComfyClient, new_id
+from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import ProgressReader
 from contract.cancel import Cancellation
+from contract.fields import Mode
+from tests.workflows.graph_samples import GraphArguments, arguments
 from worker.engine_setup import ReadyEngine
-from workflows.graph import Graph, GraphValues, build_graph, sampler_node
-from workflows.models import choose_models
+from workflows.graph import Graph, build_graph, sampler_node
 from workflows.plan import Plan, windows_for
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SIDE = 64
 RATE = 16_000
 
@@ -45,46 +46,36 @@ class RealBench:
         """Of the engine as it is now."""
         return self.ready.engine.client
 
-    def values(self, mode: str = "infinitetalk", speakers: int = 1, frames: int = 17, **more: Any) -> GraphValues:
-        """A job of `frames` frames with that many voices and a picture of its own."""
-        window, overlap, steps = 17, 9, more.get("steps", 4)
-        masks = self._masks(speakers) if speakers > 1 else None
-        plan = Plan(frames, window, overlap, windows_for(frames, window, overlap), steps, 1, 0.0)
-        made = GraphValues(
-            mode=mode,
-            plan=plan,
-            width=SIDE,
-            height=SIDE,
-            portrait=self.picture(1),
-            voices=tuple(self.voice(number, plan.audio_seconds) for number in range(1, speakers + 1)),
-            masks=masks,
-            frames_parent=self.folder / new_id(),
-            positive_prompt="a person talking",
-            negative_prompt="low quality",
-            steps=4,
-            cfg=1.0,
-            shift=11.0,
-            seed=11,
-            scheduler="flowmatch_distill",
-            audio_scale=1.0,
-            audio_cfg_scale=1.0,
-            color_match="disabled",
-            speed_lora=1.0,
-            blocks_to_swap=None,
-            models=choose_models(mode, speakers, "q4_k_m"),
-            precision=self.ready.precision,
-        )
-        return replace(made, **more)
+    def arguments(
+        self, mode: Mode = "infinitetalk", speakers: int = 1, frames: int = 17, **changes: Any
+    ) -> GraphArguments:
+        """Of a graph for `frames` frames with that many voices and a picture of its own; changes as in the samples."""
+        window, overlap, steps = 17, 9, changes.get("steps", 4)
+        windows = windows_for(frames, window, overlap)
+        plan = changes.pop("plan", Plan(frames, SIDE, SIDE, window, overlap, windows, steps, 1, 0.0))
+        small: dict[str, Any] = {
+            "plan": plan,
+            "portrait": self.picture(1),
+            "voices": tuple(self.voice(number, plan.audio_seconds) for number in range(1, speakers + 1)),
+            "masks": self._masks(speakers) if speakers > 1 else None,
+            "frames_parent": self.folder / new_id(),
+            "positive_prompt": "a person talking",
+            "negative_prompt": "low quality",
+            "seed": 11,
+            "color_match": "disabled",
+            "precision": self.ready.precision,
+        }
+        return arguments(mode, speakers, **{**small, **changes})
 
-    def run(self, values: GraphValues, spoil: Callable[[Graph], None] | None = None, **watching: Any) -> Outcome:
+    def run(self, made: GraphArguments, spoil: Callable[[Graph], None] | None = None, **watching: Any) -> Outcome:
         """Run the job's graph, perhaps spoiled first; raises the client's WorkerError."""
-        graph = build_graph(values)
+        graph = build_graph(**made)
         if spoil is not None:
             spoil(graph)
-        values.frames_parent.mkdir(exist_ok=True)
+        made["frames_parent"].mkdir(exist_ok=True)
         outcome = Outcome([])
         prompt_id = new_id()
-        plan = values.plan
+        plan = made["inputs"].plan
         reader = ProgressReader(prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps)
 
         def moved(read: ProgressReader) -> None:
@@ -93,9 +84,9 @@ class RealBench:
             position = read.position
             outcome.steps = max(outcome.steps, (position.window - 1) * position.steps + position.step)
 
-        watch = Watch(watching.get("beat", lambda: None), moved, lambda: 0, 1800, 1800)
-        self.client.run(graph, prompt_id, reader, watch, watching.get("cancel") or Cancellation())
-        files = sorted(values.frames_parent.glob("*/frame_*.png"))
+        callbacks = Callbacks(watching.get("on_poll", lambda: None), moved, lambda: 0)
+        self.client.run(graph, reader, callbacks, StallTimeouts(1800, 1800), watching.get("cancel") or Cancellation())
+        files = sorted(made["frames_parent"].glob("*/frame_*.png"))
         outcome.frames = [Image.open(file).convert("RGB") for file in files]
         return outcome
 

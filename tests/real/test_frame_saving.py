@@ -6,7 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from comfy_client.client import Watch, new_id
+from comfy_client.client import Callbacks, new_id
+from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import ProgressReader
 from contract.cancel import Cancellation
 from tests.real.bench import RealBench
@@ -33,8 +34,10 @@ def _probe(real: RealBench, parent: Path, *, hooked: bool) -> Saved:
     graph = {"probe": {"class_type": "FrameProbe", "inputs": {**inputs, "window_seconds": 6.0}}}
     prompt_id = new_id()
     reader = ProgressReader(prompt_id, "probe", WINDOWS, 4, WINDOWS * 4)
-    watch = Watch(lambda: None, lambda _: None, lambda: 0, 600, 600)
-    told = json.loads(real.client.run(graph, prompt_id, reader, watch, Cancellation())["probe"]["text"][0])
+    callbacks = Callbacks(lambda: None, lambda _: None, lambda: 0)
+    told = json.loads(
+        real.client.run(graph, reader, callbacks, StallTimeouts(600, 600), Cancellation())["probe"]["text"][0]
+    )
     return Saved(Path(told["folder"]), told["held"])
 
 

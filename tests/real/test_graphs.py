@@ -5,9 +5,9 @@ from typing import Any, get_args
 import pytest
 
 from contract.errors import ErrorCode, WorkerError
-from contract.fields import Scheduler
+from contract.fields import Mode, Scheduler
 from contract.rules import FIXED_STEPS
-from tests.real.bench import RealBench, difference
+from tests.real.bench import SIDE, RealBench, difference
 from workflows.graph import Graph
 from workflows.plan import Plan
 
@@ -16,16 +16,16 @@ SCHEDULERS = get_args(Scheduler)
 
 @pytest.mark.parametrize("mode", ["multitalk", "infinitetalk"])
 @pytest.mark.parametrize("voices", [1, 2, 3, 4])
-def test_both_modes_take_one_to_four_voices(real: RealBench, mode: str, voices: int) -> None:
-    assert len(real.run(real.values(mode, voices)).frames) == 17
+def test_both_modes_take_one_to_four_voices(real: RealBench, mode: Mode, voices: int) -> None:
+    assert len(real.run(real.arguments(mode, voices)).frames) == 17
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"speed_lora": None, "scheduler": "unipc", "steps": 2, "cfg": 5.0, "audio_cfg_scale": 0.8},
+        {"speed_lora_strength": None, "scheduler": "unipc", "steps": 2, "cfg_scale": 5.0, "audio_cfg_scale": 0.8},
         {"audio_cfg_scale": 2.0},
-        {"cfg": 5.0},
+        {"cfg_scale": 5.0},
         {"blocks_to_swap": 10},
         {"color_match": "mkl"},
         {"tiled_vae": True},
@@ -33,30 +33,30 @@ def test_both_modes_take_one_to_four_voices(real: RealBench, mode: str, voices: 
     ids=["without_lora", "audio_cfg", "cfg", "block_swap", "color_match", "tiled_vae"],
 )
 def test_every_option_runs(real: RealBench, change: dict[str, Any]) -> None:
-    assert len(real.run(real.values(**change)).frames) == 17
+    assert len(real.run(real.arguments(**change)).frames) == 17
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_every_scheduler_that_is_admitted_runs(real: RealBench, scheduler: str) -> None:
     steps = FIXED_STEPS.get(scheduler, 1)
-    outcome = real.run(real.values(scheduler=scheduler, steps=steps))
+    outcome = real.run(real.arguments(scheduler=scheduler, steps=steps))
     assert len(outcome.frames) == 17
     assert outcome.steps == steps
 
 
 @pytest.mark.parametrize(("mode", "frames"), [("infinitetalk", 18), ("infinitetalk", 33), ("multitalk", 34)])
-def test_several_windows_give_the_frames_of_the_plan(real: RealBench, mode: str, frames: int) -> None:
-    values = real.values(mode, frames=frames)
-    assert values.plan.windows > 1
-    outcome = real.run(values)
-    assert len(outcome.frames) == values.plan.generated
-    assert outcome.steps == values.plan.windows * 4
+def test_several_windows_give_the_frames_of_the_plan(real: RealBench, mode: Mode, frames: int) -> None:
+    made = real.arguments(mode, frames=frames)
+    assert made["inputs"].plan.windows > 1
+    outcome = real.run(made)
+    assert len(outcome.frames) == made["inputs"].plan.generated
+    assert outcome.steps == made["inputs"].plan.windows * 4
 
 
 def test_the_frames_follow_voice_picture_and_seed(real: RealBench) -> None:
-    values = real.values()
-    first = real.run(values).frames
-    again = real.run(real.values()).frames
+    made = real.arguments()
+    first = real.run(made).frames
+    again = real.run(real.arguments()).frames
     assert difference(first, again) < 0.5
     assert difference(first, real.run(_with(real, voice=2)).frames) > 1
     assert difference(first, real.run(_with(real, seed=12)).frames) > 1
@@ -64,9 +64,9 @@ def test_the_frames_follow_voice_picture_and_seed(real: RealBench) -> None:
 
 
 def _with(real: RealBench, *, voice: int = 1, seed: int = 11, picture: int = 1) -> Any:
-    values = real.values(seed=seed, portrait=real.picture(picture))
-    return real.values(
-        seed=seed, portrait=real.picture(picture), voices=(real.voice(voice, values.plan.audio_seconds),)
+    made = real.arguments(seed=seed, portrait=real.picture(picture))
+    return real.arguments(
+        seed=seed, portrait=real.picture(picture), voices=(real.voice(voice, made["inputs"].plan.audio_seconds),)
     )
 
 
@@ -80,7 +80,7 @@ def _with(real: RealBench, *, voice: int = 1, seed: int = 11, picture: int = 1) 
 )
 def test_what_the_contract_refuses_fails_there_too(real: RealBench, change: dict[str, Any], says: str) -> None:
     with pytest.raises(WorkerError) as caught:
-        real.run(real.values(**change))
+        real.run(real.arguments(**change))
     assert caught.value.code is ErrorCode.GENERATION_FAILED
     assert says in caught.value.message
 
@@ -88,8 +88,8 @@ def test_what_the_contract_refuses_fails_there_too(real: RealBench, change: dict
 @pytest.mark.parametrize("scheduler", ["multitalk", "rcm"])
 def test_a_fixed_scheduler_runs_four_steps_whatever_is_asked(real: RealBench, scheduler: str) -> None:
     """Which is why the contract refuses another number: the caller would not get what was asked for."""
-    plan = Plan(17, 17, 9, 1, 4, 1, 0.0)
-    assert real.run(real.values(scheduler=scheduler, steps=6, plan=plan)).steps == 4
+    plan = Plan(17, SIDE, SIDE, 17, 9, 1, 4, 1, 0.0)
+    assert real.run(real.arguments(scheduler=scheduler, steps=6, plan=plan)).steps == 4
 
 
 @pytest.mark.parametrize("voices", [2, 3])
@@ -98,7 +98,7 @@ def test_several_voices_without_masks_fail(real: RealBench, voices: int) -> None
         del graph["voice_embeds"]["inputs"]["ref_target_masks"]
 
     with pytest.raises(WorkerError) as caught:
-        real.run(real.values(speakers=voices, seed=voices), without_masks)
+        real.run(real.arguments(speakers=voices, seed=voices), without_masks)
     assert "NoneType" in caught.value.message
 
 
@@ -107,5 +107,5 @@ def test_an_unknown_model_is_named_before_anything_runs(real: RealBench) -> None
         graph["model"]["inputs"]["model"] = "absent.gguf"
 
     with pytest.raises(WorkerError) as caught:
-        real.run(real.values(), other_model)
+        real.run(real.arguments(), other_model)
     assert caught.value.message == "Required models are missing: absent.gguf"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.graph_samples import values
+from tests.workflows.graph_samples import arguments
 from worker.settings import Settings
 from workflows.graph import build_graph
 
@@ -31,7 +31,7 @@ PLAIN = ["embedding:foo", "a embedding:foo b", "embedding:", "[1] a | b {c|d}", 
 @pytest.fixture(scope="module")
 def read(settings: Settings) -> list[tuple[list[int], list[str]]]:
     """What becomes of SYNTAX, of PLAIN, and of both as the worker's graph has them."""
-    graphs = [build_graph(values("multitalk", positive_prompt=text)) for text in SYNTAX + PLAIN]
+    graphs = [build_graph(**arguments("multitalk", positive_prompt=text)) for text in SYNTAX + PLAIN]
     prompts = [*SYNTAX, *PLAIN, *(graph["positive"]["inputs"]["text"] for graph in graphs)]
     scripts = Path(__file__).parents[2] / "scripts"
     command = [str(settings.comfyui_python), "-c", READER, str(settings.comfyui_dir), str(scripts)]

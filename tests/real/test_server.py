@@ -19,15 +19,15 @@ from tests.real.bench import RealBench
 from tests.worker.bench import Bench, probe
 from worker.engine_setup import ReadyEngine
 from worker.settings import Settings
-from worker.startup import make_parts
+from worker.startup import make_resources
 
 SECRET = "a person who tells a secret"
 LOADERS = {"model", "talk", "lora", "vae", "clip", "clip_vision", "wav2vec"}
 
 
 def test_a_second_job_finds_the_models_loaded(real: RealBench) -> None:
-    real.run(real.values(seed=1))
-    again = real.run(real.values(seed=2, portrait=real.picture(3)))
+    real.run(real.arguments(seed=1))
+    again = real.run(real.arguments(seed=2, portrait=real.picture(3)))
     assert LOADERS.isdisjoint(again.nodes)
     assert "sampler" in again.nodes
 
@@ -41,10 +41,10 @@ def test_a_cancelled_job_ends_and_the_next_one_runs(real: RealBench) -> None:
             cancel.cancel()
 
     with pytest.raises(WorkerError) as caught:
-        real.run(real.values(seed=3, frames=33), beat=cancel_once_begun, cancel=cancel)
+        real.run(real.arguments(seed=3, frames=33), on_poll=cancel_once_begun, cancel=cancel)
     assert caught.value.code is ErrorCode.CANCELLED
     assert real.client.idle(10)
-    assert len(real.run(real.values(seed=4)).frames) == 17
+    assert len(real.run(real.arguments(seed=4)).frames) == 17
 
 
 def test_a_killed_server_fails_the_job_and_is_started_again(real: RealBench) -> None:
@@ -60,16 +60,16 @@ def test_a_killed_server_fails_the_job_and_is_started_again(real: RealBench) -> 
         engine.check()
 
     with pytest.raises(WorkerError) as caught:
-        real.run(real.values(seed=5), beat=kill_once)
+        real.run(real.arguments(seed=5), on_poll=kill_once)
     assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
     assert caught.value.retryable
     engine.ensure_ready(Cancellation())
-    assert len(real.run(real.values(seed=6)).frames) == 17
+    assert len(real.run(real.arguments(seed=6)).frames) == 17
 
 
 def test_the_handler_makes_a_video_through_it(settings: Settings, ready: ReadyEngine, tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    parts = make_parts(settings.model_copy(update={"input_roots": (tmp_path,)}), ready)
+    resources = make_resources(settings.model_copy(update={"input_roots": (tmp_path,)}), ready)
     job = {
         "image_url": bench.picture(size=(256, 256)),
         "audio_urls": [bench.voice("voice.wav", [(0.6, 0.5)])],
@@ -79,7 +79,7 @@ def test_the_handler_makes_a_video_through_it(settings: Settings, ready: ReadyEn
         "window_frames": 33,
         "positive_prompt": SECRET,
     }
-    reply = answer({"id": "real", "input": job}, parts, Cancellation())
+    reply = answer({"id": "real", "input": job}, resources, Cancellation())
     assert reply.get("status") == "completed", json.dumps(reply)
     video = probe(Path(unquote(urlsplit(reply["output_video_url"]).path)))
     assert (video.frames, video.size) == (15, (256, 256))

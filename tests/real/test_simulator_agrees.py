@@ -37,10 +37,10 @@ def simulated(ready: ReadyEngine, tmp_path: Path) -> Iterator[RealBench]:
 
 def _verdict(bench: RealBench, case: dict[str, Any]) -> Verdict:
     """After a job that fills the cache in the same way on both."""
-    bench.run(bench.values(seed=1))
-    values = bench.values(**{"seed": 2, **case})
+    bench.run(bench.arguments(seed=1))
+    made = bench.arguments(**{"seed": 2, **case})
     try:
-        outcome = bench.run(values)
+        outcome = bench.run(made)
     except WorkerError as error:
         return Verdict(error.code, error.message, (), 0, 0)
     # What comes after the sampler takes no time: the history may be there before its messages are read.
@@ -56,7 +56,7 @@ def _verdict(bench: RealBench, case: dict[str, Any]) -> Verdict:
         {"speakers": 2},
         {"mode": "multitalk", "speakers": 3},
         {"frames": 33},
-        {"speed_lora": None, "scheduler": "unipc", "steps": 2, "cfg": 5.0},
+        {"speed_lora_strength": None, "scheduler": "unipc", "steps": 2, "cfg_scale": 5.0},
         {"blocks_to_swap": 10},
         {"steps": 6},
         {"width": 72},

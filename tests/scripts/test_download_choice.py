@@ -3,13 +3,15 @@
 import json
 from dataclasses import astuple
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from contract.fields import Mode
 from tests.scripts.model_runs import REPOSITORY, Runs, entry
 from workflows.models import choose_models
+from workflows.modes import MODES
 
-MODES = ("multitalk", "infinitetalk")
 ALWAYS_HERE = 5  # LoRA, VAE, text encoder, CLIP vision, wav2vec
 CHOICES = [
     (mode, base, talk)
@@ -27,7 +29,7 @@ def real_list(curl_runs: Runs) -> Runs:
     return curl_runs
 
 
-def wanted(mode: str, base: str, talk: str) -> set[str]:
+def wanted(mode: Mode, base: str, talk: str) -> set[str]:
     """Every file that a job of this mode can ask for."""
     variant = "default" if mode == "multitalk" else talk
     chosen = (choose_models(mode, voices, base, talk_variant=variant) for voices in range(1, 5))
@@ -35,7 +37,9 @@ def wanted(mode: str, base: str, talk: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("mode", "base", "talk"), CHOICES)
-def test_the_files_are_those_that_jobs_ask_for_and_no_more(real_list: Runs, mode: str, base: str, talk: str) -> None:
+def test_the_files_are_those_that_jobs_ask_for_and_no_more(
+    real_list: Runs, mode: Mode | Literal["all"], base: str, talk: str
+) -> None:
     ended = real_list.run("http://127.0.0.1:9", "--list", "--mode", mode, "--base", base, "--talk", talk)
     assert ended.code == 0, ended.log
     listed = {line.split()[1].rsplit("/", 1)[-1] for line in ended.log.splitlines()}

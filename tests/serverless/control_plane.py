@@ -1,6 +1,6 @@
 """A control plane of RunPod on 127.0.0.1: hands out jobs and stop signals, takes results, progress and pings.
 
-The SDK talks to it in production mode (reference/contracts.md A2 to A6). All that a worker says is kept in its order,
+The SDK talks to it in production mode (docs/facts/runpod.md). All that a worker says is kept in its order,
 and a test waits for an event of it, never for time to pass.
 """
 
@@ -15,12 +15,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from contract.job import Job
 from tests.serverless.records import DROPPED, Ping, Post
 
 ENDPOINT = "endpoint-1"
 WORKER = "worker-1"
 API_KEY = "MARKED-API-KEY"
-PATIENCE = 60.0  # only a test that fails waits so long
+PATIENCE = 120.0  # only a test that fails waits so long
 PLACES = {  # what follows /v2/ENDPOINT/: its method, and the number of parts of the whole path
     "job-take": ("GET", 4),
     "job-take-batch": ("GET", 4),
@@ -29,7 +30,6 @@ PLACES = {  # what follows /v2/ENDPOINT/: its method, and the number of parts of
     "job-done": ("POST", 5),
 }
 
-Job = dict[str, Any]
 Found = TypeVar("Found")
 
 

@@ -13,7 +13,7 @@ from tests.worker.bench import Bench
 
 SMALL = 256
 SHORT_SECONDS = 0.6
-STOP_SECONDS = 20.0  # less than any time limit that would end a job for another reason
+STOP_SECONDS = 60.0  # less than the patience after which a gate opens by itself
 LONG_SECONDS = 30.0  # of a job that is stopped before its end
 
 

@@ -66,6 +66,7 @@ def test_each_update_has_the_same_keys_and_windows_only_while_it_samples(told: l
 
 
 def test_there_is_at_most_one_in_two_seconds(told: list[Told]) -> None:
+    """From the arrival of one, before its answer, to that of the next: on a busy machine this only grows."""
     for job in told:
         moments = [post.moment for post in job.updates]
         assert len(moments) >= 3
@@ -113,7 +114,7 @@ def test_a_control_plane_that_refuses_updates_gets_its_result(stand: Stand) -> N
     """The SDK repeats each update twice; the newest one waits meanwhile."""
     stand.plane.answer_progress(500)
     stand.give("refused")
-    stand.plane.wait_for_result("refused", 4 * HELD_SECONDS)
+    stand.plane.wait_for_result("refused")
     stand.plane.answer_progress(200)
     stand.assert_next_works()
     percents = [update["percent"] for update in posts_of(stand, "refused").bodies]
@@ -127,8 +128,7 @@ def test_a_control_plane_that_does_not_answer_updates_gets_one_and_the_result(st
         stand.give("unheard", audio_urls=["long.wav"], steps=MORE_STEPS)
         output = stand.plane.wait_for_result("unheard")["output"]
         assert output["processing_time_seconds"] > HELD_SECONDS + PAUSE_SECONDS
-        (update,) = posts_of(stand, "unheard").updates
-    assert posts_of(stand, "unheard").result.moment - update.moment < output["processing_time_seconds"] + HELD_SECONDS
+        assert len(posts_of(stand, "unheard").updates) == 1
     stand.assert_next_works()
     posts_of(stand, "unheard")
 

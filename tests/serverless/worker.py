@@ -16,7 +16,7 @@ from tests.serverless.control_plane import PATIENCE, ControlPlane
 from tests.serverless.processes import Process, descendants
 from tests.worker.bench import REPOSITORY, Bench
 
-END_SECONDS = 30.0
+END_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 STAGES = ("validate", "fetch", "prepare", "load", "sample", "encode", "upload")
 

@@ -8,7 +8,7 @@ import pytest
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.s3 import S3Config, S3Storage
-from storage.s3_client import Patience, open_client
+from storage.s3_client import RetryPolicy, open_client
 from tests.storage.storage_servers import (
     ACCESS_KEY,
     BUCKET,
@@ -112,7 +112,7 @@ def test_without_an_endpoint_the_host_is_the_buckets_own_in_its_region(
     ],
 )
 def test_a_presigned_url_names_a_host_that_exists(endpoint: str | None, start: str) -> None:
-    with closing(open_client(s3_config(endpoint, region="eu-west-1"), Patience(1, 5, 5), Stage.START)) as client:
+    with closing(open_client(s3_config(endpoint, region="eu-west-1"), RetryPolicy(1, 5, 5), Stage.START)) as client:
         url = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "talk.mp4"}, ExpiresIn=60)
     assert url.startswith(start)
 

@@ -12,7 +12,7 @@ from handler import make_handler
 from tests.worker.bench import Bench, Simulator
 from worker.engine_setup import ReadyEngine
 from worker.settings import Settings
-from worker.startup import make_parts
+from worker.startup import make_resources
 from workflows.graph import Precision
 
 
@@ -33,8 +33,8 @@ def test_a_cancelled_job_frees_the_server_and_the_disk(
     """However often the stop is asked for."""
     server = start_simulator("--speed", "0.2")
     settings = Settings(input_roots=(bench.folder,), output_dir=bench.folder / "output", work_dir=bench.work)
-    parts = make_parts(settings, ReadyEngine(RunningServer(server.url), Precision(), ("multitalk",)))
-    handle = make_handler(lambda: parts)
+    resources = make_resources(settings, ReadyEngine(RunningServer(server.url), Precision(), ("multitalk",)))
+    handle = make_handler(lambda: resources)
     job = {
         "image_url": bench.picture(),
         "audio_urls": [bench.voice("v.wav", [(1.0, 0.5)])],

@@ -18,7 +18,7 @@ from storage.local import LocalStorage
 from tests.worker.bench import Bench, Simulator, serving_api
 from worker.engine_setup import ReadyEngine
 from worker.settings import Settings
-from worker.startup import make_parts
+from worker.startup import make_resources
 from workflows.graph import Precision
 from workflows.models import read_models
 
@@ -136,9 +136,9 @@ def test_a_reply_that_cannot_be_sent_is_a_failure(bench: Bench, start_simulator:
     """The SDK sends UTF-8, which has no lone surrogates."""
     server = start_simulator()
     settings = Settings(input_roots=(bench.folder,), output_dir=bench.folder / "output", work_dir=bench.work)
-    parts = make_parts(settings, ReadyEngine(RunningServer(server.url), Precision(), ("multitalk",)))
-    parts = replace(parts, storage_of=lambda _job, _request: OddPlace(settings.output_dir))
-    reply = answer({"id": "1", "input": _job(bench)}, parts, Cancellation())
+    resources = make_resources(settings, ReadyEngine(RunningServer(server.url), Precision(), ("multitalk",)))
+    resources = replace(resources, storage_of=lambda _job, _request: OddPlace(settings.output_dir))
+    reply = answer({"id": "1", "input": _job(bench)}, resources, Cancellation())
     assert (reply["error_code"], reply["error_stage"]) == ("internal_error", "upload")
     json.dumps(reply, ensure_ascii=False).encode()
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from contract.fields import Mode
 from tests.workflows.graph_checker import Graph, problems
-from tests.workflows.graph_samples import MODES, values
+from tests.workflows.graph_samples import MODES, arguments
 from workflows.graph import build_graph
 
 
@@ -119,8 +120,8 @@ MISTAKES: dict[str, tuple[Callable[[Graph], None], str]] = {
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_in_a_graph_is_caught(mode: str, mistake: str) -> None:
-    graph = build_graph(values(mode, 4, cfg=5.0, blocks_to_swap=20))
+def test_a_mistake_in_a_graph_is_caught(mode: Mode, mistake: str) -> None:
+    graph = build_graph(**arguments(mode, 4, cfg_scale=5.0, blocks_to_swap=20))
     assert problems(graph) == []
     change, told = MISTAKES[mistake]
     change(graph)

@@ -9,11 +9,11 @@ from typing import Any, get_args
 import pytest
 
 import workflows.graph
-from contract.fields import ColorMatch, Scheduler
+from contract.fields import ColorMatch, Mode, Scheduler
 from tests.workflows.graph_checker import REPOSITORY, Graph, choices, declared, links, problems
-from tests.workflows.graph_samples import FOLDER, MODES, every_kind_of_job, plan, values
+from tests.workflows.graph_samples import FOLDER, MODES, GraphArguments, arguments, every_kind_of_job, plan
 from worker.settings import Settings
-from workflows.graph import GraphValues, Precision, build_graph, output_node, sampler_node, workflow_version
+from workflows.graph import Precision, build_graph, output_node, sampler_node, workflow_version
 from workflows.models import choose_models
 
 by_mode = pytest.mark.parametrize("mode", MODES)
@@ -23,7 +23,7 @@ LOADERS = (
 )
 
 
-def template(mode: str) -> Graph:
+def template(mode: Mode) -> Graph:
     """A template as it stands in the repository."""
     graph: Graph = json.loads((REPOSITORY / "workflows" / f"{mode}.json").read_text(encoding="utf-8"))
     return graph
@@ -44,13 +44,13 @@ def loaders(graph: Graph) -> Graph:
 
 
 @by_mode
-def test_a_template_is_valid_as_it_stands(mode: str) -> None:
+def test_a_template_is_valid_as_it_stands(mode: Mode) -> None:
     assert problems(template(mode)) == []
 
 
 @pytest.mark.parametrize("job", every_kind_of_job())
-def test_every_kind_of_job_makes_a_valid_graph(job: GraphValues) -> None:
-    graph = build_graph(job)
+def test_every_kind_of_job_makes_a_valid_graph(job: GraphArguments) -> None:
+    graph = build_graph(**job)
     assert problems(graph) == []
     assert json.loads(json.dumps(graph)) == graph
 
@@ -59,11 +59,24 @@ def test_every_kind_of_job_makes_a_valid_graph(job: GraphValues) -> None:
 @pytest.mark.parametrize(
     "extreme",
     [
-        {"seed": 0, "cfg": 0.1, "shift": 0.1, "audio_scale": 0.0, "audio_cfg_scale": 0.0, "steps": 1},
-        {"seed": 2**63 - 1, "cfg": 20.0, "shift": 100.0, "audio_scale": 10.0, "audio_cfg_scale": 10.0, "steps": 50},
-        {"speed_lora": 0.0, "blocks_to_swap": 0, "width": 256, "height": 256},
-        {"speed_lora": 2.0, "blocks_to_swap": 40, "width": 1536, "height": 1536},
-        {"width": 512, "height": 1856, "tiled_vae": True, "positive_prompt": 'a "|" [1] (b:1.2) \n é', "cfg": 2.0},
+        {"seed": 0, "cfg_scale": 0.1, "shift": 0.1, "audio_scale": 0.0, "audio_cfg_scale": 0.0, "steps": 1},
+        {
+            "seed": 2**63 - 1,
+            "cfg_scale": 20.0,
+            "shift": 100.0,
+            "audio_scale": 10.0,
+            "audio_cfg_scale": 10.0,
+            "steps": 50,
+        },
+        {"speed_lora_strength": 0.0, "blocks_to_swap": 0, "width": 256, "height": 256},
+        {"speed_lora_strength": 2.0, "blocks_to_swap": 40, "width": 1536, "height": 1536},
+        {
+            "width": 512,
+            "height": 1856,
+            "tiled_vae": True,
+            "positive_prompt": 'a "|" [1] (b:1.2) \n é',
+            "cfg_scale": 2.0,
+        },
         {"plan": plan(1)},
         {"plan": plan(10_000)},
         {"plan": plan(10_000, mode="infinitetalk")},
@@ -71,14 +84,14 @@ def test_every_kind_of_job_makes_a_valid_graph(job: GraphValues) -> None:
     ],
     ids=lambda extreme: ",".join(f"{k}={v}" for k, v in extreme.items())[:40],
 )
-def test_the_edges_of_a_request_are_within_the_nodes_ranges(mode: str, extreme: dict[str, Any]) -> None:
-    assert problems(build_graph(values(mode, 2, **extreme))) == []
+def test_the_edges_of_a_request_are_within_the_nodes_ranges(mode: Mode, extreme: dict[str, Any]) -> None:
+    assert problems(build_graph(**arguments(mode, 2, **extreme))) == []
 
 
 @by_mode
 @pytest.mark.parametrize("scheduler", get_args(Scheduler))
-def test_the_server_knows_every_scheduler(mode: str, scheduler: str) -> None:
-    assert problems(build_graph(values(mode, scheduler=scheduler))) == []
+def test_the_server_knows_every_scheduler(mode: Mode, scheduler: str) -> None:
+    assert problems(build_graph(**arguments(mode, scheduler=scheduler))) == []
 
 
 def test_the_requests_choices_are_the_servers() -> None:
@@ -88,7 +101,7 @@ def test_the_requests_choices_are_the_servers() -> None:
 
 @pytest.mark.parametrize("color_match", get_args(ColorMatch))
 def test_the_server_knows_every_color_match(color_match: str) -> None:
-    assert problems(build_graph(values("multitalk", color_match=color_match))) == []
+    assert problems(build_graph(**arguments("multitalk", color_match=color_match))) == []
 
 
 @pytest.mark.parametrize(
@@ -106,19 +119,19 @@ def test_the_settings_precisions_are_the_servers(setting: str, class_type: str, 
     assert len(allowed) > 1
     assert set(allowed) <= set(choices(class_type, name))
     for mode, value in product(MODES, allowed):
-        assert problems(build_graph(values(mode, precision=Precision(**{field: value})))) == []
+        assert problems(build_graph(**arguments(mode, precision=Precision(**{field: value})))) == []
 
 
 @by_mode
-def test_the_values_stand_where_they_belong(mode: str) -> None:
+def test_the_values_stand_where_they_belong(mode: Mode) -> None:
     made = plan(700, mode=mode)
-    job = values(
+    job = arguments(
         mode,
         2,
         plan=made,
         width=640,
         height=384,
-        cfg=5.0,
+        cfg_scale=5.0,
         steps=20,
         shift=7.0,
         seed=99,
@@ -126,12 +139,12 @@ def test_the_values_stand_where_they_belong(mode: str) -> None:
         audio_scale=1.5,
         audio_cfg_scale=0.8,
         color_match="hm",
-        speed_lora=0.7,
+        speed_lora_strength=0.7,
         blocks_to_swap=13,
         tiled_vae=True,
         precision=Precision(base="bf16", attention="sageattn", vae="fp32", wav2vec="fp32"),
     )
-    graph = build_graph(job)
+    graph = build_graph(**job)
     sampler = {"steps": 20, "cfg": 5.0, "shift": 7.0, "seed": 99, "scheduler": "unipc"}
     assert inputs(graph, "Sampler").items() >= sampler.items()
     windows = inputs(graph, "Windows")
@@ -159,8 +172,8 @@ def test_the_values_stand_where_they_belong(mode: str) -> None:
 @by_mode
 @pytest.mark.parametrize("voices", [1, 2, 3, 4])
 @pytest.mark.parametrize("masked", [True, False])
-def test_voices_and_masks_are_linked_exactly_as_given(mode: str, voices: int, masked: bool) -> None:
-    graph = build_graph(values(mode, voices, masks=FOLDER / "masks.png" if masked else None))
+def test_voices_and_masks_are_linked_exactly_as_given(mode: Mode, voices: int, masked: bool) -> None:
+    graph = build_graph(**arguments(mode, voices, masks=FOLDER / "masks.png" if masked else None))
     linked = inputs(graph, "Voice embeds")
     audios = {f"audio_{number}" for number in range(1, voices + 1)}
     assert {name for name in linked if name.startswith("audio_") and name[-1].isdigit()} == audios
@@ -172,15 +185,18 @@ def test_voices_and_masks_are_linked_exactly_as_given(mode: str, voices: int, ma
 
 @by_mode
 @pytest.mark.parametrize(("cfg", "there"), [(1.0, False), (0.9, True), (5.0, True)])
-def test_the_negative_prompt_is_encoded_only_where_it_counts(mode: str, cfg: float, there: bool) -> None:
-    graph = build_graph(values(mode, cfg=cfg))
+def test_the_negative_prompt_is_encoded_only_where_it_counts(mode: Mode, cfg: float, there: bool) -> None:
+    graph = build_graph(**arguments(mode, cfg_scale=cfg))
     assert ("Negative prompt" in titles(graph)) is there
     assert ("negative" in inputs(graph, "Text embeds")) is there
 
 
 @by_mode
-def test_the_lora_and_block_swap_are_there_exactly_where_asked_for(mode: str) -> None:
-    bare, full = build_graph(values(mode, speed_lora=None)), build_graph(values(mode, blocks_to_swap=0))
+def test_the_lora_and_block_swap_are_there_exactly_where_asked_for(mode: Mode) -> None:
+    bare, full = (
+        build_graph(**arguments(mode, speed_lora_strength=None)),
+        build_graph(**arguments(mode, blocks_to_swap=0)),
+    )
     assert not titles(bare) & {"Speed LoRA", "Block swap"}
     assert not set(inputs(bare, "Base model")) & {"lora", "block_swap_args"}
     assert titles(full) >= {"Speed LoRA", "Block swap"}
@@ -191,8 +207,8 @@ def test_the_lora_and_block_swap_are_there_exactly_where_asked_for(mode: str) ->
 @by_mode
 @pytest.mark.parametrize("base", ["q4_k_m", "q8_0", "fp8"])
 @pytest.mark.parametrize("voices", [1, 2, 4])
-def test_the_model_files_are_those_chosen(mode: str, base: str, voices: int) -> None:
-    graph, chosen = build_graph(values(mode, voices, base=base)), choose_models(mode, voices, base)
+def test_the_model_files_are_those_chosen(mode: Mode, base: str, voices: int) -> None:
+    graph, chosen = build_graph(**arguments(mode, voices, base=base)), choose_models(mode, voices, base)
     assert inputs(graph, "Base model")["model"] == chosen.base
     assert inputs(graph, "Talk model")["model"] == chosen.talk
     assert inputs(graph, "Speed LoRA")["lora"] == chosen.speed_lora
@@ -204,10 +220,10 @@ def test_the_model_files_are_those_chosen(mode: str, base: str, voices: int) -> 
 
 
 @by_mode
-def test_loader_nodes_are_the_same_in_every_job_of_a_mode(mode: str) -> None:
-    one = build_graph(values(mode, 2))
+def test_loader_nodes_are_the_same_in_every_job_of_a_mode(mode: Mode) -> None:
+    one = build_graph(**arguments(mode, 2))
     other = build_graph(
-        values(
+        **arguments(
             mode,
             4,
             plan=plan(900, mode=mode),
@@ -217,7 +233,7 @@ def test_loader_nodes_are_the_same_in_every_job_of_a_mode(mode: str) -> None:
             frames_parent=Path("/other/frames"),
             positive_prompt="Four people speak",
             steps=20,
-            cfg=5.0,
+            cfg_scale=5.0,
             seed=8,
             shift=5.0,
             scheduler="unipc",
@@ -231,8 +247,8 @@ def test_loader_nodes_are_the_same_in_every_job_of_a_mode(mode: str) -> None:
 
 
 @by_mode
-def test_one_and_two_voices_share_every_loader_but_the_talk_model(mode: str) -> None:
-    one, two = loaders(build_graph(values(mode, 1))), loaders(build_graph(values(mode, 2)))
+def test_one_and_two_voices_share_every_loader_but_the_talk_model(mode: Mode) -> None:
+    one, two = loaders(build_graph(**arguments(mode, 1))), loaders(build_graph(**arguments(mode, 2)))
     different = {node for node in one if one[node] != two[node]}
     assert {one[node]["class_type"] for node in different} == (
         set() if mode == "multitalk" else {"MultiTalkModelLoader"}
@@ -240,15 +256,15 @@ def test_one_and_two_voices_share_every_loader_but_the_talk_model(mode: str) -> 
 
 
 @by_mode
-def test_building_a_graph_leaves_no_trace_in_the_next(mode: str) -> None:
-    first = json.dumps(build_graph(values(mode, 1, speed_lora=None)))
-    build_graph(values(mode, 4, blocks_to_swap=20, cfg=5.0))
-    assert json.dumps(build_graph(values(mode, 1, speed_lora=None))) == first
+def test_building_a_graph_leaves_no_trace_in_the_next(mode: Mode) -> None:
+    first = json.dumps(build_graph(**arguments(mode, 1, speed_lora_strength=None)))
+    build_graph(**arguments(mode, 4, blocks_to_swap=20, cfg_scale=5.0))
+    assert json.dumps(build_graph(**arguments(mode, 1, speed_lora_strength=None))) == first
 
 
 @by_mode
-def test_the_two_nodes_that_matter_are_found(mode: str) -> None:
-    graph = build_graph(values(mode))
+def test_the_two_nodes_that_matter_are_found(mode: Mode) -> None:
+    graph = build_graph(**arguments(mode))
     assert graph[sampler_node(graph)]["class_type"] == "WanVideoSampler"
     shown = graph[output_node(graph)]
     assert shown["class_type"] == "PreviewAny"
@@ -260,7 +276,7 @@ def test_the_two_nodes_that_matter_are_found(mode: str) -> None:
 @by_mode
 @pytest.mark.parametrize(("edit", "changes"), [(lambda t: t, False), (lambda t: t.replace("11.0", "10.0", 1), True)])
 def test_the_version_changes_with_the_templates_text_and_only_then(
-    mode: str, edit: Callable[[str], str], changes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mode: Mode, edit: Callable[[str], str], changes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {name: workflow_version(name) for name in MODES}
     for name in MODES:
@@ -276,5 +292,6 @@ def test_the_version_changes_with_the_templates_text_and_only_then(
 def test_every_input_that_tells_the_modes_apart_is_declared() -> None:
     known = declared("WanVideoImageToVideoMultiTalk")
     assert set(MODES) < set(known["mode"][0])
-    for mode, overlap in (("multitalk", 25), ("infinitetalk", 9)):
-        assert inputs(build_graph(values(mode, plan=plan(mode=mode))), "Windows")["motion_frame"] == overlap
+    for mode in MODES:
+        windows = inputs(build_graph(**arguments(mode, plan=plan(mode=mode))), "Windows")
+        assert windows["motion_frame"] == {"multitalk": 25, "infinitetalk": 9}[mode]

@@ -8,8 +8,9 @@ from typing import Any, get_args
 
 import pytest
 
+from contract.fields import Mode
 from tests.workflows.graph_checker import REPOSITORY
-from tests.workflows.graph_samples import MODES, every_kind_of_job, values
+from tests.workflows.graph_samples import MODES, arguments, every_kind_of_job
 from worker.settings import Settings
 from workflows.graph import build_graph
 from workflows.models import ModelFile, ModelSet, choose_models, read_models
@@ -28,7 +29,7 @@ FOLDERS = {
     "wav2vec": "wav2vec2",
 }
 BASES = ("q4_k_m", "q8_0", "fp8")
-# talking-video.md §2.1: a GGUF talk model runs with a GGUF base only.
+# docs/facts/talk-models.md#files-that-run-together: a GGUF talk model runs with a GGUF base only.
 COMBINATIONS = {
     "multitalk": [(base, "default") for base in BASES],
     "infinitetalk": [*((base, "default") for base in BASES), ("q4_k_m", "q8_0"), ("q8_0", "q8_0")],
@@ -37,7 +38,7 @@ MULTITALK = "WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors"
 SINGLE = "Wan2_1-InfiniTetalk-Single_fp16.safetensors"  # the real spelling
 SINGLE_Q8, SEVERAL_Q8 = "Wan2_1-InfiniteTalk_Single_Q8.gguf", "Wan2_1-InfiniteTalk_Multi_Q8.gguf"
 SEVERAL = "Wan2_1-InfiniteTalk-Multi_fp16.safetensors"
-# talking-video.md §2.3
+# docs/facts/talk-models.md#model-files
 KNOWN_SUMS = {
     SINGLE: "bf212c5c647eaf1c019b2158d2edf4a360d97e38b746c4bac994fee485e09fc3",
     SEVERAL: "4c2486cdfb6ff9a9f27408e98e11e20619136933b20411e0c365b1e84075d195",
@@ -95,13 +96,13 @@ def test_the_list_is_read_as_it_is_written() -> None:
 
 def test_every_file_of_every_graph_is_in_the_list() -> None:
     listed = {entry["file"] for entry in ENTRIES}
-    asked = {file for job in every_kind_of_job() for file in files_of(build_graph(job))}
+    asked = {file for job in every_kind_of_job() for file in files_of(build_graph(**job))}
     for mode in MODES:
         for base in BASES:
-            asked |= files_of(build_graph(values(mode, 2, base=base)))
+            asked |= files_of(build_graph(**arguments(mode, 2, base=base)))
         for voices, (base, talk) in product((1, 2), COMBINATIONS[mode]):
             models = choose_models(mode, voices, base, talk_variant=talk)
-            asked |= files_of(build_graph(values(mode, voices, models=models)))
+            asked |= files_of(build_graph(**arguments(mode, voices, models=models)))
         asked |= files_of(json.loads((REPOSITORY / "workflows" / f"{mode}.json").read_text(encoding="utf-8")))
     assert asked == listed  # and the list has none that no graph asks for
 
@@ -115,14 +116,14 @@ def test_every_file_of_every_graph_is_in_the_list() -> None:
     ],
 )
 @pytest.mark.parametrize("base", BASES)
-def test_the_talk_model_follows_the_mode_and_the_voices(mode: str, voices: int, talk: str, base: str) -> None:
+def test_the_talk_model_follows_the_mode_and_the_voices(mode: Mode, voices: int, talk: str, base: str) -> None:
     assert choose_models(mode, voices, base).talk == talk
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("voices", [1, 2])
-def test_a_job_gets_one_file_of_each_role(mode: str, base: str, voices: int) -> None:
+def test_a_job_gets_one_file_of_each_role(mode: Mode, base: str, voices: int) -> None:
     chosen = choose_models(mode, voices, base)
     by_name = {entry["file"]: entry for entry in ENTRIES}
     for part in fields(ModelSet):
@@ -143,8 +144,11 @@ def test_a_gguf_talk_model_is_not_given_to_another_base() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_files_go_together(mode: str) -> None:
-    """talking-video.md §2.1: a GGUF talk model needs a GGUF base; a scaled one makes noise of a GGUF base; §1.3."""
+def test_the_files_go_together(mode: Mode) -> None:
+    """A GGUF talk model needs a GGUF base; a scaled one makes noise of a GGUF base; the name tells the mode.
+
+    docs/facts/talk-models.md#files-that-run-together, #the-mode-of-a-file
+    """
     for voices, (base, talk) in product((1, 2), COMBINATIONS[mode]):
         chosen = choose_models(mode, voices, base, talk_variant=talk)
         assert not chosen.talk.endswith(".gguf") or chosen.base.endswith(".gguf")

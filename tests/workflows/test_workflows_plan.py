@@ -8,17 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import ErrorCode, WorkerError
+from contract.fields import Mode
 from tests.workflows.graph_samples import MODES, plan
 from workflows.plan import frames_for, window_flop, windows_for
 
-OVERLAPS = {"multitalk": 25, "infinitetalk": 9}
+OVERLAPS: dict[Mode, int] = {"multitalk": 25, "infinitetalk": 9}
 WINDOWS = range(33, 82, 4)
 frame_counts = st.integers(1, 10_000)
-modes = st.sampled_from(MODES)
+modes: st.SearchStrategy[Mode] = st.sampled_from(MODES)
 sides = st.integers(16, 116).map(lambda tokens: 16 * tokens)
 asked_windows = st.none() | st.sampled_from(WINDOWS)
 
-# talking-video.md §4: frames, then windows, frames written, surplus and passes at 4 steps, for windows of 81.
+# docs/facts/talk-models.md#the-loop, for windows of 81: frames; windows, frames written, surplus, passes at 4 steps.
 TABLE = [
     (125, (2, 153, 28, 8), (2, 137, 12, 8)),
     (250, (4, 297, 47, 16), (5, 305, 55, 20)),
@@ -30,7 +31,7 @@ TABLE = [
     (7500, (105, 7569, 69, 420), (134, 7529, 29, 536)),
     (10000, (139, 10017, 17, 556), (179, 10049, 49, 716)),
 ]
-# talking-video.md §9: size, tokens, PFLOP of one pass over a window of 81 frames.
+# docs/facts/talk-models.md#the-cost-of-a-window: size, tokens, PFLOP of one pass over a window of 81 frames.
 COSTS = [
     (400, 704, 23_100, 1.09),
     (480, 832, 32_760, 1.80),
@@ -50,7 +51,8 @@ def walk(frames: int, window: int, overlap: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize(("frames", "infinitetalk", "multitalk"), TABLE)
 def test_the_published_table(frames: int, infinitetalk: tuple[int, ...], multitalk: tuple[int, ...]) -> None:
-    for mode, row in (("infinitetalk", infinitetalk), ("multitalk", multitalk)):
+    rows: dict[Mode, tuple[int, ...]] = {"infinitetalk": infinitetalk, "multitalk": multitalk}
+    for mode, row in rows.items():
         made = plan(frames, mode=mode, window_frames=81)
         assert (made.frames, made.window, made.overlap) == (frames, 81, OVERLAPS[mode])
         assert (made.windows, made.generated, made.surplus, made.passes) == row
@@ -63,7 +65,7 @@ def test_the_cheapest_lengths(seconds: float, windows: int) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("window", WINDOWS)
-def test_windows_are_counted_as_the_loop_walks(mode: str, window: int) -> None:
+def test_windows_are_counted_as_the_loop_walks(mode: Mode, window: int) -> None:
     overlap = OVERLAPS[mode]
     for frames in (*range(1, 400), *range(401, 10_001, 97), 9_999, 10_000):
         made = plan(frames, mode=mode, window_frames=window)
@@ -80,7 +82,9 @@ def test_a_window_that_does_not_advance_is_refused(window: int, overlap: int, fr
 
 @settings(deadline=None, database=None, derandomize=True)
 @given(frame_counts, modes, sides, sides, asked_windows)
-def test_whatever_is_asked_the_windows_end(frames: int, mode: str, width: int, height: int, window: int | None) -> None:
+def test_whatever_is_asked_the_windows_end(
+    frames: int, mode: Mode, width: int, height: int, window: int | None
+) -> None:
     made = plan(frames, mode=mode, window_frames=window, width=width, height=height)
     assert made.overlap == OVERLAPS[mode] < made.window
     assert made.window in ([window] if window else WINDOWS)
@@ -140,7 +144,7 @@ def test_schedulers_that_ignore_the_step_count_run_four(scheduler: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("window", [None, 33, 81])
-def test_10_000_frames_are_taken_and_one_more_is_refused_with_the_seconds(mode: str, window: int | None) -> None:
+def test_10_000_frames_are_taken_and_one_more_is_refused_with_the_seconds(mode: Mode, window: int | None) -> None:
     taken = plan(10_000, mode=mode, window_frames=window)
     assert (taken.frames, taken.asked) == (10_000, 10_000)
     assert taken.audio_seconds >= 400

@@ -1,4 +1,4 @@
-"""`python -m comfy_client.tether COMMAND …` becomes COMMAND, killed by the kernel when its parent dies.
+"""`python -m comfy_client.die_with_parent COMMAND …` becomes COMMAND, killed by the kernel when its parent dies.
 
 A worker that is killed must not leave a server behind that holds the GPU. Linux only.
 """

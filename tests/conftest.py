@@ -1,0 +1,33 @@
+"""What holds for every test: signals as a terminal leaves them, and properties that no busy neighbour can fail."""
+
+import gc
+import signal
+
+import pytest
+from hypothesis import settings
+
+WAITING = ("tests/serverless/", "tests/worker/test_road", "tests/worker/test_failures", "tests/hostile/test_secrets")
+
+settings.register_profile("suite", deadline=None, database=None, derandomize=True)
+settings.load_profile("suite")
+
+
+def pytest_configure() -> None:
+    """`nohup` and `&` have signals ignored, which every program that a test starts would inherit. One that is caught
+    is as by default in a new program, while this process still does not end by it."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for processes comes first, beside what keeps the processors busy; otherwise it would be left alone
+    at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: no collection of garbage, of which some tests ask for one,
+    needs to walk through it again."""
+    gc.collect()
+    gc.freeze()
