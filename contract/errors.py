@@ -115,7 +115,8 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.STORAGE_MISCONFIGURED: ErrorKind(
         Stage.START,
         False,
-        "The place for the video, this worker's or the job's own, refuses it, or its settings cannot be used.",
+        "The place for the video, this worker's or the job's own, refuses it, its URL does not open, or its settings "
+        "cannot be used. Retryable where another worker may have more luck.",
     ),
     ErrorCode.STORAGE_FAILED: ErrorKind(
         Stage.UPLOAD,

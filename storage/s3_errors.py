@@ -130,7 +130,8 @@ def _worker_error(error: Exception, bucket: str, stage: Stage, *, own: bool) -> 
 def _reply_error(error: ClientError, bucket: str, stage: Stage, *, own: bool) -> WorkerError:
     name, status = error_code(error), _status(error)
     skewed = name in _CLOCK_ERRORS
-    no_entry = status in {401, 403} or name in {"ExpiredToken", "InvalidToken"}
+    # not QuotaExceeded and its like, which every worker meets
+    no_entry = name in _REFUSALS and (status in {401, 403} or name in {"ExpiredToken", "InvalidToken"})
     elsewhere = stage is not Stage.START and (skewed or (own and no_entry))
     # Before the first video there is no object to miss and no upload to lose: what the storage then calls the
     # caller's fault is the settings' fault.

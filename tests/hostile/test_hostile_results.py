@@ -169,6 +169,20 @@ def test_a_redirect_is_not_followed(make: MakeStorage, video: Path, status: int)
         assert inside.connections == 0
 
 
+@pytest.mark.parametrize("stage", [Stage.VALIDATE, Stage.UPLOAD])
+def test_a_url_that_leads_readers_inside_is_not_opened(video: Path, stage: Stage) -> None:
+    bucket = FakeBucket()
+
+    def answer(request: Seen) -> Answer:
+        return Answer(302, headers={"Location": inside.url}) if request.method == "GET" else bucket(request)
+
+    with Raw(says(http(b"\0")), BAD) as inside, scripted_server(answer) as server:
+        storage = job_bucket(server.url, guard(Names(), GOOD, ports=(80, inside.port)))
+        look = {Stage.VALIDATE: lambda: storage.check(Stage.VALIDATE), Stage.UPLOAD: lambda: store(storage, video)}
+        assert refused(look[stage], stage, BAD).endswith("the address is not public.")
+        assert inside.connections == 0
+
+
 @EVERY_PLACE
 def test_tls_proves_the_name_and_not_the_address(
     make: MakeStorage, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 """What the S3 tests share: a whole S3 (moto) and a server whose every answer the test chooses, both on 127.0.0.1."""
 
+import hashlib
 import os
 import re
 import socket
@@ -169,10 +170,16 @@ class FakeBucket:
             else:
                 self.objects.pop(request.path, None)
             return Answer(204)
+        return self._read(request)
+
+    def _read(self, request: Seen) -> Answer:
         if request.path not in self.objects:
             return Answer(404) if request.method == "HEAD" else s3_error(404, "NoSuchKey")
         held = self.objects[request.path]
-        return content(held, request) if request.method == "GET" else Answer(200, length=len(held))
+        if request.method == "GET":
+            return content(held, request)
+        tag = hashlib.md5(held, usedforsecurity=False).hexdigest()
+        return Answer(200, length=len(held), headers={"ETag": f'"{tag}-1"'})
 
     def _begin(self) -> Answer:
         self.begun += 1
