@@ -29,6 +29,7 @@ from job.reporter import Reporter, Update
 from worker import logs
 from worker.children import end_with_this_process
 from worker.local_run import LocalRun
+from worker.processor import processor_name_only
 from worker.settings import Settings, SettingsError, read_settings
 from worker.startup import Startup
 
@@ -36,10 +37,17 @@ log = logging.getLogger(__name__)
 INTERRUPTED = 130
 # After these the engine may not be what it was; the next job gets a fresh one.
 ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.ENGINE_CRASHED, ErrorCode.GPU_FAULT)
-ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.INTERNAL)
+UNFIT = (ErrorCode.GPU_FAULT, ErrorCode.WORKER_UNFIT)  # no job would do better here
+ANYWHERE = (
+    ErrorCode.CANCELLED,
+    ErrorCode.WORKER_UNFIT,
+    ErrorCode.DEADLINE_EXCEEDED,
+    ErrorCode.ENGINE_UNAVAILABLE,
+    ErrorCode.INTERNAL,
+)
 # What the SDK would do by itself. Its default level logs whole replies, with their presigned URLs. Its GPU checks
 # would open a CUDA context here beside ComfyUI's, and its system checks end workers without a way to the outside or
-# with a well-filled disk: `startup` checks what this worker needs.
+# with a well-filled disk: `startup` checks what this worker needs. docs/facts/runpod.md#logging, #fitness-checks
 SDK_DEFAULTS = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_LOG_LEVEL": "INFO"}
 UPDATE_SECONDS = 8.0
 # In the name of the thread in which the SDK (1.12.0) sends an update: Python names a thread after its function, here
@@ -93,8 +101,8 @@ def answer(
 ) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge.
 
-    `refresh_worker` in it asks for a new worker: after a GPU fault, where ComfyUI failed again and again, and after two
-    jobs in a row that failed for a cause in this worker.
+    `refresh_worker` in it asks for a new worker: after a fault of the GPU or the disk, where ComfyUI failed again and
+    again, and after two jobs in a row that failed for a cause in this worker.
     """
     reporter = Reporter(send)
     try:
@@ -103,12 +111,12 @@ def answer(
         json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
         resources.health.succeeded()
         log.info("completed in %.1f s", reply["processing_time_seconds"])
-        return reply
+        return {**reply, "refresh_worker": True} if resources.engine.gave_up else reply
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:
             resources.engine.distrust()
         reply = _failed(error, str(job["id"]), reporter.stage)
-        replace = resources.health.failed(error) or resources.engine.gave_up or error.code is ErrorCode.GPU_FAULT
+        replace = resources.health.failed(error) or resources.engine.gave_up or error.code in UNFIT
         return {**reply, "refresh_worker": True} if replace else reply
     except Exception as error:
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")
@@ -155,7 +163,8 @@ def main() -> None:
 
 
 def _serve(settings: Settings, test: LocalRun | None) -> None:
-    import runpod  # noqa: PLC0415 - it reads the environment when it is imported
+    with processor_name_only():
+        import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
     log.info("talking-video worker %s", VERSION)
@@ -175,7 +184,8 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
         handle = make_handler(
             lambda: startup.resources,
             ProgressSender(runpod.serverless.progress_update) if on_runpod else None,
-            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job.
+            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job:
+            # docs/facts/runpod.md#replacing-a-worker.
             lambda: config.update(refresh_worker=True),
         )
         config["handler"] = test.wrap(handle) if test else handle
@@ -184,7 +194,10 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
 
 
 class ProgressSender:
-    """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another."""
+    """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another.
+
+    docs/facts/runpod.md#progress-updates
+    """
 
     def __init__(self, progress_update: Callable[[Job, Update], None]) -> None:
         self._progress_update = progress_update

@@ -1,7 +1,7 @@
 """Talks to ComfyUI: posts a graph, follows it, and says how it ended.
 
 The end of a prompt is read from /history; the WebSocket only feeds progress, and losing it is no
-error. Source of the protocol: reference/contracts.md part B.
+error. The protocol: docs/facts/comfyui.md.
 """
 
 import json
@@ -121,8 +121,8 @@ class ComfyClient:
     def withdraw(self, prompt_id: str, seconds: float) -> bool:
         """Take a prompt from the queue or interrupt it, again and again until the server shows its end.
 
-        An interrupt can be lost, and waits for the next step (contracts.md trap 45). False where the
-        server did not confirm within `seconds` or does not answer.
+        An interrupt can be lost, and waits for the next step (docs/facts/comfyui.md#taking-a-prompt-back). False
+        where the server did not confirm within `seconds` or does not answer.
         """
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:

@@ -1,7 +1,8 @@
 """Run with ComfyUI's interpreter: says in JSON lines what the GPU is and whether SageAttention works on it.
 
 A process of its own, because a kernel that is missing for a GPU leaves a CUDA context that nothing can use any
-more (talking-video.md §6.3). The facts come first: they stand even if the trial brings the process down.
+more (docs/facts/talk-models.md#attention-kernels). The facts come first: they stand even if the trial brings the
+process down.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Where model files are on this machine, and how ComfyUI is told.
 
 A file is looked for in each root, in order (`<root>/<folder>/<file>`), then in the folder of models
-that RunPod caches (a Hugging Face hub folder: reference/contracts.md A13). One generated
+that RunPod caches (a Hugging Face hub folder: docs/facts/runpod.md#cached-models). One generated
 extra_model_paths file hands what was found to ComfyUI.
 """
 

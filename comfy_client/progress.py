@@ -2,7 +2,7 @@
 
 The sampler node first reports the weights it assigns (max = their number), then its steps. It counts
 the steps of all windows in one row, with a maximum that supposes N // (F - M) + 1 windows and is
-therefore not reached by most jobs (reference: shared traces; the loop's estimated_iterations).
+therefore not reached by most jobs (docs/facts/talk-models.md#the-announced-steps).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """Whether a server can run a graph: its node classes, inputs, types and files, by /object_info. Pure.
 
-A server that did not import a node pack answers all the same (contracts.md trap 66), unknown inputs are
-ignored and constants pass for links (trap 38): so every part of a graph is looked up before the first job.
+A server that did not import a node pack answers all the same (docs/facts/comfyui.md#node-facts), unknown inputs are
+ignored and constants pass for links (docs/facts/comfyui.md#what-validation-lets-through): so every part of a graph
+is looked up before the first job.
 """
 
 from collections.abc import Iterator, Mapping

@@ -47,6 +47,7 @@ class ErrorCode(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     INTERRUPTED = "interrupted"
     ENCODE_FAILED = "encode_failed"
+    WORKER_UNFIT = "worker_unfit"
     STORAGE_MISCONFIGURED = "storage_misconfigured"
     STORAGE_FAILED = "storage_failed"
     CANCELLED = "cancelled"
@@ -99,6 +100,9 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ),
     ErrorCode.INTERRUPTED: ErrorKind(Stage.SAMPLE, True, "The generation was interrupted from outside the job."),
     ErrorCode.ENCODE_FAILED: ErrorKind(Stage.ENCODE, True, "The frames could not be made into an MP4."),
+    ErrorCode.WORKER_UNFIT: ErrorKind(
+        Stage.PREPARE, True, "This worker's disk is full, read-only or broken; it asks to be replaced."
+    ),
     ErrorCode.STORAGE_MISCONFIGURED: ErrorKind(
         Stage.START,
         False,

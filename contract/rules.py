@@ -1,6 +1,6 @@
 """Rules between fields, and the defaults that depend on other fields.
 
-Sources: reference/talking-video.md §5 (schedulers), §4.4 (sizes), §3.2 (speakers).
+Sources, in docs/facts/talk-models.md: #schedulers, #guidance, #sizes, #several-speakers.
 """
 
 from typing import Any

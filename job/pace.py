@@ -34,7 +34,7 @@ class GpuSpeed:
     best: float
 
 
-# likely: talking-video.md §6.1 and the planning values of §9; best: §9's best case, or the peak where it has none.
+# docs/facts/talk-models.md#the-speed-of-gpus. likely: as seen; best: the best case, or the peak where there is none.
 SPEEDS = {
     "RTX 5090": GpuSpeed(290e12, 490e12),
     "RTX 4090": GpuSpeed(140e12, 380e12),

@@ -7,11 +7,9 @@ worker is handed over once, in `Resources`.
 """
 
 import logging
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,11 +18,12 @@ from comfy_client.client import Callbacks, new_id
 from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import Position, ProgressReader
 from comfy_client.supervisor import Engine
-from contract.cancel import Cancellation
+from contract.cancel import Cancellation, Deadline
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.job import Job
 from contract.request import Request, parse_request
+from job.disk import disk_faults
 from job.health import Health
 from job.keeper import Delivery, Keeper, fingerprint_of
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
@@ -33,6 +32,7 @@ from job.preparation import PreparedJob, prepare
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import Storage, storage_key
@@ -59,6 +59,7 @@ class Resources:
     job_seconds: float | None
     stall_timeouts: StallTimeouts
     work_dir: Path
+    least_disk_bytes: int
     audio_max_seconds: float
     health: Health = field(default_factory=Health)
 
@@ -72,6 +73,7 @@ class _JobContext:
     folder: Path
     limit: TimeLimit
     cancel: Cancellation
+    deadline: Deadline
     report: Reporter
     stopwatch: Stopwatch
     warnings: list[str]
@@ -103,16 +105,19 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
             return done_before
         resources.engine.ensure_ready(cancel)
         stopwatch.lap(Stage.LOAD)
-    with _job_folder(resources.work_dir) as folder:
+    with job_folder(resources.work_dir, resources.least_disk_bytes) as folder:
         warnings = list(request.warnings)
-        context = _JobContext(resources, request, folder, limit, cancel, report, stopwatch, warnings, StepTimer())
-        with cancel.deadline(limit.left(stopwatch.total), limit.message):
+        with cancel.deadline(limit.left(stopwatch.total), limit.message) as deadline:
+            context = _JobContext(
+                resources, request, folder, limit, cancel, deadline, report, stopwatch, warnings, StepTimer()
+            )
             finished, video = _make_video(job_id, context)
         report(Stage.UPLOAD)
         key = storage_key(request.output_key, job_id)
         reply = make_reply(finished, stopwatch)
         delivery = Delivery(job_id, fingerprint, key, video, reply, lasting_url=request.upload_url is not None)
-        with cancel.deadline(limit.delivery(stopwatch.total), "the storage did not take it in time"):
+        delivery_seconds = limit.delivery(stopwatch.total, stopwatch.of(Stage.ENCODE))
+        with cancel.deadline(delivery_seconds, "the storage did not take it in time"):
             reply = resources.keeper.deliver(delivery, storage, cancel)
         stopwatch.lap(Stage.UPLOAD)
     if finished.attempts == 1:
@@ -192,8 +197,13 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
     plan, prompt_id = prepared.plan, new_id()
     reader = ProgressReader(prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps)
     try:
-        with FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder:
+        with (
+            disk_faults(frames),
+            FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder,
+        ):
             _sample(graph, reader, encoder, context)
+            finishing = context.limit.finishing(context.stopwatch.total)
+            context.deadline.set(finishing, "The video was not encoded in time")
             context.report(Stage.ENCODE)
             video = encoder.result()
             context.stopwatch.lap(Stage.ENCODE)
@@ -226,22 +236,3 @@ def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context
     finally:
         client.forget(reader.prompt_id)
         stopwatch.lap(stage)
-
-
-@contextmanager
-def _job_folder(parent: Path) -> Iterator[Path]:
-    """A folder that only this job uses and that is gone after it, whatever happened."""
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_leftovers(parent: Path) -> None:
-    """Remove the job folders of workers that were killed: those whose process is gone, or has our own number."""
-    for folder in parent.glob("job-*-*"):
-        process = folder.name.split("-")[1]
-        if process.isdecimal() and (int(process) == os.getpid() or not Path("/proc", process).exists()):
-            shutil.rmtree(folder, ignore_errors=True)

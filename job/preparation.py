@@ -47,7 +47,7 @@ def prepare(
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
-    fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings)
+    fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings, cancel)
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds)
     masks = _masks(request, fit, warnings)
@@ -84,8 +84,8 @@ def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
     )
 
 
-def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[str]) -> Fit:
-    image = open_portrait(source, warnings)
+def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[str], cancel: Cancellation) -> Fit:
+    image = open_portrait(source, warnings, cancel)
     if request.size is not None:
         frame = (request.size.width, request.size.height)
     else:

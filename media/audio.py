@@ -64,7 +64,10 @@ class Voice:
 
     @property
     def model_gain_db(self) -> float:
-        """Gain to the level that the talk models were trained at, without clipping (talking-video.md §7)."""
+        """Gain to the level that the talk models were trained at, without clipping.
+
+        Source of the level: docs/facts/talk-models.md#the-level-of-a-voice.
+        """
         if self.silent:
             return 0.0
         room = MODEL_PEAK_DBFS - self.peak_dbfs

@@ -11,6 +11,7 @@ from contract.errors import ErrorCode, WorkerError
 
 HEAD_BYTES = 512
 SOUND = "WAV, MP3, M4A, AAC, OGG, Opus, FLAC or WebM"
+PICTURES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
 WEB_PAGE = "a web page (HTML)"
 TAGS_IN_A_ROW = 4
 UNKNOWN = "nothing this worker knows"
@@ -23,6 +24,11 @@ MARKS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF8", "a GIF picture"),
     (0, b"II*\0", "a TIFF picture"),
     (0, b"MM\0*", "a TIFF picture"),
+    (0, b"II+\0", "a TIFF picture"),
+    (0, b"MM\0+", "a TIFF picture"),
+    (0, b"IIRO", "a camera's raw picture"),
+    (0, b"IIU\0", "a camera's raw picture"),
+    (0, b"FUJIFILMCCD-RAW", "a camera's raw picture"),
     (0, b"8BPS", "a Photoshop picture"),
     (0, b"\0\0\1\0", "an icon (ICO)"),
     (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
@@ -178,7 +184,7 @@ def _text(head: bytes) -> str | None:
 
 def not_a_picture(head: bytes) -> WorkerError:
     """The refusal of a portrait that begins with `head`."""
-    message = f"The image is not a JPEG, PNG or WebP picture: it is {_hint(name_of(head))}"
+    message = f"The image is not a {PICTURES} picture: it is {_hint(name_of(head))}"
     return WorkerError(ErrorCode.IMAGE_INVALID, message)
 
 

@@ -2,7 +2,7 @@
 
 The model looks at a mask once every 16 pixels (its token grid), so a region needs at least two such
 points each way, and regions may not share any. Masks go in the order of the voices, the background last.
-Sources: reference/talking-video.md §3.1 to §3.3, §3.5.
+Sources, in docs/facts/talk-models.md: #masks, #the-default-split, #regions.
 """
 
 from collections.abc import Sequence

@@ -122,8 +122,8 @@ def write_model_tracks(
     """One WAV a voice, 16 kHz mono, each `seconds` long: room tone all along, the voice at -23 LUFS where it speaks.
 
     `listeners` more tracks follow that hold room tone only, for people in the picture who stay silent. All-zero
-    sound makes them freeze or mumble (talking-video.md §3.1). The level is set here and not by the graph, whose
-    normalisation would lift bare room tone to the level of speech.
+    sound makes them freeze or mumble (docs/facts/talk-models.md#silent-listeners). The level is set here and not by the
+    graph, whose normalisation would lift bare room tone to the level of speech.
     """
     length = round(seconds * MODEL_RATE)
     tone = _room_tone()

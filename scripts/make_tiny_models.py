@@ -8,7 +8,7 @@ the same call writes the same bytes. With them the real ComfyUI runs the real gr
 audio, the image and the seed. UMT5 and CLIP vision are smaller than ComfyUI's own configurations: the server needs the
 test-only node that hands it the small ones.
 
-What the loaders insist on, and so every size below: `reference/tiny-models.md`.
+What the loaders insist on, and so every size below: docs/facts/tiny-models.md.
 """
 
 import argparse

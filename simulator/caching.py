@@ -1,4 +1,4 @@
-"""Which results of the last prompt still hold (the server's classic cache, `reference/contracts.md B5`).
+"""Which results of the last prompt still hold (the server's classic cache, docs/facts/comfyui.md#the-execution-cache).
 
 The key of a node is its class, its constant inputs and, for Load* nodes, the hash of the file, of it and of all its
 ancestors. Ids do not count, except where the class asks for its own. Only entries whose key occurs in the newest prompt

@@ -1,4 +1,4 @@
-"""The node classes the simulated server has, read from `object_info.json` (a recording, see extract_facts.py).
+"""The node classes the simulated server has, read from `object_info.json` (a recording: `make facts`).
 
 The catalog answers GET /object_info and is what graphs are validated against. Lists of input files are those of the
 input folder, as on the real server; lists of models can be shortened, to test what a caller does about a missing file.

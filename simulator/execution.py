@@ -2,7 +2,8 @@
 
 Per prompt: execution_start, execution_cached, then for each node progress_state, executing, progress…, executed (only
 with something to show), progress_state; then execution_success, execution_error or execution_interrupted. The history
-is written after that, and only then come `status` and `executing` without a node (`reference/contracts.md B2, B6`).
+is written after that, and only then come `status` and `executing` without a node
+(docs/facts/comfyui.md#the-end-of-a-prompt).
 """
 
 import logging

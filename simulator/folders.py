@@ -1,7 +1,7 @@
 """Where files of the simulated server are, and how names become paths.
 
 Names of Load* nodes are joined to the input folder without any check, as on the real server: absolute paths and `../`
-work, and an ending like `[output]` changes the folder (`reference/contracts.md B4`).
+work, and an ending like `[output]` changes the folder (docs/facts/comfyui.md#input-files).
 """
 
 import os

@@ -2,7 +2,7 @@
 
 Kept from the real server on purpose: a prompt's events go only to the socket that has the prompt's client id; and when
 a client connects again under its id while the old socket is still half open, the end of the old socket unregisters the
-new one (`reference/contracts.md`, traps 40 and 41).
+new one (docs/facts/comfyui.md#sockets).
 """
 
 import asyncio

@@ -95,7 +95,7 @@ def _lora(call: Call) -> tuple[Outputs, Ui | None]:
 
 
 def _video_model(call: Call) -> tuple[Outputs, Ui | None]:
-    """The checks of the real loader, in its order (`reference/talking-video.md §2.1`)."""
+    """The checks of the real loader, in its order (docs/facts/talk-models.md#files-that-run-together)."""
     name, quantization = call.text("model"), call.text("quantization")
     lora, talk = call.get("lora", Lora), call.get("multitalk_model", TalkModel)
     gguf = name.endswith(".gguf")
@@ -115,7 +115,7 @@ def _video_model(call: Call) -> tuple[Outputs, Ui | None]:
 
 
 def _voices(call: Call) -> tuple[Outputs, Ui | None]:
-    """Cut the voices to num_frames and count their frames (`reference/talking-video.md §4`)."""
+    """Cut the voices to num_frames and count their frames (docs/facts/talk-models.md#the-loop)."""
     call.need("wav2vec_model", Loaded)
     call.need("audio_1", Audio)
     audios = tuple(audio for name in VOICES if (audio := call.get(name, Audio)) is not None)

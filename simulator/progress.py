@@ -1,4 +1,4 @@
-"""`progress` and `progress_state`: which node is how far (`reference/contracts.md B2`).
+"""`progress` and `progress_state`: which node is how far (docs/facts/comfyui.md#progress).
 
 The state of every node that started is repeated whole in each progress_state, finished nodes included.
 """

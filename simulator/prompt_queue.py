@@ -1,4 +1,4 @@
-"""The prompts that wait, the one that runs, and those that ended (`reference/contracts.md B3`)."""
+"""The prompts that wait, the one that runs, and those that ended (docs/facts/comfyui.md#history-and-queue)."""
 
 import copy
 import heapq

@@ -44,8 +44,10 @@ class Clip:
 
     @property
     def step_seconds(self) -> float:
-        """Simulated seconds of one step: 0.25 at 400x704, else by the model's work (`reference/talking-video.md
-        §9`)."""
+        """Simulated seconds of one step: 0.25 at 400x704, else by the model's work.
+
+        docs/facts/talk-models.md#the-cost-of-a-window
+        """
         plan = self.plan
         share = windows.pass_flops(plan.window, plan.width, plan.height) / windows.pass_flops(*MEASURED_CLIP)
         return STEP_SECONDS * share * (1 + (self.cfg != 1.0) + self.voices.audio_passes)
@@ -59,8 +61,8 @@ class Clip:
 def sample(call: Call) -> Samples:
     """Run the loop to its end; frames go to the plan's folder window by window.
 
-    Raises what the real sampler raises (`reference/talking-video.md §3-§5`), RuntimeError for a graph that is not the
-    project's, PromptInterruptedError at a progress tick.
+    Raises what the real sampler raises (docs/facts/talk-models.md#masks, #schedulers, #guidance), RuntimeError for a
+    graph that is not the project's, PromptInterruptedError at a progress tick.
     """
     clip = _clip(call)
     plan, voices = clip.plan, clip.voices

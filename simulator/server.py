@@ -1,6 +1,6 @@
 """The HTTP side: routes, statuses and bodies as ComfyUI v0.3.64 has them, each also under /api.
 
-Facts: `reference/contracts.md B1-B4`. Like the real server it answers 500 to a body that is no JSON, 200 to whatever is
+Facts: docs/facts/comfyui.md. Like the real server it answers 500 to a body that is no JSON, 200 to whatever is
 asked of /queue, /interrupt and /free, and 200 with `{}` to /object_info of a class it lacks.
 """
 

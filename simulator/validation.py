@@ -1,4 +1,4 @@
-"""What POST /prompt refuses, with the bodies of the real server (`reference/contracts.md B1`).
+"""What POST /prompt refuses, with the bodies of the real server (docs/facts/comfyui.md#posting-a-prompt).
 
 Validation walks from each output upward. It also rewrites the graph as the real one does: values of INT, FLOAT, STRING
 and BOOLEAN inputs are converted in place. Unknown inputs are ignored, nodes no output needs are looked at for their

@@ -54,7 +54,7 @@ class TalkModel:
 
     @property
     def mode(self) -> str:
-        """`infinitetalk` iff the file name contains "infinite" (`reference/talking-video.md §1.3`)."""
+        """`infinitetalk` iff the file name contains "infinite" (docs/facts/talk-models.md#the-mode-of-a-file)."""
         return "infinitetalk" if "infinite" in self.name.lower() else "multitalk"
 
 
@@ -78,8 +78,8 @@ class VoiceEmbeds:
     """The voices of a clip.
 
     audios: in speaking order; frames: length of each in frames at `fps`; split_by_default: set by the first run of two
-    speakers without masks, after which the real node pack has a left/right split to use (`reference/talking-video.md
-    §3.1`).
+    speakers without masks, after which the real node pack has a left/right split to use
+    (docs/facts/talk-models.md#masks).
     """
 
     audios: tuple[Audio, ...]

@@ -1,4 +1,4 @@
-"""The arithmetic of the long-video loop: pure numbers, no pictures (`reference/talking-video.md §4`).
+"""The arithmetic of the long-video loop: pure numbers, no pictures (docs/facts/talk-models.md#the-loop).
 
 Voices are cut to `num_frames`, their embeddings are counted in frames, and the loop walks over them in windows of F
 frames that overlap by M, until a window's end reaches the last frame. With F < M the end moves backwards and is never
@@ -73,6 +73,9 @@ def walk(total: int, window: int, overlap: int) -> Iterator[Window]:
 
 
 def pass_flops(window: int, width: int, height: int) -> float:
-    """Floating point operations of one pass of the 14B model over one window (`reference/talking-video.md §9`)."""
+    """Floating point operations of one pass of the 14B model over one window.
+
+    docs/facts/talk-models.md#the-cost-of-a-window
+    """
     tokens = ((window - 1) // 4 + 1) * (height // PATCH) * (width // PATCH)
     return tokens * LINEAR_FLOPS_PER_TOKEN + ATTENTION_FLOPS_PER_TOKEN_SQUARED * tokens**2

@@ -207,7 +207,7 @@ def _files_of(mode: Mode, chosen_variants: Variants) -> list[WantedFile]:
 
 
 def choose_precision(settings: Settings, facts: GpuFacts) -> Precision:
-    """What suits the GPU; each part that the settings name stands (talking-video.md §6.3, §6.4)."""
+    """What suits the GPU; each part that the settings name stands (docs/facts/talk-models.md#precision-and-memory)."""
     if facts.device == "cpu":
         suits = Precision(base="fp32", attention="sdpa", vae="fp32", wav2vec="fp32")
     else:

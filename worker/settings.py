@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     job_timeout_seconds: float | None = Field(
         3540, gt=0, description="longest job, where its own policy says nothing; keep it below the endpoint's timeout"
     )
-    min_disk_gb: float = Field(2, ge=0, description="free space that WORK_DIR must have at the start")
+    min_disk_gb: float = Field(
+        2, ge=0, description="free space that WORK_DIR must have at the start and before each job"
+    )
 
     storage: Literal["local", "s3", "volume"] | None = Field(
         None, description="default: s3 where a bucket is set, else volume on RunPod and local elsewhere"
@@ -125,7 +127,7 @@ class Settings(BaseSettings):
     input_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (Path("/runpod-volume"),), description="folders below which a source may be a plain path, separated by ':'"
     )
-    image_max_mb: float = Field(20, gt=0, description="largest portrait, in MB of 1,000,000 bytes")
+    image_max_mb: float = Field(64, gt=0, description="largest portrait, in MB of 1,000,000 bytes")
     audio_max_mb: float = Field(200, gt=0, description="largest voice file, in MB of 1,000,000 bytes")
     allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="host names, addresses and networks that sources may be at, private or not, separated by ','"

@@ -1,7 +1,7 @@
 """What has to be true before a worker takes jobs, and the resources that it then works with.
 
 On RunPod the checks are the SDK's fitness checks: the first one that fails is reported as the reason why this
-worker is unhealthy, and ends it. Elsewhere they are simply called.
+worker is unhealthy, and ends it (docs/facts/runpod.md#fitness-checks). Elsewhere they are simply called.
 """
 
 import logging
@@ -21,7 +21,8 @@ from contract.job import Job
 from contract.request import Request
 from job.keeper import Keeper
 from job.pace import Pace, speed_of
-from job.pipeline import Resources, remove_leftovers
+from job.pipeline import Resources
+from job.workspace import remove_leftovers
 from sources.fetch import FetchLimits
 from sources.guard import Guard
 from sources.places import WebPolicy
@@ -247,5 +248,6 @@ def make_resources(
         job_seconds=settings.job_timeout_seconds,
         stall_timeouts=StallTimeouts(step=settings.stall_seconds, load=settings.load_seconds),
         work_dir=settings.work_dir,
+        least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,
     )

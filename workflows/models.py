@@ -72,7 +72,7 @@ def read_models() -> tuple[ModelFile, ...]:
 def choose_models(mode: Mode, voices: int, base_variant: str, *, talk_variant: str = "default") -> ModelSet:
     """The files for a mode, a number of voices, and variants of base and talk model.
 
-    A GGUF talk model (q8_0) needs a GGUF base (talking-video.md §2.1).
+    A GGUF talk model (q8_0) needs a GGUF base (docs/facts/talk-models.md#files-that-run-together).
 
     Raises:
         KeyError: the list has no such base or talk variant for this mode.

@@ -15,7 +15,7 @@ Speakers = Literal["any", "one", "several"]
 
 @dataclass(frozen=True)
 class ModeFacts:
-    """One mode. Source: reference/talking-video.md §1.2, §2.1.
+    """One mode. Sources, in docs/facts/talk-models.md: #defaults-of-a-mode, #files-that-run-together.
 
     Attributes:
         graph: file name of its template in this folder.

@@ -6,7 +6,7 @@ The talk models sample a window of F frames (F = 4k+1), then move on by F - M, w
     W = 1 if N <= F else 1 + ceil((N - F) / (F - M))      windows
     R = F + (W - 1) * (F - M)                             frames written; R - N are surplus
 
-Source: reference/talking-video.md §4 (the loop), §9 (the cost of a window), §4.3 (10 000 frames).
+Sources, in docs/facts/talk-models.md: #the-loop, #the-cost-of-a-window, #the-longest-clip, #the-announced-steps.
 """
 
 import math

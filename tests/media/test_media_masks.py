@@ -15,7 +15,7 @@ FIT = Fit(400, 704, 400.0, 704.0, 0.0, 0.0)
 
 
 def _tokens(mask: Image.Image) -> int:
-    """What nearest resizing to the token grid leaves of it (talking-video.md §3.1)."""
+    """What nearest resizing to the token grid leaves of it (docs/facts/talk-models.md#masks)."""
     points = ((x, y) for x in range(0, mask.width, 16) for y in range(0, mask.height, 16))
     return sum(bool(mask.getpixel(point)) for point in points)
 

@@ -60,7 +60,10 @@ def test_two_regions_of_a_group_photograph_keep_their_people() -> None:
 @pytest.mark.parametrize("count", [2, 3, 4])
 @pytest.mark.parametrize(("width", "height"), [(400, 704), (1280, 720), (256, 256)])
 def test_default_columns(count: int, width: int, height: int) -> None:
-    """Equal columns from left to right, rows 10 to 90 %, inset by 10 % of the column (talking-video.md §3.3)."""
+    """Equal columns from left to right, rows 10 to 90 %, inset by 10 % of the column.
+
+    docs/facts/talk-models.md#the-default-split
+    """
     fit = Fit(width, height, width, height, 0, 0)
     column = width / count
     wanted = [((n + 0.1) * column, 0.1 * height, (n + 0.9) * column, 0.9 * height) for n in range(count)]

@@ -21,7 +21,6 @@ from worker.engine_setup import ReadyEngine
 from workflows.graph import Graph, build_graph, sampler_node
 from workflows.plan import Plan, windows_for
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 SIDE = 64
 RATE = 16_000
 

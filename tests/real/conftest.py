@@ -5,13 +5,13 @@ with docker/comfyui-requirements.txt installed, and sentencepiece, with which th
 """
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.real.bench import REPOSITORY, RealBench
+from tests.real.bench import RealBench
+from tests.real.engine import real_settings, tiny_models
 from worker.engine_setup import ReadyEngine, running_engine
 from worker.settings import Settings
 
@@ -33,20 +33,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Of a worker with the tiny models; they are made once, in TINY_MODELS where that is set."""
     python = Path(os.environ["COMFYUI_PYTHON"])
     models = Path(os.environ.get("TINY_MODELS") or tmp_path_factory.mktemp("models"))
-    if not any(models.glob("*/*.gguf")):
-        subprocess.run([str(python), str(REPOSITORY / "scripts/make_tiny_models.py"), str(models)], check=True)
-    return Settings(
-        comfyui_dir=Path(os.environ["COMFYUI_DIR"]),
-        comfyui_python=python,
-        comfyui_node_packs=("tiny_configs", "frame_probe"),
-        comfyui_node_folders=(REPOSITORY / "tests/real/nodes",),
-        model_roots=(models,),
-        model_cache=models / "none",
-        work_dir=tmp_path_factory.mktemp("work"),
-        output_dir=tmp_path_factory.mktemp("output"),
-        load_seconds=1800,
-        stall_seconds=900,
-    )
+    work = tmp_path_factory.mktemp("work")
+    return real_settings(Path(os.environ["COMFYUI_DIR"]), python, tiny_models(python, models), work)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """A control plane of RunPod on 127.0.0.1: hands out jobs and stop signals, takes results, progress and pings.
 
-The SDK talks to it in production mode (reference/contracts.md A2 to A6). All that a worker says is kept in its order,
+The SDK talks to it in production mode (docs/facts/runpod.md). All that a worker says is kept in its order,
 and a test waits for an event of it, never for time to pass.
 """
 

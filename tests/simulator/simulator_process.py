@@ -77,12 +77,12 @@ class Simulator:
 
 
 class Client:
-    """One WebSocket under one client id."""
+    """One WebSocket under one client id; patience: seconds to wait for a message."""
 
-    def __init__(self, url: str, client_id: str) -> None:
+    def __init__(self, url: str, client_id: str, patience: float = PATIENCE) -> None:
         self.client_id = client_id
         address = f"{url.replace('http', 'ws', 1)}/ws?clientId={client_id}"
-        self._socket = websocket.create_connection(address, timeout=PATIENCE)
+        self._socket = websocket.create_connection(address, timeout=patience)
 
     def next(self) -> Message:
         text = self._socket.recv()

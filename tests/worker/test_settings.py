@@ -54,7 +54,7 @@ DEFAULTS: dict[str, object] = {
     "S3_PRESIGN_SECONDS": 604_800,
     "S3_ATTEMPTS": 10,
     "INPUT_ROOTS": (Path("/runpod-volume"),),
-    "IMAGE_MAX_MB": 20,
+    "IMAGE_MAX_MB": 64,
     "AUDIO_MAX_MB": 200,
     "ALLOW_PRIVATE_HOSTS": (),
     "ALLOWED_PORTS": (80, 443),

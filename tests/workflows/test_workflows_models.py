@@ -29,7 +29,7 @@ FOLDERS = {
     "wav2vec": "wav2vec2",
 }
 BASES = ("q4_k_m", "q8_0", "fp8")
-# talking-video.md §2.1: a GGUF talk model runs with a GGUF base only.
+# docs/facts/talk-models.md#files-that-run-together: a GGUF talk model runs with a GGUF base only.
 COMBINATIONS = {
     "multitalk": [(base, "default") for base in BASES],
     "infinitetalk": [*((base, "default") for base in BASES), ("q4_k_m", "q8_0"), ("q8_0", "q8_0")],
@@ -38,7 +38,7 @@ MULTITALK = "WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors"
 SINGLE = "Wan2_1-InfiniTetalk-Single_fp16.safetensors"  # the real spelling
 SINGLE_Q8, SEVERAL_Q8 = "Wan2_1-InfiniteTalk_Single_Q8.gguf", "Wan2_1-InfiniteTalk_Multi_Q8.gguf"
 SEVERAL = "Wan2_1-InfiniteTalk-Multi_fp16.safetensors"
-# talking-video.md §2.3
+# docs/facts/talk-models.md#model-files
 KNOWN_SUMS = {
     SINGLE: "bf212c5c647eaf1c019b2158d2edf4a360d97e38b746c4bac994fee485e09fc3",
     SEVERAL: "4c2486cdfb6ff9a9f27408e98e11e20619136933b20411e0c365b1e84075d195",
@@ -145,7 +145,10 @@ def test_a_gguf_talk_model_is_not_given_to_another_base() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_files_go_together(mode: Mode) -> None:
-    """talking-video.md §2.1: a GGUF talk model needs a GGUF base; a scaled one makes noise of a GGUF base; §1.3."""
+    """A GGUF talk model needs a GGUF base; a scaled one makes noise of a GGUF base; the name tells the mode.
+
+    docs/facts/talk-models.md#files-that-run-together, #the-mode-of-a-file
+    """
     for voices, (base, talk) in product((1, 2), COMBINATIONS[mode]):
         chosen = choose_models(mode, voices, base, talk_variant=talk)
         assert not chosen.talk.endswith(".gguf") or chosen.base.endswith(".gguf")

@@ -19,7 +19,7 @@ modes: st.SearchStrategy[Mode] = st.sampled_from(MODES)
 sides = st.integers(16, 116).map(lambda tokens: 16 * tokens)
 asked_windows = st.none() | st.sampled_from(WINDOWS)
 
-# talking-video.md §4: frames, then windows, frames written, surplus and passes at 4 steps, for windows of 81.
+# docs/facts/talk-models.md#the-loop, for windows of 81: frames; windows, frames written, surplus, passes at 4 steps.
 TABLE = [
     (125, (2, 153, 28, 8), (2, 137, 12, 8)),
     (250, (4, 297, 47, 16), (5, 305, 55, 20)),
@@ -31,7 +31,7 @@ TABLE = [
     (7500, (105, 7569, 69, 420), (134, 7529, 29, 536)),
     (10000, (139, 10017, 17, 556), (179, 10049, 49, 716)),
 ]
-# talking-video.md §9: size, tokens, PFLOP of one pass over a window of 81 frames.
+# docs/facts/talk-models.md#the-cost-of-a-window: size, tokens, PFLOP of one pass over a window of 81 frames.
 COSTS = [
     (400, 704, 23_100, 1.09),
     (480, 832, 32_760, 1.80),

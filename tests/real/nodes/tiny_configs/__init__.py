@@ -2,7 +2,7 @@
 
 Promises: a server that loads this node reads the two JSON files beside it where ComfyUI would read its own of the same
 name; nothing else changes, and no node is added. ComfyUI fixes both sizes in those files, so stand-in weights alone
-cannot be small (`reference/tiny-models.md`).
+cannot be small (docs/facts/tiny-models.md#the-text-encoder, #clip-vision).
 """
 
 import json

@@ -1,0 +1,32 @@
+"""A real ComfyUI of this machine with tiny weights: what it needs, and its settings."""
+
+import subprocess
+from pathlib import Path
+
+from worker.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TINY_NODES = ("tiny_configs", "frame_probe")
+
+
+def tiny_models(python: Path, folder: Path) -> Path:
+    """The folder, with the tiny weights in it: they are made where it has none."""
+    if not any(folder.glob("*/*.gguf")):
+        subprocess.run([str(python), str(REPOSITORY / "scripts/make_tiny_models.py"), str(folder)], check=True)
+    return folder
+
+
+def real_settings(comfyui: Path, python: Path, models: Path, work: Path) -> Settings:
+    """Of a worker with a ComfyUI in `comfyui`, its interpreter, the tiny weights, and a folder for everything else."""
+    return Settings(
+        comfyui_dir=comfyui,
+        comfyui_python=python,
+        comfyui_node_packs=TINY_NODES,
+        comfyui_node_folders=(REPOSITORY / "tests/real/nodes",),
+        model_roots=(models,),
+        model_cache=models / "none",
+        work_dir=work / "work",
+        output_dir=work / "output",
+        load_seconds=1800,
+        stall_seconds=900,
+    )
