@@ -66,7 +66,7 @@ def decode_voices(
                 raise
             refused.append((f"speaker {number}: {error.message}", error.detail))
     if refused:
-        begin = "No valid audio files could be downloaded: " if not voices else ""
+        begin = "No voice can be used: " if not voices else ""
         reasons, details = "; ".join(reason for reason, _ in refused), "\n".join(detail for _, detail in refused)
         raise WorkerError(ErrorCode.AUDIO_INVALID, begin + reasons, detail=details)
     return tuple(voices)

@@ -11,7 +11,7 @@ from contract.errors import ErrorCode, Stage, WorkerError
 from media.voices import decode_voices
 from tests.media.media_sounds import ffmpeg, make_sound
 
-ALONE = "No valid audio files could be downloaded"
+ALONE = "No voice can be used: "
 
 
 def _wav(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.settings import Settings, SettingsError, read_settings
+from worker.settings import Settings, SettingsError, misspelt, read_settings
 
 DEFAULTS: dict[str, object] = {
     "ENGINE": "comfyui",
@@ -64,7 +64,7 @@ DEFAULTS: dict[str, object] = {
     "WORK_DIR": Path(tempfile.gettempdir()) / "talking-video",
     "RUNPOD_WEBHOOK_GET_JOB": None,
     "LOG_LEVEL": "INFO",
-    "LOG_FORMAT": "json",
+    "LOG_FORMAT": None,
 }
 GOOD = [
     ("ENGINE", "simulator", "simulator"),
@@ -281,6 +281,35 @@ def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("RUNPOD_POD_ID", "abc")
     monkeypatch.setenv("S3_SOMETHING", "abc")
     assert read_settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("S3_BUKET", "S3_BUCKET"),
+        ("S3_BUCKETS", "S3_BUCKET"),
+        ("S3_BUCKTE", "S3_BUCKET"),
+        ("s3_buket", "S3_BUCKET"),
+        ("BUCKET_ENDPOINT_ULR", "BUCKET_ENDPOINT_URL"),
+        ("WORKDIR", "WORK_DIR"),
+        ("LOG_LEVLE", "LOG_LEVEL"),
+        ("INPUT_ROOT", "INPUT_ROOTS"),
+        ("S3-BUCKET", "S3_BUCKET"),
+    ],
+)
+def test_a_slip_in_a_name_is_found(name: str, meant: str) -> None:
+    assert misspelt({name: "x", "PATH": "/bin", "HOME": "/root"}) == [(name.upper(), meant)]
+    assert misspelt({name: ""}) == [], "an empty variable counts as not set"
+    assert misspelt({name: "x", meant: "y"}) == [], "it is set, too"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["MODE", "S3_BUCKET", "s3_bucket", "AWS_REGION", "RUNPOD_POD_ID", "S3_SOMETHING", "HF_TOKEN", "BUCKET", "HOSTNAME"],
+)
+def test_other_names_are_left_in_peace(name: str) -> None:
+    expected = [("MODE", "MODES")] if name == "MODE" else []
+    assert misspelt({name: "x"}) == expected
 
 
 def test_settings_do_not_change() -> None:
