@@ -18,12 +18,12 @@ STEP = LISTENER_RATE // RATE
 
 
 @cache
-def known_sound(seconds: float = SECONDS, rate: int = RATE, level: float = 0.4) -> "Samples[int]":
+def known_sound(seconds: float = SECONDS, rate: int = RATE, level: float = 0.95) -> "Samples[int]":
     """Soft-edged noise, the same in every run."""
     source = random.Random(5)  # noqa: S311 - sound
     value, samples = 0.0, array.array("h")
     for i in range(round(seconds * rate)):
-        value += 0.4 * (source.uniform(-1, 1) - value)
+        value += 0.12 * (source.uniform(-1, 1) - value)
         samples.append(round(level * 32767 * value * (0.6 + 0.4 * math.sin(9 * i / rate))))
     return samples
 
@@ -36,7 +36,7 @@ def known_wav(folder: Path) -> Path:
 def heard(listener: Path) -> "Samples[int]":
     """The first channel of a decoded voice at RATE; what is above half of it is averaged out."""
     sound = read_wav(listener, LISTENER_RATE)[0]
-    return array.array("h", (sum(sound[i : i + STEP]) // STEP for i in range(0, len(sound) - STEP + 1, STEP)))
+    return array.array("h", (sum(sound[max(0, i - 2) : i + 3]) // 5 for i in range(0, len(sound), STEP)))
 
 
 def similarity(first: "Samples[int]", other: "Samples[int]") -> float:

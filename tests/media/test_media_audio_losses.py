@@ -56,7 +56,7 @@ def test_a_file_that_is_cut_short(name: str, tmp_path: Path) -> None:
     data = _encoded(tmp_path, name)
     cut = _file(tmp_path, data[: len(data) * 6 // 10])
     assert "damaged" in _refused(cut, tmp_path)
-    assert "of 4.0 s could be read" in _refused(cut, tmp_path)
+    assert " of 4." in _refused(cut, tmp_path)
     # The job wants less than what is there.
     voice = decoded(cut, tmp_path, most_seconds=1.5 + SPARE_SECONDS)
     assert voice.told == ()
@@ -71,7 +71,8 @@ def test_a_little_that_is_missing_is_told(name: str, tmp_path: Path) -> None:
     lay_out(decode_voices([source], tmp_path, 60, Cancellation()), [0], "together", None, warnings)
     (warning,) = warnings
     assert warning.startswith("the audio of speaker 1 is damaged: 3.")
-    assert warning.endswith(" of 4.0 s could be read")
+    assert " of 4." in warning  # an MP3 counts what its encoder padded, too
+    assert warning.endswith(" s could be read")
 
 
 @pytest.mark.parametrize("name", HOLES)
