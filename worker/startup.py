@@ -140,11 +140,13 @@ def default_storage(settings: Settings) -> Storage:
     Raises:
         WorkerError: STORAGE_MISCONFIGURED where the settings name no bucket that could be used.
     """
-    if settings.storage_kind == "local":
-        return LocalStorage(settings.output_dir)
-    if settings.storage_kind == "volume":
-        return LocalStorage(settings.volume_dir / VIDEOS, must_be_mount=settings.volume_dir, note=ON_VOLUME)
-    return S3Storage(bucket_of(settings), attempts=settings.s3_attempts, check_urls=settings.s3_check_urls)
+    match settings.storage_kind:
+        case "local":
+            return LocalStorage(settings.output_dir)
+        case "volume":
+            return LocalStorage(settings.volume_dir / VIDEOS, must_be_mount=settings.volume_dir, note=ON_VOLUME)
+        case "s3":
+            return S3Storage(bucket_of(settings), attempts=settings.s3_attempts, check_urls=settings.s3_check_urls)
 
 
 def bucket_of(settings: Settings) -> S3Config:
