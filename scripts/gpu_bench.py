@@ -5,10 +5,10 @@
     python scripts/gpu_bench.py --list
     python scripts/gpu_bench.py --table                           docs/gpu/README.md anew from the results there
 
-Jobs run one after the other, each twice if you name it twice with -again. After each one the results are written to
-docs/gpu/<card>.json, where they replace those of the same job: a bench that is stopped has lost nothing, and a second
-one adds to the first. No downloaded weights are needed: `scripts/make_tiny_models.py DIR --full-size` writes some that
-take as long.
+Jobs run one after the other, twice where you name one again with -again. After each one the results are written to
+docs/gpu/<card>.json, where they replace those of the same job and commit: a bench that is stopped has lost nothing, and
+a second one adds to the first. No downloaded weights are needed: `scripts/make_tiny_models.py DIR --full-size` writes
+some that take as long.
 """
 
 import argparse
@@ -45,8 +45,9 @@ class Results:
         self._told = {**facts, "runs": self._told["runs"]}
 
     def add(self, run: dict[str, Any]) -> None:
-        """Write it; an earlier run of the same job goes."""
-        kept = [other for other in self._told["runs"] if other["case"] != run["case"]]
+        """Write it; an earlier run of the same job at the same commit goes."""
+        same = [(run["case"], run["commit"])]
+        kept = [other for other in self._told["runs"] if (other["case"], other["commit"]) not in same]
         self._told["runs"] = [*kept, run]
         if run.get("versions"):
             self._told["versions"] = run.pop("versions")
@@ -89,12 +90,16 @@ def chosen(names: list[str]) -> list[Case]:
     return found or standard()
 
 
+def commit_of(asked: argparse.Namespace) -> str | None:
+    """What is measured."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()
+    return asked.commit or told or None
+
+
 def facts(asked: argparse.Namespace) -> dict[str, Any]:
     """What is true of the whole bench."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    found: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "commit": asked.commit or commit or None}
+    found: dict[str, Any] = {"date": time.strftime("%Y-%m-%d")}
     if asked.endpoint:
         return {**found, "card": {"name": f"endpoint {asked.card or 'unknown'}"}, "weights": "the endpoint's own"}
     weights = {"random": "random, of the real shapes", "tiny": "random and tiny", "real": "real"}[asked.weights]
@@ -125,7 +130,7 @@ def bench(asked: argparse.Namespace) -> int:
                 print(f"left out: {case.name} would take {expected:.0f} s, {left:.0f} s are left", flush=True)
                 continue
             run = measure(case, place, gpu)
-            results.add({**run, "worker_start_seconds": place.start_seconds})
+            results.add({**run, "commit": commit_of(asked), "worker_start_seconds": place.start_seconds})
             failed += "error" in run
             inside = run.get("inside") or {}
             seconds_per_window[size] = inside.get("window_seconds") or run["wall_seconds"] / case.windows

@@ -32,10 +32,11 @@ def windows(record: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     inside = sorted((p for p in record["phases"] if loops[0]["begin"] <= p["begin"]), key=lambda p: float(p["begin"]))
     found, since, group = [], float(loops[0]["begin"]), list[Phase]()
+    last = "to_cpu" if any(phase["name"] == "to_cpu" for phase in inside) else "decode"
     for phase in inside:
         if phase["name"] != "loop" and phase["end"] <= loops[0]["end"]:
             group.append(phase)
-        if phase["name"] == "to_cpu":
+        if phase["name"] == last:
             found.append(_window(group, since))
             since, group = float(phase["end"]), []
     if found:

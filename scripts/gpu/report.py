@@ -47,7 +47,7 @@ def _card(told: dict[str, Any]) -> str:
 def _facts(told: dict[str, Any], inside: list[Run]) -> str:
     card, versions, machine = told["card"], told.get("versions", {}), told.get("machine", {})
     facts = inside[0]["inside"]["facts"] if inside else {}
-    lines = [f"- {told['date']}, commit {told['commit']}; weights: {told['weights']}"]
+    lines = [f"- {told['date']}; weights: {told['weights']}"]
     if "driver" in card:
         limit = f", {card['power_limit_w']:.0f} W" if card.get("power_limit_w") else ""
         lines.append(f"- driver {card['driver']}, {card['memory_mib'] / 1024:.1f} GiB of memory{limit}")
@@ -65,6 +65,7 @@ def _facts(told: dict[str, Any], inside: list[Run]) -> str:
 def _jobs(runs: list[Run]) -> str:
     columns: dict[str, Callable[[Run], str]] = {
         "job": lambda run: f"`{run['case']}`",
+        "commit": lambda run: str(run["commit"]),
         "windows": lambda run: f"{run['video_info']['windows']} x {run['window_frames']}",
         "whole job, s": lambda run: f"{run['processing_time_seconds']:.1f}",
         "load, s": lambda run: f"{run['timings']['load']:.1f}",
@@ -87,6 +88,7 @@ def _jobs(runs: list[Run]) -> str:
 def _windows(runs: list[Run]) -> str:
     columns: dict[str, Callable[[Run], str]] = {
         "job": lambda run: f"`{run['case']}`",
+        "commit": lambda run: str(run["commit"]),
         "colour match": lambda run: str(run["inside"]["facts"].get("colour_match")),
         "steps": lambda run: f"{_mean(run, lambda window: sum(window['steps'])):.2f}",
         "VAE encode": lambda run: f"{_mean(run, lambda window: window['encode']):.2f}",
@@ -110,6 +112,7 @@ def _loading(runs: list[Run]) -> str:
     names = [name for name in names if any(run["inside"]["nodes"].get(name, 0) >= 0.05 for run in runs)]
     columns: dict[str, Callable[[Run], str]] = {
         "job": lambda run: f"`{run['case']}`",
+        "commit": lambda run: str(run["commit"]),
         "sampler: weights": lambda run: f"{run['inside']['load_weights']:.2f}",
         "sampler: LoRA": lambda run: f"{run['inside']['set_lora']:.2f}",
     }

@@ -68,12 +68,12 @@ def test_the_table_says_what_was_measured_and_on_what(tmp_path: Path) -> None:
     timings = {"fetch": 0.1, "prepare": 0.2, "load": 5.0, "sample": 20.0, "encode": 0.3, "upload": 0.1}
     done: dict[str, Any] = {"case": "multitalk-400x704-10s-1v", "window_frames": 81, "timings": timings}
     done |= {"processing_time_seconds": 25.7, "video_info": {"windows": 4}, "inside": summary(record())}
-    done["wall_seconds"] = 26.0
+    done |= {"wall_seconds": 26.0, "commit": "abc"}
     done["ram_bytes"] = {"anonymous": 20 * 2**30}
     done["gpu_sampling"] = {"busy_percent": 97.5}
     failed = {"case": "multitalk-720x1280-10s-1v", "error": "out of memory"}
     card = {"name": "Some GPU", "driver": "1.2", "memory_mib": 81920.0, "power_limit_w": 700.0}
-    told: dict[str, Any] = {"card": card, "date": "2026-01-02", "commit": "abc", "runs": [done, failed]}
+    told: dict[str, Any] = {"card": card, "date": "2026-01-02", "runs": [done, failed]}
     told |= {"weights": "random, of the real shapes", "versions": {"torch": "2.9.1", "sageattention": None}}
     (tmp_path / "some-gpu.json").write_text(json.dumps(told))
     write_table(tmp_path)

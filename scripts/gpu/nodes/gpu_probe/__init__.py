@@ -99,10 +99,11 @@ class Record:
 
 
 class TimedVae:
-    """The VAE of the loop. What `decode` returns is indexed and brought to the CPU at once, which is a phase too."""
+    """The VAE of the loop. Upstream's loop brings what `decode` returns to the CPU at once, which is a phase too; where
+    our pack keeps it on the device, that is part of what lies between the windows."""
 
-    def __init__(self, vae, record):
-        self._vae, self._record = vae, record
+    def __init__(self, vae, record, *, copied):
+        self._vae, self._record, self._copied = vae, record, copied
 
     def __getattr__(self, name):
         return getattr(self._vae, name)
@@ -118,7 +119,8 @@ class TimedVae:
 
     def decode(self, *what, **more):
         with self._record.phase("decode"):
-            return TimedCopy(self._vae.decode(*what, **more), self._record)
+            decoded = self._vae.decode(*what, **more)
+        return TimedCopy(decoded, self._record) if self._copied else decoded
 
 
 class TimedCopy:
@@ -171,7 +173,8 @@ def timed_loop(loop, record):
             "window": options["image_embeds"].get("frame_window_size"),
             "colour_match": options["image_embeds"].get("colormatch"),
         }
-        options["vae"] = TimedVae(options["vae"], record)
+        copied = not any(name.endswith("comfy_nodes.frames") for name in sys.modules)
+        options["vae"] = TimedVae(options["vae"], record, copied=copied)
         options["predict_with_cfg"] = timed(options["predict_with_cfg"], "step", record)
         with record.phase("loop"):
             return loop(*arguments, **options)
