@@ -23,7 +23,9 @@ NOT_OFFERED = {
     *("BASE_PRECISION", "VAE_PRECISION", "WAV2VEC_PRECISION", "FORCE_OFFLOAD", "MIN_DISK_GB", "VOLUME_DIR"),
     *(
         "KEEP_DIR",
+        "KEEP_MAX_GB",
         "S3_ATTEMPTS",
+        "S3_CHECK_URLS",
         "ALLOW_PRIVATE_HOSTS",
         "ALLOWED_PORTS",
         "ALLOW_PROXY",
