@@ -103,7 +103,8 @@ def _windows(runs: list[Run]) -> str:
         '"On the CPU between windows" is what the sampling thread does from the end of the VAE\'s decode to the next '
         "window's first step, less the work of the GPU and the VAE: colour match, conversion and hand-over of the "
         "frames, noise of the next window. Where nothing is told for the frames' way to the CPU, they stay on the GPU "
-        "until they are bytes, and copy and colour match are in there too. The means leave the first window out where there are several.\n"
+        "until they are bytes, and copy and colour match are in there too. The means leave the first window out where "
+        "there are several.\n"
     )
     return _table(columns, runs) + "\n" + note
 

@@ -1,4 +1,4 @@
-"""The stand-ins at full size against what ComfyUI and the node pack build for them, without values and without running."""
+"""The stand-ins at full size beside what ComfyUI and the node pack build for them, without values or running."""
 
 import os
 import subprocess
