@@ -101,7 +101,7 @@ def answer(
             reply = run_job(job, resources, cancel, reporter)
         json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
         log.info("completed in %.1f s", reply["processing_time_seconds"])
-        return reply
+        return {**reply, "refresh_worker": True} if resources.engine.gave_up else reply
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:
             resources.engine.distrust()

@@ -87,7 +87,6 @@ class SupervisedEngine:
         self._start, self._clock, self._pause = start, clock, pause
         self._restarts: list[float] = []
         self._distrusted = False
-        self.gave_up = False
         self._process = start(Cancellation())
         self.client = ComfyClient(self._process.url)
 
@@ -97,6 +96,13 @@ class SupervisedEngine:
     def __exit__(self, *_: object) -> None:
         self.client.close()
         self._process.stop()
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it was started again three times in the last ten minutes: the next job deserves another worker."""
+        now = self._clock()
+        self._restarts = [moment for moment in self._restarts if now - moment < WITHIN_SECONDS]
+        return len(self._restarts) >= MOST_RESTARTS
 
     def check(self) -> None:
         """Raises WorkerError ENGINE_UNAVAILABLE once the process has ended."""
@@ -109,22 +115,23 @@ class SupervisedEngine:
     def ensure_ready(self, cancel: Cancellation) -> None:
         """Start it again where it ended, is distrusted, does not answer, or still works on something.
 
+        Once is always tried, whatever happened before: a job does not pay for those of others.
+
         Raises:
-            WorkerError: ENGINE_UNAVAILABLE after three restarts in ten minutes, `gave_up` is then true; or what
+            WorkerError: ENGINE_UNAVAILABLE where it does not become ready and `gave_up` is true; or what
                 `cancel.check` raises. A prompt that a cancelled job left behind is no failure, and is not counted.
         """
+        tried = False
         while not self._is_ready():
             if self._is_only_busy():
                 self._restart(cancel)
                 continue
-            now = self._clock()
-            self._restarts = [moment for moment in self._restarts if now - moment < WITHIN_SECONDS]
-            if len(self._restarts) >= MOST_RESTARTS:
-                self.gave_up = True
-                message = f"ComfyUI failed {MOST_RESTARTS} times in {WITHIN_SECONDS / 60:g} minutes"
+            if self.gave_up and tried:
+                message = f"ComfyUI failed {len(self._restarts)} times in {WITHIN_SECONDS / 60:g} minutes"
                 raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, message, stage=Stage.START)
-            self._pause(FIRST_PAUSE_SECONDS * 2 ** len(self._restarts), cancel)
-            self._restarts.append(now)
+            self._pause(FIRST_PAUSE_SECONDS * 2 ** min(len(self._restarts), MOST_RESTARTS - 1), cancel)
+            self._restarts.append(self._clock())
+            tried = True
             self._restart(cancel)
 
     def _is_only_busy(self) -> bool:

@@ -22,27 +22,17 @@ class Cancellation:
         self._set(CANCELLED)
 
     @contextmanager
-    def deadline(self, seconds: float | None, message: str) -> Iterator[None]:
+    def deadline(self, seconds: float | None, message: str) -> Iterator["Deadline"]:
         """Within this block the job is also asked to stop after `seconds` (None: never), with DEADLINE_EXCEEDED.
 
         A deadline that passes while the block is left has no effect on what follows.
         """
-        if seconds is None:
-            yield
-            return
-        reason = (ErrorCode.DEADLINE_EXCEEDED, message)
-        timer = threading.Timer(max(seconds, 0.0), self._set, [reason])
-        timer.daemon = True
-        timer.start()
+        deadline = Deadline(self)
+        deadline.set(seconds, message)
         try:
-            yield
+            yield deadline
         finally:
-            timer.cancel()
-            timer.join()
-            with self._lock:
-                if self._reason is reason:
-                    self._reason = CANCELLED
-                    self._flag.clear()
+            deadline.lift()
 
     @property
     def cancelled(self) -> bool:
@@ -65,3 +55,37 @@ class Cancellation:
             if reason is CANCELLED or not self._flag.is_set():  # a caller's wish outweighs a deadline
                 self._reason = reason
             self._flag.set()
+
+    def _withdraw(self, reason: tuple[ErrorCode, str]) -> None:
+        with self._lock:
+            if self._reason is reason:
+                self._reason = CANCELLED
+                self._flag.clear()
+
+
+class Deadline:
+    """The time limit of a `Cancellation.deadline` block, which may be set anew within it."""
+
+    def __init__(self, cancel: Cancellation) -> None:
+        self._cancel = cancel
+        self._timer: threading.Timer | None = None
+        self._reason: tuple[ErrorCode, str] | None = None
+
+    def set(self, seconds: float | None, message: str) -> None:
+        """From now on it is so many seconds from now; one that has passed is forgotten. None: no limit."""
+        self.lift()
+        if seconds is None:
+            return
+        self._reason = (ErrorCode.DEADLINE_EXCEEDED, message)
+        self._timer = threading.Timer(max(seconds, 0.0), self._cancel._set, [self._reason])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def lift(self) -> None:
+        """There is no limit any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+        if self._reason is not None:
+            self._cancel._withdraw(self._reason)
+        self._timer = self._reason = None

@@ -15,7 +15,10 @@ DELIVERY_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """Seconds that a job may take until its video is finished; None: no limit."""
+    """Seconds that a job may take until its last frame is there; None: no limit.
+
+    What follows has a limit of its own: by then the GPU's work is paid for.
+    """
 
     seconds: float | None
 
@@ -23,9 +26,13 @@ class TimeLimit:
         """What remains of it, 0 or more."""
         return None if self.seconds is None else max(self.seconds - spent, 0.0)
 
-    def delivery(self, spent: float) -> float:
-        """Seconds that the delivery of a finished video may take: what is left, and never less than is decent."""
+    def finishing(self, spent: float) -> float:
+        """Seconds for what follows the last frame, encoding and delivery: what is left, never less than is decent."""
         return max(self.left(spent) or 0.0, DELIVERY_SECONDS if self.seconds is None else SHORTEST_MARGIN)
+
+    def delivery(self, spent: float, encoding: float = 0.0) -> float:
+        """What remains of `finishing` after so many seconds of encoding, and half of the shortest margin at least."""
+        return max(self.finishing(spent - encoding) - encoding, SHORTEST_MARGIN / 2)
 
     @property
     def message(self) -> str:

@@ -7,11 +7,9 @@ worker is handed over once, in `Resources`.
 """
 
 import logging
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +18,7 @@ from comfy_client.client import Callbacks, new_id
 from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import Position, ProgressReader
 from comfy_client.supervisor import Engine
-from contract.cancel import Cancellation
+from contract.cancel import Cancellation, Deadline
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.job import Job
@@ -32,6 +30,7 @@ from job.preparation import PreparedJob, prepare
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import Storage, storage_key
@@ -70,6 +69,7 @@ class _JobContext:
     folder: Path
     limit: TimeLimit
     cancel: Cancellation
+    deadline: Deadline
     report: Reporter
     stopwatch: Stopwatch
     warnings: list[str]
@@ -101,16 +101,19 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
             return done_before
         resources.engine.ensure_ready(cancel)
         stopwatch.lap(Stage.LOAD)
-    with _job_folder(resources.work_dir) as folder:
+    with job_folder(resources.work_dir) as folder:
         warnings = list(request.warnings)
-        context = _JobContext(resources, request, folder, limit, cancel, report, stopwatch, warnings, StepTimer())
-        with cancel.deadline(limit.left(stopwatch.total), limit.message):
+        with cancel.deadline(limit.left(stopwatch.total), limit.message) as deadline:
+            context = _JobContext(
+                resources, request, folder, limit, cancel, deadline, report, stopwatch, warnings, StepTimer()
+            )
             finished, video = _make_video(job_id, context)
         report(Stage.UPLOAD)
         key = storage_key(request.output_key, job_id)
         reply = make_reply(finished, stopwatch)
         delivery = Delivery(job_id, fingerprint, key, video, reply, lasting_url=request.upload_url is not None)
-        with cancel.deadline(limit.delivery(stopwatch.total), "the storage did not take it in time"):
+        delivery_seconds = limit.delivery(stopwatch.total, stopwatch.of(Stage.ENCODE))
+        with cancel.deadline(delivery_seconds, "the storage did not take it in time"):
             reply = resources.keeper.deliver(delivery, storage, cancel)
         stopwatch.lap(Stage.UPLOAD)
     if finished.attempts == 1:
@@ -192,6 +195,8 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
     try:
         with FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder:
             _sample(graph, reader, encoder, context)
+            finishing = context.limit.finishing(context.stopwatch.total)
+            context.deadline.set(finishing, "The video was not encoded in time")
             context.report(Stage.ENCODE)
             video = encoder.result()
             context.stopwatch.lap(Stage.ENCODE)
@@ -224,22 +229,3 @@ def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context
     finally:
         client.forget(reader.prompt_id)
         stopwatch.lap(stage)
-
-
-@contextmanager
-def _job_folder(parent: Path) -> Iterator[Path]:
-    """A folder that only this job uses and that is gone after it, whatever happened."""
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"job-{os.getpid()}-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_leftovers(parent: Path) -> None:
-    """Remove the job folders of workers that were killed: those whose process is gone, or has our own number."""
-    for folder in parent.glob("job-*-*"):
-        process = folder.name.split("-")[1]
-        if process.isdecimal() and (int(process) == os.getpid() or not Path("/proc", process).exists()):
-            shutil.rmtree(folder, ignore_errors=True)

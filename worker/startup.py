@@ -21,7 +21,8 @@ from contract.job import Job
 from contract.request import Request
 from job.keeper import Keeper
 from job.pace import Pace, speed_of
-from job.pipeline import Resources, remove_leftovers
+from job.pipeline import Resources
+from job.workspace import remove_leftovers
 from sources.fetch import FetchLimits
 from sources.guard import Guard
 from sources.places import WebPolicy

@@ -34,11 +34,14 @@ class Clock:
 
 @dataclass
 class Shop:
-    """Starts simulators and remembers them."""
+    """Starts simulators and remembers them; none where it is broken."""
 
     started: list[EngineProcess] = field(default_factory=list)
+    broken: bool = False
 
     def start(self, cancel: Cancellation) -> EngineProcess:
+        if self.broken:
+            raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "it does not start")
         process = EngineProcess(simulator_command(0))
         self.started.append(process)
         process.wait_until_ready(60, cancel)
@@ -88,20 +91,37 @@ def test_a_killed_or_distrusted_engine_is_started_again(shop: Shop) -> None:
     assert clock.pauses == [1.0, 2.0]
 
 
-def test_three_restarts_in_ten_minutes_are_enough(shop: Shop) -> None:
+def test_three_restarts_in_ten_minutes_are_enough_and_a_job_at_hand_gets_one_more(shop: Shop) -> None:
     clock = Clock()
     with SupervisedEngine(shop.start, clock.time, clock.pause) as engine:
+        gave_up = []
         for _ in range(3):
             engine.distrust()
             engine.ensure_ready(Cancellation())
+            gave_up.append(engine.gave_up)
+        assert gave_up == [False, False, True], "the reply of the job at hand retires the worker"
         engine.distrust()
+        engine.ensure_ready(Cancellation())
+        assert engine.client.idle(10), "the job after it does not pay for the ones before"
+        clock.now += 600
+        gave_up.append(engine.gave_up)
+    assert gave_up[-1] is False
+    assert len(shop.started) == 5
+
+
+def test_an_engine_that_does_not_start_again_is_given_up(shop: Shop) -> None:
+    clock = Clock()
+    with SupervisedEngine(shop.start, clock.time, clock.pause) as engine:
+        shop.kill_last()
+        shop.broken = True
         with pytest.raises(WorkerError) as caught:
             engine.ensure_ready(Cancellation())
         assert caught.value.code is ErrorCode.ENGINE_UNAVAILABLE
         assert engine.gave_up
-        clock.now += 600
-        engine.ensure_ready(Cancellation())
-    assert len(shop.started) == 5
+        assert clock.pauses == [1.0, 2.0, 4.0]
+        with pytest.raises(WorkerError):
+            engine.ensure_ready(Cancellation())
+        assert len(clock.pauses) == 4, "one try for each job"
 
 
 def test_what_cancelled_jobs_left_behind_is_no_failure(shop: Shop) -> None:

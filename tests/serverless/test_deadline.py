@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.serverless.gates import Bucket, bucket, held_source
+from tests.serverless.gates import Bucket, EncoderGate, bucket, held_source
 from tests.serverless.stand import Stand, standing
 
 WORKER_SECONDS = 15.0  # a job without a fault ends well before, also on a busy machine
@@ -62,6 +62,24 @@ def test_while_it_fetches(stand: Stand) -> None:
         gate.wait_until_reached()
         assert_out_of_time(stand, "fetching", OWN_SECONDS, "fetch")
     stand.assert_next_works()
+
+
+def test_while_it_encodes_the_frames_are_not_lost(tmp_path: Path, store: Bucket) -> None:
+    """All of the GPU's work is done by then."""
+    encoder = EncoderGate(tmp_path)
+    limit = f"{OWN_SECONDS:g}"
+    with (
+        standing(tmp_path, store, JOB_TIMEOUT_SECONDS=limit, SIMULATOR_SPEED="0", PATH=encoder.path) as stand,
+        encoder.closed() as let_go,
+    ):
+        stand.give("encoding")
+        stand.worker.wait_for_stage("encoding", "encode")
+        threading.Event().wait(OWN_SECONDS)
+        let_go()
+        output = stand.plane.wait_for_result("encoding")["output"]
+    assert (output["status"], output["warnings"]) == ("completed", [])
+    assert output["timings"]["encode"] > OWN_SECONDS
+    assert stand.is_stored("encoding")
 
 
 def test_while_it_uploads_the_video_is_not_lost(stand: Stand, store: Bucket) -> None:
