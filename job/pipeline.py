@@ -34,7 +34,7 @@ from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import Storage, storage_key
-from workflows.graph import Graph, MemoryOptions, Precision, build_graph, output_node, sampler_node
+from workflows.graph import Graph, MemoryOptions, Precision, build_graph, sampler_node
 from workflows.models import Variants
 
 log = logging.getLogger(__name__)
@@ -191,7 +191,10 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
         precision=context.resources.precision,
     )
     plan, prompt_id = prepared.plan, new_id()
-    reader = ProgressReader(prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps)
+    ticks = plan.latent_frames if memory.tiled_vae else None
+    reader = ProgressReader(
+        prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps, vae_ticks=ticks
+    )
     try:
         with FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder:
             _sample(graph, reader, encoder, context)
@@ -224,8 +227,13 @@ def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context
 
     callbacks = Callbacks(on_poll, lambda read: moved(read.position), lambda: encoder.fed)
     try:
-        outputs = client.run(graph, reader, callbacks, resources.stall_timeouts, context.cancel)
-        log.info("the frames were written to %s", Path(outputs[output_node(graph)]["text"][0]).name)
+        client.run(graph, reader, callbacks, resources.stall_timeouts, context.cancel)
+    except WorkerError as error:
+        if error.code is ErrorCode.CANCELLED or not encoder.has_every_frame():
+            raise
+        if error.code is ErrorCode.GPU_FAULT:
+            resources.engine.distrust()
+        log.warning("every frame is there, so the job goes on, although: %s", error.message)
     finally:
         client.forget(reader.prompt_id)
         stopwatch.lap(stage)
