@@ -25,11 +25,6 @@ class Position:
     steps: int
 
     @property
-    def share(self) -> float:
-        """Done steps of all steps, 0 to 1."""
-        return self.done / (self.windows * self.steps)
-
-    @property
     def done(self) -> int:
         """Steps of all windows that are done."""
         return max(self.window - 1, 0) * self.steps + self.step

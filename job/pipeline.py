@@ -9,7 +9,7 @@ worker is handed over once, in `Resources`.
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -118,6 +118,8 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
         stopwatch.lap(Stage.UPLOAD)
     if finished.attempts == 1:
         _learn(finished, context)
+    else:
+        resources.pace.unload()
     return with_times(reply, stopwatch)
 
 
@@ -126,7 +128,20 @@ def _learn(finished: FinishedVideo, context: _JobContext) -> None:
     plan, step = finished.prepared.plan, context.step_timer.seconds
     waited = context.request.blocks_to_swap is not None
     rate = plan.flop / (plan.windows * plan.steps) / step if step and not waited else None
-    context.resources.pace.learn(work_of(plan), context.stopwatch.seconds, rate)
+    context.resources.pace.learn(
+        work_of(plan),
+        context.stopwatch.seconds,
+        rate,
+        beside=context.step_timer.beside,
+        models=_models_of(context, finished.prepared),
+    )
+
+
+def _models_of(context: _JobContext, prepared: PreparedJob) -> Hashable:
+    """What its model files, and how they are used, are known by."""
+    request = context.request
+    files = context.resources.variants.choose(request.mode, len(prepared.voices))
+    return files, request.blocks_to_swap, request.speed_lora_strength
 
 
 def _recall(
@@ -155,7 +170,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     longest = resources.audio_max_seconds
     prepared = prepare(request, inputs, context.folder, context.warnings, context.cancel, audio_max_seconds=longest)
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
-    report.expect(resources.pace.forecast(work_of(prepared.plan)))
+    report.expect(resources.pace.forecast(work_of(prepared.plan), _models_of(context, prepared)))
     stopwatch.lap(Stage.PREPARE)
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
@@ -228,6 +243,7 @@ def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context
     callbacks = Callbacks(on_poll, lambda read: moved(read.position), lambda: encoder.fed)
     try:
         client.run(graph, reader, callbacks, resources.stall_timeouts, context.cancel)
+        context.step_timer.ended()
     except WorkerError as error:
         if error.code is ErrorCode.CANCELLED or not encoder.has_every_frame():
             raise
