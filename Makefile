@@ -6,7 +6,7 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 4 # tests wait for processes half of their time: twice as many as there are cores
 
-.PHONY: help demo test test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
+.PHONY: help demo test tests test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -14,17 +14,20 @@ help: ## this list
 demo: setup ffmpeg ## a portrait and a voice through the whole worker, without a GPU: output/one-speaker.mp4 (EXAMPLE=…)
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
 
-test: setup-dev ffmpeg check ## lint, types, import rules, tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+test: setup-dev ffmpeg ## lint, types, import rules, tests
+	@$(MAKE) --no-print-directory --jobs 2 check tests
+
+tests: setup-dev ffmpeg # in the order of tests/conftest.py
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" -rs
 
 test-long: setup-dev ffmpeg ## the tests that take minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow -rs
 
-check: ## lint, types and import rules alone
+check: setup-dev ## lint, types and import rules alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck -x scripts/*.sh docker/*.sh .ci/run
 
@@ -64,7 +67,7 @@ clean: ## remove what the targets made
 # COMFYUI_DIR and COMFYUI_PYTHON name a real ComfyUI; tests/real/conftest.py says what it must have. Two torch processes
 # whose threads spin while they wait bring each other to a standstill: passive ones sleep.
 test-real: setup-dev ffmpeg ## the tests on a real ComfyUI (COMFYUI_DIR, COMFYUI_PYTHON; no GPU, no models)
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -v -m real tests/real tests/image
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -v -rs -m real tests/real tests/image
 
 # What the simulator and its tests go by, recorded anew from a real ComfyUI; tests/recording says what it must have.
 facts: setup-dev ## record anew what a real ComfyUI says, and show what differs (COMFYUI_DIR, COMFYUI_PYTHON)

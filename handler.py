@@ -1,7 +1,7 @@
 """The RunPod worker: takes jobs, runs one at a time, and answers each with a reply or an error.
 
     python handler.py                                        RunPod serverless
-    python handler.py --test_input '{"input": {...}}'        one job; exit code 0 or 1
+    python handler.py --test_input FILE.json                 one job (or its JSON itself); exit code 0 or 1
     python handler.py --rp_serve_api                         a local HTTP API
 
 All three take the same road. This is the only file that imports the RunPod SDK, and the one edge
@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from contract.cancel import Cancellation
@@ -28,15 +29,25 @@ from job.pipeline import Resources, run_job
 from job.reporter import Reporter, Update
 from worker import logs
 from worker.children import end_with_this_process
-from worker.local_run import LocalRun
-from worker.settings import Settings, SettingsError, read_settings
+from worker.local_run import LOCAL_ID, USAGE, USUAL_FILE, LocalRun
+from worker.processor import processor_name_only
+from worker.settings import Settings, SettingsError, misspelt, read_settings
 from worker.startup import Startup
 
 log = logging.getLogger(__name__)
 INTERRUPTED = 130
+HELP = {"-h", "--help"}
+JOBS_COME = {"RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT"}  # set by RunPod
 # After these the engine may not be what it was; the next job gets a fresh one.
 ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.ENGINE_CRASHED, ErrorCode.GPU_FAULT)
-ANYWHERE = (ErrorCode.CANCELLED, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.INTERNAL)
+UNFIT = (ErrorCode.GPU_FAULT, ErrorCode.WORKER_UNFIT)  # no job would do better here
+ANYWHERE = (
+    ErrorCode.CANCELLED,
+    ErrorCode.WORKER_UNFIT,
+    ErrorCode.DEADLINE_EXCEEDED,
+    ErrorCode.ENGINE_UNAVAILABLE,
+    ErrorCode.INTERNAL,
+)
 # What the SDK would do by itself. Its default level logs whole replies, with their presigned URLs. Its GPU checks
 # would open a CUDA context here beside ComfyUI's, and its system checks end workers without a way to the outside or
 # with a well-filled disk: `startup` checks what this worker needs. docs/facts/runpod.md#logging, #fitness-checks
@@ -93,20 +104,22 @@ def answer(
 ) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge.
 
-    `refresh_worker` in it asks for a new worker: after a GPU fault, and where ComfyUI failed again and again.
+    `refresh_worker` in it asks for a new worker: after a fault of the GPU or the disk, where ComfyUI failed again and
+    again, and after two jobs in a row that failed for a cause in this worker.
     """
     reporter = Reporter(send)
     try:
         with reporter:
             reply = run_job(job, resources, cancel, reporter)
         json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
+        resources.health.succeeded()
         log.info("completed in %.1f s", reply["processing_time_seconds"])
         return {**reply, "refresh_worker": True} if resources.engine.gave_up else reply
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:
             resources.engine.distrust()
         reply = _failed(error, str(job["id"]), reporter.stage)
-        replace = resources.engine.gave_up or error.code is ErrorCode.GPU_FAULT
+        replace = resources.health.failed(error) or resources.engine.gave_up or error.code in UNFIT
         return {**reply, "refresh_worker": True} if replace else reply
     except Exception as error:
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")
@@ -129,13 +142,18 @@ def main() -> None:
     """Look at what the worker needs, start the engine, then hand over to the SDK, which ends the process."""
     # As the first process of a container it would not be ended by a signal that nobody handles. The SDK sets its own
     # handler once it takes jobs.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    test = LocalRun() if LocalRun.asked_for(sys.argv[1:]) else None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda sent, _: sys.exit(128 + sent))
+    arguments = sys.argv[1:]
+    if HELP & set(arguments):
+        sys.stdout.write(USAGE)
+        return
+    test = _local_run(arguments)
     try:
         settings = read_settings()
     except SettingsError as error:
         if test:
-            test.say(failure(WorkerError(ErrorCode.INTERNAL, str(error)), "local_test"))
+            test.say(failure(WorkerError(ErrorCode.SETTINGS_INVALID, str(error)), LOCAL_ID))
         sys.exit(str(error))
     for name, value in {**SDK_DEFAULTS, **({"RUNPOD_LOG_LEVEL": "WARN"} if test else {})}.items():
         os.environ.setdefault(name, value)
@@ -143,24 +161,40 @@ def main() -> None:
         try:
             _serve(settings, test)
         except WorkerError as error:
-            reply = _failed(error, "local_test", None)
+            reply = _failed(error, LOCAL_ID, None)
             if test:
                 test.say(reply)
             sys.exit(1)
         except SystemExit as ended:
             # The SDK exits with 0 when it is interrupted; a test that was not answered has not succeeded.
-            sys.exit(INTERRUPTED if test and not test.answered and not ended.code else ended.code)
+            code = INTERRUPTED if test and not test.answered and not ended.code else ended.code
+            if test:
+                test.ended(code)
+            sys.exit(code)
+
+
+def _local_run(arguments: list[str]) -> LocalRun | None:
+    """The one job to run here, or None where jobs come from elsewhere. Ends the process where there are none at all."""
+    alone = "--rp_serve_api" not in arguments and not JOBS_COME & os.environ.keys()
+    test = LocalRun.asked_for(arguments, Path.cwd() if alone else None)
+    if alone and not test:
+        sys.exit(f"no job: there is no {USUAL_FILE} here\n\n{USAGE}")
+    return test
 
 
 def _serve(settings: Settings, test: LocalRun | None) -> None:
-    import runpod  # noqa: PLC0415 - it reads the environment when it is imported
+    with processor_name_only():
+        import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
     log.info("talking-video worker %s", VERSION)
-    fault = LocalRun.find_fault(sys.argv[1:]) if test else None
-    if test and fault:
-        test.say(_failed(fault, "local_test", None))
+    for name, meant in misspelt(os.environ):
+        log.warning("the environment variable %s is no setting; did you mean %s?", name, meant)
+    if test and test.fault:
+        test.say(_failed(test.fault, LOCAL_ID, None))
         sys.exit(1)
+    if test:
+        sys.argv[1:] = test.arguments
     on_runpod = settings.runpod_webhook_get_job is not None and not test and "--rp_serve_api" not in sys.argv
     with contextlib.ExitStack() as stack:
         startup = Startup(settings, stack, remembers=on_runpod)

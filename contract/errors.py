@@ -47,9 +47,11 @@ class ErrorCode(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     INTERRUPTED = "interrupted"
     ENCODE_FAILED = "encode_failed"
+    WORKER_UNFIT = "worker_unfit"
     STORAGE_MISCONFIGURED = "storage_misconfigured"
     STORAGE_FAILED = "storage_failed"
     CANCELLED = "cancelled"
+    SETTINGS_INVALID = "settings_invalid"
     INTERNAL = "internal_error"
 
 
@@ -71,9 +73,15 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
         Stage.FETCH, False, "A source is of a kind, or at a place, this worker does not read from."
     ),
     ErrorCode.SOURCE_TOO_LARGE: ErrorKind(Stage.FETCH, False, "A source has more bytes than allowed."),
-    ErrorCode.IMAGE_UNAVAILABLE: ErrorKind(Stage.FETCH, True, "The portrait could not be downloaded."),
+    ErrorCode.IMAGE_UNAVAILABLE: ErrorKind(
+        Stage.FETCH,
+        True,
+        "The portrait could not be downloaded; `retryable` is false where its server says so for good.",
+    ),
     ErrorCode.IMAGE_INVALID: ErrorKind(Stage.PREPARE, False, "The portrait is not a picture this worker can read."),
-    ErrorCode.AUDIO_UNAVAILABLE: ErrorKind(Stage.FETCH, True, "A voice could not be downloaded; the message names it."),
+    ErrorCode.AUDIO_UNAVAILABLE: ErrorKind(
+        Stage.FETCH, True, "A voice could not be downloaded; the message names it, `retryable` as for the portrait."
+    ),
     ErrorCode.AUDIO_INVALID: ErrorKind(Stage.PREPARE, False, "A voice is not audio this worker can decode."),
     ErrorCode.AUDIO_TOO_SHORT: ErrorKind(Stage.PREPARE, False, "The voices last less than 0.5 s in all."),
     ErrorCode.AUDIO_TOO_LONG: ErrorKind(Stage.PREPARE, False, "The voices need more frames than one graph can make."),
@@ -85,7 +93,9 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.GRAPH_REJECTED: ErrorKind(Stage.LOAD, False, "ComfyUI refused the graph; the message has its reason."),
     ErrorCode.GENERATION_FAILED: ErrorKind(Stage.SAMPLE, False, "A node of the graph failed; the message names it."),
     ErrorCode.OUT_OF_MEMORY: ErrorKind(
-        Stage.SAMPLE, True, "The GPU ran out of memory: a smaller size or more blocks_to_swap may pass."
+        Stage.SAMPLE,
+        True,
+        "The GPU ran out of memory: a smaller size may pass, or use_block_swap true with more blocks_to_swap.",
     ),
     ErrorCode.GPU_FAULT: ErrorKind(Stage.SAMPLE, True, "The GPU failed; this worker asks to be replaced."),
     ErrorCode.ENGINE_CRASHED: ErrorKind(
@@ -99,10 +109,14 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ),
     ErrorCode.INTERRUPTED: ErrorKind(Stage.SAMPLE, True, "The generation was interrupted from outside the job."),
     ErrorCode.ENCODE_FAILED: ErrorKind(Stage.ENCODE, True, "The frames could not be made into an MP4."),
+    ErrorCode.WORKER_UNFIT: ErrorKind(
+        Stage.PREPARE, True, "This worker's disk is full, read-only or broken; it asks to be replaced."
+    ),
     ErrorCode.STORAGE_MISCONFIGURED: ErrorKind(
         Stage.START,
         False,
-        "The place for the video, this worker's or the job's own, refuses it, or its settings cannot be used.",
+        "The place for the video, this worker's or the job's own, refuses it, its URL does not open, or its settings "
+        "cannot be used. Retryable where another worker may have more luck.",
     ),
     ErrorCode.STORAGE_FAILED: ErrorKind(
         Stage.UPLOAD,
@@ -111,6 +125,9 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
         "take the finished video: then the reply says where it is kept.",
     ),
     ErrorCode.CANCELLED: ErrorKind(Stage.SAMPLE, False, "The caller cancelled the job."),
+    ErrorCode.SETTINGS_INVALID: ErrorKind(
+        Stage.START, False, "The worker's environment variables cannot be used; the message names each."
+    ),
     ErrorCode.INTERNAL: ErrorKind(Stage.START, True, "A defect of the worker; its log has the details."),
 }
 
@@ -132,6 +149,8 @@ class WorkerError(Exception):
         stage: where it happened, when not at the code's usual stage.
         detail: for the log only.
         kept: where the finished video is, if there is one that could not be delivered.
+        elsewhere: whether the cause is likely this worker, so that the same job may succeed on another one.
+        retryable: whether sending the same job again may succeed, where that is not what the code usually says.
     """
 
     def __init__(
@@ -142,6 +161,8 @@ class WorkerError(Exception):
         stage: Stage | None = None,
         detail: str = "",
         kept: KeptVideo | None = None,
+        elsewhere: bool = False,
+        retryable: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -151,8 +172,5 @@ class WorkerError(Exception):
         self.stage = stage or ERRORS[code].stage
         self.detail = detail
         self.kept = kept
-
-    @property
-    def retryable(self) -> bool:
-        """Whether sending the same job again may succeed."""
-        return ERRORS[self.code].retryable
+        self.elsewhere = elsewhere
+        self.retryable = (elsewhere or ERRORS[code].retryable) if retryable is None else retryable

@@ -1,13 +1,14 @@
 """What is wrong with a request, in one line that says what to send instead."""
 
-import difflib
-from collections.abc import Mapping
+import json
 from typing import Any
 
 from pydantic import ValidationError
 
+from contract.aliases import hint
 from contract.errors import ErrorCode, WorkerError
-from contract.fields import EITHER_OR, SpeakerInput, field_names
+from contract.fields import EITHER_OR
+from contract.settle import Settled
 
 Location = tuple[int | str, ...]
 LONGEST_SHOWN = 10**15
@@ -34,25 +35,49 @@ WORDS_WITH_LIMIT = {
     "literal_error": "send {expected}",
     "string_too_long": "send at most {max_length} characters",
     "string_too_short": "send at least {min_length} character(s)",
-    "too_long": "send at most {max_length}",
-    "too_short": "send at least {min_length}",
+    "too_long": "send at most {max_length} {items}",
+    "too_short": "send at least {min_length} {item}",
+}
+ITEMS = {"audio_urls": ("source", "sources, one for each speaker"), "speakers": ("speaker", "speakers")}
+SOURCES = ("image_url", "audio_urls", "audio")
+WAY_OUT = {
+    ("width", "less_than_equal"): "resolution '480p' or '720p' chooses a size that fits the picture",
+    ("height", "less_than_equal"): "resolution '480p' or '720p' chooses a size that fits the picture",
 }
 
 
-def explain(error: ValidationError, raw: Mapping[object, object]) -> WorkerError:
-    """MISSING_PARAMETER where a required field is absent, else INVALID_INPUT with every problem, up to `MOST_TOLD`."""
-    problems = [(_place(problem["loc"]), dict(problem)) for problem in error.errors(include_url=False)]
-    missing = [_dotted(place) for place, problem in problems if problem["type"] == "missing" and _is_field(place)]
-    if missing:
-        return WorkerError(ErrorCode.MISSING_PARAMETER, f"Missing required parameter: {', '.join(missing[:MOST_TOLD])}")
-    problems = problems[:MOST_TOLD]
+def explain(error: ValidationError | None, settled: Settled) -> WorkerError | None:
+    """MISSING_PARAMETER where a required field is absent, else INVALID_INPUT, each with every problem, up to
+    `MOST_TOLD`; None where there is none."""
+    found = error.errors(include_url=False) if error else []
+    problems = [(_place(problem["loc"]), dict(problem)) for problem in found]
+    absent = [_called(place) for place, problem in problems if _is_absent(place, problem)]
+    if not {"audio_urls", "speakers"} & settled.fields.keys():
+        absent.append("audio_urls (or speakers)")
+    lines = [*_lines(problems[:MOST_TOLD], settled), *settled.problems[:MOST_TOLD]]
+    invalid = "Invalid input: " + "; ".join(lines) if lines else ""
+    if absent:
+        missing = f"Missing required parameter: {', '.join(absent[:MOST_TOLD])}"
+        return WorkerError(ErrorCode.MISSING_PARAMETER, f"{missing}. {invalid}" if invalid else missing)
+    return WorkerError(ErrorCode.INVALID_INPUT, invalid) if invalid else None
+
+
+def _lines(problems: list[tuple[Location, dict[str, Any]]], settled: Settled) -> list[str]:
     lines: dict[Location, str] = {}
+    ways_out: dict[str, None] = {}
     for place, problem in problems:
         inner = any(other[: len(place)] == place and len(other) > len(place) for other, _ in problems)
-        if place and inner:
+        if _is_absent(place, problem) or (place and inner):
             continue  # pydantic counts only the valid items of a list: the invalid one is named by itself
-        lines.setdefault(place, _sentence(place, problem, raw))
-    return WorkerError(ErrorCode.INVALID_INPUT, "Invalid input: " + "; ".join(lines.values()))
+        lines.setdefault(place, _sentence(place, problem, settled))
+        if way_out := WAY_OUT.get((_called(place), str(problem["type"]))):
+            ways_out[way_out] = None
+    return [*lines.values(), *ways_out]
+
+
+def _is_absent(place: Location, problem: dict[str, Any]) -> bool:
+    """Whether a required field is missing: a field itself, not an item or something inside a field's value."""
+    return problem["type"] == "missing" and (len(place) == 1 or (len(place) == 3 and place[2] != "region"))
 
 
 def _place(location: Location) -> Location:
@@ -62,34 +87,48 @@ def _place(location: Location) -> Location:
     return location[:2] if location[:1] == ("audio_urls",) else location[:1]
 
 
-def _is_field(place: Location) -> bool:
-    """Whether the place is a field itself, not an item or something inside a field's value."""
-    return len(place) == 1 or (len(place) == 3 and place[2] != "region")
+def _called(place: Location) -> str:
+    """The place in words; speakers are counted from 1, as everywhere in this worker."""
+    if len(place) == 3:
+        return f"{str(place[2])[:LONGEST_NAME]} of speaker {int(place[1]) + 1}"
+    if len(place) == 2:
+        return f"{place[0]}, speaker {int(place[1]) + 1}"
+    return str(place[0])[:LONGEST_NAME] if place else ""
 
 
-def _dotted(place: Location) -> str:
-    return ".".join(str(part) for part in place)
-
-
-def _sentence(place: Location, problem: dict[str, Any], raw: Mapping[object, object]) -> str:
-    kind, context = str(problem["type"]), problem.get("ctx", {})
+def _sentence(place: Location, problem: dict[str, Any], settled: Settled) -> str:
+    kind, value = str(problem["type"]), problem.get("input")
     if kind == "extra_forbidden":
-        known = list(SpeakerInput.model_fields) if len(place) > 1 else field_names()
-        near = difflib.get_close_matches(str(place[-1])[:LONGEST_NAME], known, n=1)
-        return f"unknown field '{_dotted(place)[:LONGEST_NAME]}'" + (f", did you mean '{near[0]}'?" if near else "")
+        name, whose = str(place[-1])[:LONGEST_NAME], f" of speaker {int(place[1]) + 1}" if len(place) > 1 else ""
+        return f"unknown field '{name}'{whose}{hint(name, of_speaker=bool(whose))}"
     if kind in WORDS:
         text = WORDS[kind]
     elif kind in WORDS_WITH_LIMIT:
-        text = WORDS_WITH_LIMIT[kind].format(**context)
+        item, items = ITEMS.get(str(place[0]), ("value", "values"))
+        text = WORDS_WITH_LIMIT[kind].format(**{**problem.get("ctx", {}), "item": item, "items": items})
     else:
         text = str(problem["msg"]).removeprefix("Value error, ")
     text = EITHER_OR.get(str(place[-1]), text) if place else text
     if not place:
         return text
-    return f"{_dotted(place)}: {text}{_shown(raw.get(place[0])) if len(place) == 1 else ''}"
+    field = place[-1] if len(place) == 3 else place[0]
+    if kind == "string_type" and field in SOURCES:
+        text = f"send one URL, data: URI or path as text, not {_kind_of(value)}"
+    elif kind == "string_type":
+        text = f"send text, not {_kind_of(value)}"
+    came_as = settled.sent_as.get(str(place[0])) if len(place) < 3 else None
+    return f"{_called(place)}: {text}{_shown(settled.fields.get(place[0]) if len(place) == 1 else None, came_as)}"
 
 
-def _shown(value: object) -> str:
-    """A number as it was sent, where it is short; texts are not repeated, they may hold anything."""
+def _kind_of(value: object) -> str:
+    kinds = ((bool, "a boolean"), (int | float, "a number"), (list | tuple, "a list"), (dict, "an object"))
+    return next((words for kind, words in kinds if isinstance(value, kind)), "null" if value is None else "this")
+
+
+def _shown(value: object, name: str | None) -> str:
+    """A number as it was sent, where it is short, and the name it came under; texts are not repeated, they may hold
+    anything."""
     short = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < LONGEST_SHOWN)
-    return f" (got {value!r})" if short else ""
+    told = [f"got {json.dumps(value)}"] if short else []
+    told += [f"sent as '{name}'"] if name else []
+    return f" ({', '.join(told)})" if told else ""

@@ -6,18 +6,12 @@ defaults stay as they are. Rules between fields are in `contract.rules`.
 
 import json
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+
+from contract.source import Source, UploadUrl
+from contract.spelling import boolean, choice, number, round_blanks, trimmed, whole
 
 Mode = Literal["multitalk", "infinitetalk"]  # the source of the names; `workflows.modes` has what each one means
 Scheduler = Literal[
@@ -44,6 +38,9 @@ Scheduler = Literal[
 ]
 ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", "hm-mkl-hm"]
 NamedRegion = Literal["left", "center", "right"]
+Timing = Literal["together", "turns"]
+Fit = Literal["cover", "contain"]
+REGION_SYNONYMS = {"centre": "center", "middle": "center"}
 
 DEFAULT_NEGATIVE_PROMPT = (
     "overexposed, static, blurred details, subtitles, worst quality, low quality, jpeg artifacts, ugly, deformed, "
@@ -51,10 +48,7 @@ DEFAULT_NEGATIVE_PROMPT = (
     "exaggerated gestures, shaking camera"
 )
 METADATA_MAX_BYTES = 4096
-SOURCE_MAX_CHARS = 8192
-LONGEST_SCHEME = 40
 LONGEST_FILE_NAME = 255
-EXACT_FLOATS = 2**53
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
@@ -62,41 +56,6 @@ EITHER_OR = {
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
-_UPLOAD_URL = re.compile(r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]")
-_BLANK_OR_CONTROL = re.compile(r"[\x00-\x20\x7f]")
-
-
-def _check_source(value: str) -> str:
-    scheme = _SCHEME.match(value)
-    if scheme and scheme[1].lower() not in ("http", "https", "data"):
-        called = scheme[1][:LONGEST_SCHEME]
-        raise ValueError(f"'{called}:' is not a source; send an https:// or http:// URL, a data: URI or a path")
-    if not (scheme and scheme[1].lower() == "data") and len(value) > SOURCE_MAX_CHARS:
-        raise ValueError(f"a URL or path has at most {SOURCE_MAX_CHARS} characters")
-    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in value):
-        raise ValueError("a source has no control characters; percent-encode them")
-    return value
-
-
-# The schema says what the checks do, in the plain patterns that every JSON Schema validator knows: without
-# look-arounds and flags, and with "not" against the line break that Python's "$" would let pass.
-Source = Annotated[
-    str,
-    Field(
-        min_length=1,
-        description="https:// or http:// URL, data: URI, or path below a configured input root",
-        json_schema_extra={
-            "not": {"pattern": r"[\x00-\x1f\x7f]"},
-            "anyOf": [
-                {"pattern": "^[Dd][Aa][Tt][Aa]:"},
-                {"pattern": "^[Hh][Tt][Tt][Pp][Ss]?:", "maxLength": SOURCE_MAX_CHARS},
-                {"not": {"pattern": _SCHEME.pattern}, "maxLength": SOURCE_MAX_CHARS},
-            ],
-        },
-    ),
-    AfterValidator(_check_source),
-]
 
 
 def _check_prompt(value: str) -> str:
@@ -115,22 +74,16 @@ def _check_box(box: tuple[float, float, float, float]) -> tuple[float, float, fl
     return box
 
 
-Near = Annotated[float, Field(ge=0, lt=1)]
-Far = Annotated[float, Field(gt=0, le=1)]
+Number = Annotated[float, BeforeValidator(number)]
+Near = Annotated[float, Field(ge=0, lt=1), BeforeValidator(number)]
+Far = Annotated[float, Field(gt=0, le=1), BeforeValidator(number)]
 Box = Annotated[tuple[Near, Near, Far, Far], Field(strict=False), AfterValidator(_check_box)]
 Region = NamedRegion | Box
+AnyRegion = Annotated[Region, BeforeValidator(choice(get_args(NamedRegion), **REGION_SYNONYMS))]
 
 
-def _whole(value: object) -> object:
-    """25.0 is an integer to JSON Schema, and some clients write it so."""
-    if not isinstance(value, float) or not value.is_integer():
-        return value
-    if abs(value) > EXACT_FLOATS:
-        raise ValueError("send an integer without point or exponent: so large, such a number is not exact")
-    return int(value)
-
-
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, BeforeValidator(whole)]
+Flag = Annotated[bool, BeforeValidator(boolean)]
 
 
 def _check_window(value: int) -> int:
@@ -184,19 +137,32 @@ def _check_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
-def _check_upload_url(value: str) -> str:
-    if not _UPLOAD_URL.search(value) or _BLANK_OR_CONTROL.search(value):
-        raise ValueError("an upload_url is an https:// or http:// URL, without blanks or control characters")
-    return value
+SIDE = r"(25[6-9]|2[6-9][0-9]|[3-9][0-9]{2}|1[0-4][0-9]{2}|15[0-2][0-9]|153[0-6])"  # 256 to 1536
+NAMED_RESOLUTION = round_blanks("(480|720)[ ]?[pP]?")
+SIZE = round_blanks(f"{SIDE}[ ]?[xX*\u00d7][ ]?{SIDE}")
 
 
-UploadUrl = Annotated[
+def _read_resolution(value: object) -> object:
+    """480p or 720p, or `WIDTHxHEIGHT`."""
+    text = str(int(value)) if isinstance(value, int | float) and value in (480, 720) else value
+    if isinstance(text, str) and re.search(NAMED_RESOLUTION, text):
+        return trimmed(text)[:3] + "p"
+    if isinstance(text, str) and (size := re.search(SIZE, text)):
+        return f"{size[2]}x{size[3]}"
+    raise ValueError("send '480p', '720p', or a size such as '480x832' with sides of 256 to 1536 pixels")
+
+
+Resolution = Annotated[
     str,
-    Field(
-        max_length=SOURCE_MAX_CHARS,
-        json_schema_extra={"pattern": _UPLOAD_URL.pattern, "not": {"pattern": _BLANK_OR_CONTROL.pattern}},
+    BeforeValidator(_read_resolution),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["480p", "720p", 480, 720]},
+                *({"type": "string", "pattern": p} for p in (NAMED_RESOLUTION, SIZE)),
+            ]
+        }
     ),
-    AfterValidator(_check_upload_url),
 ]
 
 
@@ -208,12 +174,14 @@ class SpeakerInput(_Model):
     """One voice, and optionally whose mouth it moves and when it starts."""
 
     audio: Source
-    region: Region | None = Field(
+    region: AnyRegion | None = Field(
         None,
         description="[left, top, right, bottom] as fractions of the original image, or left, center, right; "
         "default: equal columns from left to right",
     )
-    offset_seconds: float | None = Field(None, ge=0, le=3600, description="silence before this voice starts")
+    offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
+        None, description="silence before this voice starts"
+    )
 
 
 class JobInput(_Model):
@@ -224,34 +192,36 @@ class JobInput(_Model):
         tuple[Source, ...] | None,
         Field(strict=False, min_length=1, max_length=4, description="speakers, left to right"),
     ] = None
-    positive_prompt: Prompt = Field("The person takes turns talking", min_length=1, max_length=2000)
+    positive_prompt: Prompt = Field("The person takes turns talking", max_length=2000)
     negative_prompt: Prompt = Field(DEFAULT_NEGATIVE_PROMPT, max_length=2000)
     width: Whole = Field(400, ge=256, le=1536)
     height: Whole = Field(704, ge=256, le=1536)
     fps: Whole = Field(25, ge=10, le=60)
     steps: Whole = Field(4, ge=1, le=50)
-    cfg_scale: float = Field(1.0, ge=0.1, le=20)
-    scheduler: Scheduler = "flowmatch_distill"
-    seed: Whole = Field(0, ge=0, le=2**63 - 1, description="0 chooses one; the reply names it")
-    mode: Mode = "multitalk"
-    use_block_swap: bool = False
+    cfg_scale: Number = Field(1.0, ge=0.1, le=20)
+    scheduler: Annotated[Scheduler, BeforeValidator(choice(get_args(Scheduler)))] = "flowmatch_distill"
+    seed: Whole = Field(0, ge=-1, le=2**63 - 1, description="0 and -1 choose one; the reply names it")
+    mode: Annotated[Mode, BeforeValidator(choice(get_args(Mode)))] = "multitalk"
+    use_block_swap: Flag = False
     blocks_to_swap: Whole = Field(20, ge=0, le=40)
-    use_speed_lora: bool = True
-    speed_lora_strength: float = Field(1.0, ge=0, le=2)
-    max_audio_duration: float | None = Field(None, gt=0, description="seconds; longer audio is cut there")
+    use_speed_lora: Flag = True
+    speed_lora_strength: Number = Field(1.0, ge=0, le=2)
+    max_audio_duration: Annotated[float, Field(gt=0), BeforeValidator(number)] | None = Field(
+        None, description="seconds; longer audio is cut there"
+    )
 
     speakers: Annotated[
         tuple[SpeakerInput, ...] | None,
         Field(strict=False, min_length=1, max_length=4, description="in place of audio_urls"),
     ] = None
-    timing: Literal["together", "turns"] = "together"
-    resolution: Literal["480p", "720p"] | None = Field(None, description="in place of width and height")
-    fit: Literal["cover", "contain"] = "cover"
-    shift: float | None = Field(None, ge=0.1, le=100)
-    audio_scale: float = Field(1.0, ge=0, le=10)
-    audio_cfg_scale: float | None = Field(None, ge=0, le=10)
-    color_match: ColorMatch | None = None
-    window_frames: Literal["fit"] | WindowFrames = "fit"
+    timing: Annotated[Timing, BeforeValidator(choice(get_args(Timing)))] = "together"
+    resolution: Resolution | None = Field(None, description="in place of width and height")
+    fit: Annotated[Fit, BeforeValidator(choice(get_args(Fit)))] = "cover"
+    shift: Annotated[float, Field(ge=0.1, le=100), BeforeValidator(number)] | None = None
+    audio_scale: Number = Field(1.0, ge=0, le=10)
+    audio_cfg_scale: Annotated[float, Field(ge=0, le=10), BeforeValidator(number)] | None = None
+    color_match: Annotated[ColorMatch, BeforeValidator(choice(get_args(ColorMatch)))] | None = None
+    window_frames: Annotated[Literal["fit"] | WindowFrames, BeforeValidator(choice(["fit"]))] = "fit"
     crf: Whole = Field(18, ge=0, le=40)
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)] | None = None
     output_key: OutputKey | None = None
@@ -259,21 +229,11 @@ class JobInput(_Model):
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
     )
 
-    @model_validator(mode="after")
-    def _one_way_to_say_it(self) -> Self:
-        if self.audio_urls is not None and self.speakers is not None:
-            raise ValueError("send audio_urls or speakers, not both")
-        if self.upload_url is not None and self.output_key is not None:
-            raise ValueError("send upload_url or output_key, not both: the URL names the place")
-        if self.resolution is not None and {"width", "height"} & self.model_fields_set:
-            raise ValueError("send resolution or width and height, not both")
-        return self
-
     def names(self, field: str) -> bool:
         """Whether the caller sent this field."""
         return field in self.model_fields_set
 
 
 def field_names() -> list[str]:
-    """The names a request may have, in published order."""
+    """The published names of a request's fields, in published order."""
     return list(JobInput.model_fields)

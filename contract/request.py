@@ -12,6 +12,7 @@ from contract import rules
 from contract.errors import ErrorCode, WorkerError
 from contract.explain import explain
 from contract.fields import ColorMatch, JobInput, Mode, Region
+from contract.settle import settle
 
 MOST_VALUES = 10_000  # more than fields, lists and metadata can hold
 LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScript caller
@@ -84,16 +85,21 @@ def parse_request(raw: object) -> Request:
         WorkerError: MISSING_PARAMETER or INVALID_INPUT, with a message that says what to send instead.
     """
     if not isinstance(raw, dict):
-        raise WorkerError(ErrorCode.INVALID_INPUT, "input must be an object with image_url and audio_urls")
+        text = ", not as JSON in a text" if isinstance(raw, str) else ""
+        raise WorkerError(ErrorCode.INVALID_INPUT, f"input must be an object with image_url and audio_urls{text}")
     if _has_too_many_values(raw):
         raise WorkerError(ErrorCode.INVALID_INPUT, f"Invalid input: it has more than {MOST_VALUES} values")
+    if isinstance(raw.get("input"), dict):
+        raise WorkerError(ErrorCode.INVALID_INPUT, "Invalid input: it holds an input of its own: send input once")
+    settled = settle(raw)
     try:
-        fields = JobInput.model_validate(raw)
+        fields = JobInput.model_validate(settled.fields)
     except ValidationError as error:
-        raise explain(error, raw) from error
-    if fields.audio_urls is None and fields.speakers is None:
-        raise WorkerError(ErrorCode.MISSING_PARAMETER, "Missing required parameter: audio_urls (or speakers)")
-    return _resolve(fields)
+        raise explain(error, settled) or WorkerError(ErrorCode.INVALID_INPUT, "Invalid input") from error
+    rules.check_scheduler(fields, settled.problems)
+    if refusal := explain(None, settled):
+        raise refusal
+    return _resolve(fields, settled.warnings)
 
 
 def _has_too_many_values(raw: dict[object, object]) -> bool:
@@ -109,30 +115,28 @@ def _has_too_many_values(raw: dict[object, object]) -> bool:
     return False
 
 
-def _resolve(fields: JobInput) -> Request:
-    warnings: list[str] = []
+def _resolve(fields: JobInput, warnings: list[str]) -> Request:
     speakers = _speakers(fields)
     scheduler = rules.choose_scheduler(fields, warnings)
+    size = _size(fields, warnings)
     rules.warn_about_quality(fields, len(speakers), warnings)
-    size = None
-    if fields.resolution is None:
-        size = Size(
-            rules.multiple_of_16("width", fields.width, warnings),
-            rules.multiple_of_16("height", fields.height, warnings),
-        )
+    rules.warn_about_no_effect(fields, len(speakers), warnings)
+    rules.warn_about_sources([speaker.audio for speaker in speakers], warnings)
+    if size is not None:
+        rules.warn_about_size(size.width, size.height, warnings)
     return Request(
         image=fields.image_url,
         speakers=speakers,
         positive_prompt=fields.positive_prompt,
         negative_prompt=fields.negative_prompt,
         size=size,
-        resolution=fields.resolution,
+        resolution=fields.resolution if size is None else None,
         fit=fields.fit,
         fps=fields.fps,
         steps=fields.steps,
         cfg_scale=fields.cfg_scale,
         scheduler=scheduler,
-        seed=fields.seed or 1 + secrets.randbelow(LARGEST_CHOSEN_SEED),
+        seed=fields.seed if fields.seed > 0 else 1 + secrets.randbelow(LARGEST_CHOSEN_SEED),
         mode=fields.mode,
         blocks_to_swap=fields.blocks_to_swap if fields.use_block_swap else None,
         speed_lora_strength=fields.speed_lora_strength if fields.use_speed_lora else None,
@@ -148,6 +152,19 @@ def _resolve(fields: JobInput) -> Request:
         output_key=fields.output_key,
         upload_url=fields.upload_url,
         warnings=tuple(warnings),
+    )
+
+
+def _size(fields: JobInput, warnings: list[str]) -> Size | None:
+    """What was sent, in multiples of 16; None where `resolution` leaves it to the picture."""
+    width, height = fields.width, fields.height
+    if fields.resolution is not None:
+        if "x" not in fields.resolution:
+            return None
+        width, height = map(int, fields.resolution.split("x"))
+    return Size(
+        rules.multiple_of_16("width", width, warnings),
+        rules.multiple_of_16("height", height, warnings),
     )
 
 

@@ -3,57 +3,109 @@
 Sources, in docs/facts/talk-models.md: #schedulers, #guidance, #sizes, #several-speakers.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-from contract.errors import ErrorCode, WorkerError
 from contract.fields import JobInput
 
 FIXED_STEPS = {"flowmatch_distill": 4, "multitalk": 4, "rcm": 4}
 DISTILLED_SHIFT = 11.0
 LARGE_AREA = 640 * 1024
+LARGEST_AREA = 1280 * 896  # all 720p sizes lie below
+MOST_FROM_1 = 0.5  # of cfg_scale with the speed LoRA, which was distilled at 1
 TRAINED_SPEAKERS = 2
 
 
 def choose_scheduler(fields: JobInput, warnings: list[str]) -> str:
-    """The caller's scheduler where it fits the steps and the LoRA; one that fits where none was named.
+    """The caller's scheduler, or one that fits the steps and the LoRA where none was named; see `check_scheduler`."""
+    reason, _ = _misfit(fields)
+    if not reason:
+        return fields.scheduler
+    warnings.append(f"scheduler {_fitting(fields)} was chosen: {reason}")
+    return _fitting(fields)
 
-    Raises:
-        WorkerError: INVALID_INPUT where the caller named one that cannot run so.
-    """
+
+def check_scheduler(fields: JobInput, problems: list[str]) -> None:
+    """A scheduler that the caller named and that cannot run so is a problem."""
+    reason, remedies = _misfit(fields)
+    if reason and fields.names("scheduler"):
+        problems.append(f"{reason}; send {' and '.join(remedies)}, or scheduler {_fitting(fields)}")
+
+
+def _fitting(fields: JobInput) -> str:
+    return "dpm++_sde" if fields.use_speed_lora else "unipc"
+
+
+def _misfit(fields: JobInput) -> tuple[str, list[str]]:
+    """Why the scheduler cannot run, empty where it can, and what would make it run."""
     fixed = FIXED_STEPS.get(fields.scheduler)
     wrong_steps = fixed is not None and fields.steps != fixed
     needs_lora = fields.scheduler == "flowmatch_distill" and not fields.use_speed_lora
-    if not (wrong_steps or needs_lora):
-        return fields.scheduler
-    fitting = "dpm++_sde" if fields.use_speed_lora else "unipc"
-    reason = (
-        f"{fields.scheduler} runs with exactly {fixed} steps, not {fields.steps}"
-        if wrong_steps
-        else f"{fields.scheduler} needs the speed LoRA"
-    )
-    if not fields.names("scheduler"):
-        warnings.append(f"scheduler {fitting} was chosen: {reason}")
-        return fitting
     remedies = [f"steps {fixed}"] if wrong_steps else []
-    if fields.scheduler == "flowmatch_distill" and not fields.use_speed_lora:
-        remedies.append("use_speed_lora true")
-    message = f"{reason}; send {' and '.join(remedies)}, or scheduler {fitting}"
-    raise WorkerError(ErrorCode.INVALID_INPUT, f"Invalid input: {message}")
+    remedies += ["use_speed_lora true"] if needs_lora else []
+    if wrong_steps:
+        return f"{fields.scheduler} runs with exactly {fixed} steps, not {fields.steps}", remedies
+    return f"{fields.scheduler} needs the speed LoRA" if needs_lora else "", remedies
 
 
 def warn_about_quality(fields: JobInput, speakers: int, warnings: list[str]) -> None:
     """What runs, but not as well as the caller may expect."""
-    if not fields.use_speed_lora and (fields.cfg_scale == 1.0 or fields.steps < 20):
+    lora = fields.use_speed_lora and fields.speed_lora_strength > 0
+    if not lora and (fields.cfg_scale == 1.0 or fields.steps < 20):
         warnings.append(
             f"without the speed LoRA, quality needs cfg_scale of about 5 and 20 to 40 steps "
             f"(this job: {fields.cfg_scale:g} and {fields.steps})"
+        )
+    if lora and abs(fields.cfg_scale - 1.0) > MOST_FROM_1:
+        warnings.append(
+            f"cfg_scale {fields.cfg_scale:g} with the speed LoRA, which is made for 1: harsh colours and about "
+            "twice the time; send cfg_scale 1, or use_speed_lora false with 20 steps and more"
         )
     if speakers > TRAINED_SPEAKERS:
         warnings.append(f"{speakers} speakers: the models were trained with one and two; lip sync may suffer")
     if fields.crf == 0:
         warnings.append("crf 0 was made 1: lossless H.264 is a profile that most players do not know")
+    if fields.audio_scale == 0:
+        warnings.append("audio_scale 0: the mouth does not follow the voice")
+    if fields.output_key is not None and not fields.output_key.lower().endswith(".mp4"):
+        warnings.append("output_key does not end in .mp4: some players and browsers go by the name")
+
+
+def warn_about_no_effect(fields: JobInput, speakers: int, warnings: list[str]) -> None:
+    """What was sent and changes nothing."""
     if fields.cfg_scale == 1.0 and fields.names("negative_prompt"):
         warnings.append("negative_prompt has no effect at cfg_scale 1.0")
+    if fields.names("blocks_to_swap") and fields.blocks_to_swap > 0 and not fields.use_block_swap:
+        warnings.append("blocks_to_swap has no effect without use_block_swap true")
+    if fields.use_block_swap and fields.blocks_to_swap == 0:
+        warnings.append("use_block_swap has no effect with blocks_to_swap 0")
+    if fields.names("speed_lora_strength") and not fields.use_speed_lora:
+        warnings.append("speed_lora_strength has no effect with use_speed_lora false")
+    if fields.use_speed_lora and fields.speed_lora_strength == 0:
+        warnings.append("use_speed_lora has no effect with speed_lora_strength 0")
+    if fields.timing == "turns" and speakers == 1:
+        warnings.append("timing has no effect with one voice")
+
+
+def warn_about_sources(voices: Sequence[str], warnings: list[str]) -> None:
+    """Two speakers who say the same: mostly a slip."""
+    for second, voice in enumerate(voices, 1):
+        first = voices.index(voice) + 1
+        if first < second:
+            warnings.append(same_voice(first, second))
+
+
+def same_voice(first: int, second: int) -> str:
+    """The warning that two speakers, counted from 1, have one voice."""
+    return f"speakers {first} and {second} have the same sound: both mouths will say the same words"
+
+
+def warn_about_size(width: int, height: int, warnings: list[str]) -> None:
+    """More pixels than any size that the models were trained with."""
+    if width * height > LARGEST_AREA:
+        warnings.append(
+            f"{width}x{height} is far more than the models were made for (480p, up to 720p): faces and hands may "
+            "double, and time and memory grow faster than the picture; resolution '720p' is safer"
+        )
 
 
 def multiple_of_16(name: str, value: int, warnings: list[str]) -> int:
@@ -79,29 +131,3 @@ def audio_cfg_scale(fields: JobInput) -> float:
     if fields.audio_cfg_scale is not None:
         return fields.audio_cfg_scale
     return 0.8 if not fields.use_speed_lora and fields.cfg_scale != 1.0 else 1.0
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of `input`, with the rules between fields that such a schema can say; null counts as not sent."""
-    return {
-        **JobInput.model_json_schema(),
-        "title": "talking-video worker: input",
-        "oneOf": [_sent("audio_urls"), _sent("speakers")],
-        "allOf": [
-            {"not": _sent("upload_url", "output_key")},
-            {"not": {**_sent("resolution"), "anyOf": [{"required": ["width"]}, {"required": ["height"]}]}},
-            *(_with_scheduler(name, steps=steps) for name, steps in FIXED_STEPS.items()),
-            _with_scheduler("flowmatch_distill", use_speed_lora=True),
-        ],
-    }
-
-
-def _sent(*names: str) -> dict[str, Any]:
-    return {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}}
-
-
-def _with_scheduler(name: str, **needs: object) -> dict[str, Any]:
-    return {
-        "if": {"required": ["scheduler"], "properties": {"scheduler": {"const": name}}},
-        "then": {"properties": {field: {"const": value} for field, value in needs.items()}},
-    }

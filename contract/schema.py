@@ -5,19 +5,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from contract import response, rules
+from contract import input_schema, response
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> dict[str, str]:
     """File name to text, stable from run to run."""
-    found = {"input.schema.json": rules.json_schema(), "reply.schema.json": response.json_schema()}
+    found = {"input.schema.json": input_schema.json_schema(), "reply.schema.json": response.json_schema()}
     return {name: _text({"$schema": DIALECT, **schema}) for name, schema in found.items()}
 
 
 def _text(schema: dict[str, Any]) -> str:
-    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=True) + "\n"
 
 
 def write(folder: Path) -> None:

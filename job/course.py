@@ -19,7 +19,7 @@ class Course:
     """
 
     def __init__(self, now: float, forecast: Forecast) -> None:
-        self._forecast = forecast
+        self.forecast = forecast
         self._stage: Stage | None = None
         self._position: Position | None = None
         self._since = self._told = self._moved = now  # the stage began, was heard of, and percent was reckoned
@@ -29,7 +29,7 @@ class Course:
     def expect(self, forecast: Forecast, now: float) -> None:
         """From now on, this is how long the stages are expected to take."""
         self.percent(now)
-        self._forecast = forecast
+        self.forecast = forecast
 
     def enter(self, stage: Stage, position: Position | None, now: float) -> None:
         """It is at this stage, and here while it samples."""
@@ -51,15 +51,19 @@ class Course:
             self._percent += (100 - self._percent) * passed / (passed + self._left(now))
         return self._percent
 
+    def spent(self, now: float) -> float:
+        """Seconds of the stage so far."""
+        return now - self._since
+
     def left(self, now: float) -> float | None:
         """Seconds to the end; None where nobody can tell yet."""
         unsure = self._stage is None or self._stage not in STAGES or self._stage in STAGES[: STAGES.index(Stage.SAMPLE)]
-        if not self._forecast.sure and (unsure or (self._stage is Stage.SAMPLE and self._share() <= self._first)):
+        if not self.forecast.sure and (unsure or (self._stage is Stage.SAMPLE and self._share() <= self._first)):
             return None
         return self._left(now)
 
     def _left(self, now: float) -> float:
-        seconds = self._forecast.seconds
+        seconds = self.forecast.seconds
         if self._stage is None or self._stage not in STAGES:
             return sum(seconds.values())
         later = sum(seconds[stage] for stage in STAGES[STAGES.index(self._stage) + 1 :])
@@ -70,12 +74,12 @@ class Course:
 
     def _left_of_sampling(self, now: float) -> float:
         """By what was forecast, and by what was seen since."""
-        expected, share = self._forecast.seconds[Stage.SAMPLE], self._share()
+        expected, share = self.forecast.seconds[Stage.SAMPLE], self._share()
         moved, took = share - self._first, self._told - self._since
-        trust = TRUST if self._forecast.sure else 0.0
+        trust = TRUST if self.forecast.sure else 0.0
         whole = (took + trust * expected) / (moved + trust) if moved + trust > 0 else expected
-        coming = self._forecast.share_of_next(self._position) if self._position else 0.0
+        coming = self.forecast.share_of_next(self._position) if self._position else 0.0
         return max(whole * (1 - share) - min(now - self._told, NEARLY * whole * coming), 0.0)
 
     def _share(self) -> float:
-        return self._forecast.share(self._position) if self._position else 0.0
+        return self.forecast.share(self._position) if self._position else 0.0

@@ -54,22 +54,42 @@ class Delivery:
 class Keeper:
     """Keeps below `folder`, on the network volume where `on_volume`; videos of up to `inline_bytes` go into the reply
     where there is no volume. `remembers` false: nothing is recalled (job ids that are not unique). `fallback` is asked
-    where `folder` takes nothing, such as a volume that is full."""
+    where `folder` takes nothing, such as a volume that is full. Without a volume, the oldest kept videos end where all
+    of them have more than `kept_bytes`: the disk is needed for jobs, and what it holds ends with the worker anyway."""
 
     folder: Path
     on_volume: bool
     inline_bytes: int
     remembers: bool = True
     fallback: "Keeper | None" = None
+    kept_bytes: int = 2_000_000_000
 
     def tidy(self) -> None:
         """Forget the results that no job asks for any more, and what a killed worker was about to write. Kept videos
-        stay: they are the only copy."""
+        stay, on a volume: they are the only copy."""
         oldest = time.time() - REMEMBERED_SECONDS
         for path in (*self.folder.glob("results/*"), *self.folder.glob("kept/*.part")):
             with suppress(OSError):  # another worker of the endpoint may be at it too
                 if path.stat().st_mtime < oldest and (path.suffix == ".part" or not self._keeps_video(path)):
                     path.unlink()
+        self._bound()
+
+    def _bound(self, newest: Path | None = None) -> None:
+        """Remove the oldest kept videos above `kept_bytes`, but for the newest one, unless a volume holds them."""
+        if self.on_volume:
+            return
+        videos = []
+        for path in self.folder.glob("kept/*.mp4"):
+            with suppress(OSError):
+                videos.append((path != newest, -path.stat().st_mtime, path.stat().st_size, path))
+        held = 0
+        for is_other, _age, size, path in sorted(videos):
+            held += size
+            if is_other and held > self.kept_bytes:
+                log.warning("the kept video %s is removed: all kept ones have more than KEEP_MAX_GB", path.name)
+                with suppress(OSError):
+                    path.unlink()
+                    (self.folder / "results" / f"{path.stem}.json").unlink()
 
     def can_write(self) -> bool:
         """Whether anything can be kept here."""
@@ -113,7 +133,9 @@ class Keeper:
         if kept is not None:
             return self._deliver_kept(job_id, record, storage, cancel)
         stored = _found(storage, record["key"], record["size"])
-        return None if stored is None else _with_place(record["reply"], stored, CARRIED)
+        if stored is None or _is_another(stored.version, record.get("version")):
+            return None
+        return _with_place(record["reply"], stored, CARRIED)
 
     def with_kept_video(self, job_id: str, fingerprint: str, error: WorkerError) -> WorkerError:
         """The error that keeps this very job from its storage, with the place where its video is kept, if it is."""
@@ -125,7 +147,9 @@ class Keeper:
             return error
         message = f"{error.message.rstrip('.')}; the video of this job is finished, and kept as {video.name}"
         kept = KeptVideo(path=str(video))
-        return WorkerError(error.code, message, stage=error.stage, detail=error.detail, kept=kept)
+        return WorkerError(
+            error.code, message, stage=error.stage, detail=error.detail, kept=kept, elsewhere=error.elsewhere
+        )
 
     def deliver(self, delivery: Delivery, storage: Storage, cancel: Cancellation) -> dict[str, Any]:
         """Store the video, remember the result, and return the whole reply.
@@ -143,7 +167,8 @@ class Keeper:
                     raise
                 raise self._keep(delivery, error) from error
             unexpected.pop_all()
-        self._remember(delivery, {"size": stored.size_bytes, "url": stored.url if delivery.lasting_url else None})
+        url = stored.url if delivery.lasting_url else None
+        self._remember(delivery, {"size": stored.size_bytes, "version": stored.version, "url": url})
         return _with_place(delivery.reply, stored)
 
     def _deliver_kept(
@@ -162,7 +187,7 @@ class Keeper:
         kept, where = self._save(delivery)
         code = ErrorCode.STORAGE_FAILED if error.code is ErrorCode.DEADLINE_EXCEEDED else error.code
         message = f"The video is finished but could not be stored: {error.message.rstrip('.')}; {where}"
-        return WorkerError(code, message, stage=Stage.UPLOAD, detail=error.detail, kept=kept)
+        return WorkerError(code, message, stage=Stage.UPLOAD, detail=error.detail, kept=kept, elsewhere=error.elsewhere)
 
     def _save(self, delivery: Delivery) -> tuple[KeptVideo | None, str]:
         """Where the video is from now on, and that in words."""
@@ -189,6 +214,7 @@ class Keeper:
             finally:
                 part.unlink(missing_ok=True)
         self._remember(delivery, {"size": path.stat().st_size, "kept": path.name})
+        self._bound(path)
         return path
 
     def _remember(self, delivery: Delivery, facts: Mapping[str, Any]) -> None:
@@ -239,6 +265,11 @@ def _found(storage: Storage, key: str, size: int) -> StoredVideo | None:
         return None
 
 
+def _is_another(found: str | None, stored: object) -> bool:
+    """Whether the video at a place is not the one that was stored there; False where that cannot be told."""
+    return found is not None and stored is not None and found != stored
+
+
 def fingerprint_of(*parts: object) -> str:
     """Of plain JSON values: equal for equal values, and tells nothing of them."""
     text = json.dumps(parts, sort_keys=True, default=str)
@@ -252,5 +283,5 @@ def _name(job_id: str) -> str:
 
 def _with_place(reply: Mapping[str, Any], stored: StoredVideo, warning: str | None = None) -> dict[str, Any]:
     expires = stored.expires_at.isoformat() if stored.expires_at else None
-    warnings = [*reply["warnings"], *([warning] if warning else [])]
+    warnings = [*reply["warnings"], *(told for told in (stored.note, warning) if told)]
     return {**reply, "output_video_url": stored.url, "expires_at": expires, "warnings": warnings}

@@ -10,7 +10,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,8 @@ from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.job import Job
 from contract.request import Request, parse_request
+from job.disk import disk_faults
+from job.health import Health
 from job.keeper import Delivery, Keeper, fingerprint_of
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
 from job.pace import Pace, StepTimer
@@ -57,7 +59,9 @@ class Resources:
     job_seconds: float | None
     stall_timeouts: StallTimeouts
     work_dir: Path
+    least_disk_bytes: int
     audio_max_seconds: float
+    health: Health = field(default_factory=Health)
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
             return done_before
         resources.engine.ensure_ready(cancel)
         stopwatch.lap(Stage.LOAD)
-    with job_folder(resources.work_dir) as folder:
+    with job_folder(resources.work_dir, resources.least_disk_bytes) as folder:
         warnings = list(request.warnings)
         with cancel.deadline(limit.left(stopwatch.total), limit.message) as deadline:
             context = _JobContext(
@@ -211,7 +215,10 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
         prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps, vae_ticks=ticks
     )
     try:
-        with FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder:
+        with (
+            disk_faults(frames),
+            FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder,
+        ):
             _sample(graph, reader, encoder, context)
             finishing = context.limit.finishing(context.stopwatch.total)
             context.deadline.set(finishing, "The video was not encoded in time")

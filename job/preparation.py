@@ -12,16 +12,16 @@ from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
 from media.audio import Voice
 from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
+from media.losses import SPARE_SECONDS
 from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
-from sources.fetch import Inputs
+from sources.fetch import Inputs, same_voices
 from workflows.graph import GraphInputs
 from workflows.modes import MODES
 from workflows.plan import Plan, frames_for, make_plan
 
-# Decoded beyond a limit: enough to see that a voice is longer, without decoding hours of it. Encoders pad the end.
-PADDING_SECONDS = 0.1
+PADDING_SECONDS = 0.1  # that encoders put behind the end
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,10 @@ def prepare(
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
-    fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings)
+    fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings, cancel)
+    for first, second in same_voices(inputs):
+        if request.speakers[first - 1].audio != request.speakers[second - 1].audio:  # else it was told by the request
+            warnings.append(rules.same_voice(first, second))
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds)
     masks = _masks(request, fit, warnings)
@@ -84,8 +87,8 @@ def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
     )
 
 
-def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[str]) -> Fit:
-    image = open_portrait(source, warnings)
+def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[str], cancel: Cancellation) -> Fit:
+    image = open_portrait(source, warnings, cancel)
     if request.size is not None:
         frame = (request.size.width, request.size.height)
     else:
@@ -100,7 +103,7 @@ def _voices(
 ) -> Timeline:
     asked = request.max_audio_duration
     most = longest if asked is None else min(asked, longest)
-    voices = decode_voices(inputs.voices, folder, most + 2 * PADDING_SECONDS, cancel)
+    voices = decode_voices(inputs.voices, folder, most + SPARE_SECONDS, cancel)
     if asked is None or asked > longest:
         _refuse_longer(voices, longest)
     offsets = [speaker.offset_seconds for speaker in request.speakers]

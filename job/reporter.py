@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 2.0
 BEAT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 15.0
 SETTLE_SECONDS = 10.0
 Update = dict[str, Any]
 
@@ -27,29 +28,33 @@ class Reporter:
     Args:
         send: takes one update, and returns when it has arrived or will not any more; None: only the log is written.
         pause: seconds between two updates at least.
-        beat: seconds after which one is sent although nothing was reported.
+        beat: seconds after which an update is sent although nothing was reported.
+        heartbeat: seconds between two lines in the log while weights load without a word.
     """
 
     def __init__(
         self,
         send: Callable[[Update], None] | None = None,
         pause: float = PAUSE_SECONDS,
+        heartbeat: float = HEARTBEAT_SECONDS,
         beat: float = BEAT_SECONDS,
     ) -> None:
-        self._send, self._pause, self._beat = send, pause, beat
+        self._send, self._pause = send, pause
+        self._heartbeat, self._longest_pause = heartbeat, beat
         self._lock = threading.Lock()
         self._news, self._closed = threading.Event(), threading.Event()
         self._course = Course(time.monotonic(), Pace().forecast())
         self._position: Position | None = None
         self._logged: tuple[object, ...] = ()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self.stage: Stage | None = None
 
     def __enter__(self) -> "Reporter":
-        if self._send is not None:
-            context = contextvars.copy_context()
-            self._thread = threading.Thread(target=context.run, args=(self._pulse,), name="progress", daemon=True)
-            self._thread.start()
+        loops = {"heartbeat": self._beat} | ({"progress": self._pulse} if self._send is not None else {})
+        for name, loop in loops.items():
+            thread = threading.Thread(target=contextvars.copy_context().run, args=(loop,), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
         return self
 
     def __exit__(
@@ -57,8 +62,8 @@ class Reporter:
     ) -> None:
         self._closed.set()
         self._news.set()
-        if self._thread is not None:
-            self._thread.join(SETTLE_SECONDS)
+        for thread in self._threads:
+            thread.join(SETTLE_SECONDS)
 
     def expect(self, forecast: Forecast) -> None:
         """From now on, this is how long the stages are expected to take."""
@@ -79,11 +84,20 @@ class Reporter:
             log.info("%3.0f %% %s%s", percent, stage, where)
         self._news.set()
 
+    def _beat(self) -> None:
+        """Show in the log that a worker whose weights load, which ComfyUI does without a word, is alive."""
+        while not self._closed.wait(self._heartbeat):
+            with self._lock:
+                loading, spent = self.stage is Stage.LOAD, self._course.spent(time.monotonic())
+                expected = self._course.forecast.seconds[Stage.LOAD]
+            if loading:
+                log.info("still loading weights: %.0f s, about %.0f s expected", spent, expected)
+
     def _pulse(self) -> None:
         """Send what is new, and at every beat how time has moved it on."""
         assert self._send is not None  # noqa: S101 - it was asked for
         while not self._closed.is_set():
-            self._news.wait(self._beat)
+            self._news.wait(self._longest_pause)
             self._news.clear()
             if self._closed.is_set() or self.stage is None:
                 continue

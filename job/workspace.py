@@ -13,20 +13,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from job.disk import check_disk, disk_faults
+
 
 @contextmanager
-def job_folder(parent: Path) -> Iterator[Path]:
-    """A folder that only this job uses and that is gone after it, whatever happened. Raises OSError."""
-    parent.mkdir(parents=True, exist_ok=True)
+def job_folder(parent: Path, least_bytes: int = 0) -> Iterator[Path]:
+    """A folder that only this job uses and that is gone after it, whatever happened.
+
+    Raises:
+        WorkerError: WORKER_UNFIT, also in place of what fails in the block because the disk takes nothing any more.
+    """
     folder = parent / f"job-{uuid.uuid4().hex}"
     lock = _lock_of(folder)
-    with _locked(lock):
-        folder.mkdir(mode=0o700)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+    with disk_faults(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        check_disk(parent, least_bytes)
+        with _locked(lock):
+            folder.mkdir(mode=0o700)
+            try:
+                with disk_faults(folder):
+                    yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.unlink(missing_ok=True)
 
 
 def remove_leftovers(parent: Path) -> None:

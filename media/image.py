@@ -4,44 +4,18 @@ Positions in the original image are fractions (0 to 1, x to the right, y down) o
 person sees it, that is after its EXIF orientation is applied. Positions in the frame are pixels.
 """
 
-import math
-import struct
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
-from media.colour import Conversion, colour_conversion
-from media.headers import damaged, orientation, read_picture
+from contract.cancel import Cancellation
+from media.cage import CAGED, draw_caged
+from media.drawing import draw
+from media.headers import read_picture
 
-SHARP_PIXELS = 12_000_000
-STRIP_PIXELS = 1_000_000
-# What Pillow's readers raise over a damaged file.
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    ArithmeticError,
-    struct.error,
-    zlib.error,
-)
 WIDE_CROP = 0.4
 SOFT_SCALE = 2.0
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 # Height and width of the sizes the talk models were published with (docs/facts/talk-models.md#sizes).
 BUCKETS = {
@@ -86,68 +60,23 @@ class Fit:
         return 1 - seen / (self.drawn_width * self.drawn_height)
 
 
-def open_portrait(path: Path, warnings: list[str]) -> Image.Image:
+def open_portrait(path: Path, warnings: list[str], cancel: Cancellation | None = None) -> Image.Image:
     """The picture as a person sees it: upright, sRGB, transparency on white, first frame.
 
-    One of more than SHARP_PIXELS comes back smaller: no frame is that large.
+    A very large one comes back smaller: no frame is that large.
 
     Raises:
-        WorkerError: IMAGE_INVALID.
+        WorkerError: IMAGE_INVALID; CANCELLED.
     """
     picture = read_picture(path)
-    if picture.animated:
-        warnings.append("the image is animated; its first frame is used")
-    try:
-        with Image.open(BytesIO(picture.data), formats=(picture.kind,)) as image:
-            if image.size != picture.size:
-                raise damaged(f"{image.size} is not {picture.size}")
-            shrink = _shrink(image)
-            if picture.kind == "JPEG" and shrink > 1:
-                image.draft(image.mode, (-(-image.width // shrink), -(-image.height // shrink)))
-            return _upright(_drawn(image, picture.icc), picture.exif)
-    except UNREADABLE as error:
-        raise damaged(f"{type(error).__name__}: {error}") from error
-
-
-def _shrink(image: Image.Image) -> int:
-    """By how much a picture may be made smaller before anything else: 1 for all but very large ones."""
-    return math.ceil(math.sqrt(image.width * image.height / SHARP_PIXELS))
-
-
-def _drawn(image: Image.Image, icc: bytes) -> Image.Image:
-    """Decode, then convert and shrink strip by strip: one whole picture of 40 megapixels is all that memory holds."""
-    image.load()
-    shrink = _shrink(image)
-    factor = min(shrink, image.width), min(shrink, image.height)
-    rows = factor[1] * max(1, STRIP_PIXELS // (image.width * factor[1]))
-    to_srgb = colour_conversion(icc, image.mode)
-    drawn = Image.new("RGB", (-(-image.width // factor[0]), -(-image.height // factor[1])))
-    for top in range(0, image.height, rows):
-        strip = _rgb(image.crop((0, top, image.width, min(image.height, top + rows))), to_srgb)
-        drawn.paste(strip.reduce(factor) if shrink > 1 else strip, (0, top // factor[1]))
-    return drawn
-
-
-def _rgb(image: Image.Image, to_srgb: Conversion | None) -> Image.Image:
-    if to_srgb and image.mode == "CMYK":
-        return to_srgb(image)
-    if image.mode.startswith("I"):
-        image = image.convert("I").point(_from_16_bit, "L")
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    image = image if image.mode == "RGB" else image.convert("RGB")
-    return to_srgb(image) if to_srgb else image
-
-
-_from_16_bit: Callable[[float], float] = lambda value: value * (255 / 65535)  # noqa: E731 - Pillow reads its arithmetic
-
-
-def _upright(picture: Image.Image, exif: bytes) -> Image.Image:
-    """Turn as the EXIF orientation says; broken EXIF does not cost the picture."""
-    turn = TURNS.get(orientation(exif))
-    return picture if turn is None else picture.transpose(turn)
+    caged = picture.kind in CAGED
+    image = draw_caged(path, cancel or Cancellation()) if caged else draw(picture)
+    if picture.warning:
+        warnings.append(picture.warning)
+    if picture.high_range:
+        transfer = picture.high_range.transfer
+        warnings.append(f"the image has a high dynamic range ({transfer}); it is shown with the range of a screen")
+    return image
 
 
 def choose_bucket(resolution: str, width: int, height: int) -> tuple[int, int]:

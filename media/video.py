@@ -25,6 +25,7 @@ LOOKS = 50
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 SIZE_OFFSET = 16
+KEY_FRAME_SECONDS = 2  # how far a jump in a player may miss its aim
 PLAYABLE_CRF = 1  # 0 is lossless: a profile of H.264 that most players do not know
 
 
@@ -236,6 +237,7 @@ def _command(spec: VideoSpec, output: Path) -> list[str]:
         *("-f", "wav", "-i", f"file:{spec.audio}", "-map", "0:v:0", "-map", "1:a:0", "-map_metadata", "-1"),
         *("-vf", filters),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", str(max(spec.crf, PLAYABLE_CRF)), "-pix_fmt", "yuv420p"),
+        *("-g", str(KEY_FRAME_SECONDS * spec.fps), "-flags", "+cgop"),
         *("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv"),
         *("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4", str(output)),
     ]

@@ -60,6 +60,7 @@ BY_HAND = {
     "imageio": "BSD-2-Clause",  # as its wheel of the locked version says
     "nvidia-cudnn-cu12": "NVIDIA proprietary",
     "nvidia-nvshmem-cu12": "NVIDIA proprietary",  # its licence file; its metadata says BSD-3-Clause
+    "pi-heif": "BSD-3-Clause; libheif and libde265 in its wheel: LGPL-3.0",
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
     "setuptools": "MIT",  # the same; a virtual environment may have brought its own
     "torchvision": "BSD-3-Clause",

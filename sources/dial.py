@@ -20,6 +20,23 @@ from sources.proxies import Proxy
 POLL_SECONDS = 0.05
 NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
 Resolver = Callable[[str], tuple[str, ...]]
+# OpenSSL's numbers (x509_vfy.h) for what is wrong with a certificate.
+EXPIRED, NOT_YET, OTHER_NAME, OTHER_ADDRESS, SELF_SIGNED, REVOKED = 10, 9, 62, 64, 18, 23
+UNKNOWN_ISSUER = (2, 19, 20, 21)
+CERTIFICATES = {
+    EXPIRED: "the server's certificate has expired",
+    NOT_YET: "the server's certificate is not valid yet",
+    OTHER_NAME: "the server's certificate is not valid for that name",
+    OTHER_ADDRESS: "the server's certificate is not valid for that address",
+    SELF_SIGNED: "the server's certificate is signed by itself, so nobody vouches for it",
+    REVOKED: "the server's certificate was revoked",
+    **dict.fromkeys(
+        UNKNOWN_ISSUER,
+        "the server's certificate comes from an issuer that is not trusted here, or was sent without its chain",
+    ),
+}
+BY_THE_CLOCK = (EXPIRED, NOT_YET)  # the clock that is wrong may be this machine's
+NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
 
 class TransientError(UnavailableError):
@@ -42,7 +59,12 @@ def explained(line: Line) -> Iterator[None]:
 
 def _reason(error: Exception) -> UnavailableError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return UnavailableError("the server's certificate is not valid for that name")
+        said = CERTIFICATES.get(error.verify_code, "the server's certificate cannot be trusted")
+        return UnavailableError(said, lasting=error.verify_code not in BY_THE_CLOCK)
+    if isinstance(error, ssl.SSLError) and error.reason in NO_TLS:
+        return UnavailableError(
+            "the server does not speak https there: send an http:// URL if that is meant", lasting=True
+        )
     if isinstance(error, socket.gaierror) and error.errno in NO_SUCH_NAME:
         return UnavailableError("the name of the server is not known")
     if isinstance(error, urllib3.exceptions.DecodeError):

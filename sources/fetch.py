@@ -4,6 +4,7 @@ A source is an http(s) URL, a data: URI, or a path below one of the input roots.
 while they arrive; what a server says of their number is not believed.
 """
 
+import filecmp
 import re
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -75,11 +76,21 @@ def fetch_inputs(
     return _inputs(*jobs)
 
 
+def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
+    """The speakers, counted from 1, whose files are byte for byte the same: each with the first that it equals."""
+    found = []
+    for second, voice in enumerate(inputs.voices):
+        same = (first for first in range(second) if filecmp.cmp(inputs.voices[first], voice, shallow=False))
+        found += [(first + 1, second + 1) for first in list(same)[:1]]
+    return found
+
+
 def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
     """What was brought, or the error that tells the caller everything that was not."""
     problem = picture.exception()
     if isinstance(problem, UnavailableError):
-        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, f"The image could not be downloaded: {problem}")
+        message = f"The image could not be downloaded: {problem}"
+        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
     if isinstance(problem, WorkerError):
         raise WorkerError(problem.code, f"The image could not be taken: {problem.message}")
     voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
@@ -89,8 +100,9 @@ def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
 
 
 def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> BaseException:
-    reasons, code = [], ErrorCode.AUDIO_UNAVAILABLE
+    reasons, code, lasting = [], ErrorCode.AUDIO_UNAVAILABLE, False
     for number, problem in failed.items():
+        lasting = lasting or (isinstance(problem, UnavailableError) and problem.lasting)
         if isinstance(problem, WorkerError):
             code = problem.code
         elif problem is not None and not isinstance(problem, UnavailableError):
@@ -98,7 +110,7 @@ def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> Base
         reasons.append(f"speaker {number}: {problem}")
     whole = len(failed) == voices
     begin = "No valid audio files could be downloaded" if whole else "Not every voice could be downloaded"
-    return WorkerError(code, f"{begin}: {'; '.join(reasons)}")
+    return WorkerError(code, f"{begin}: {'; '.join(reasons)}", retryable=False if lasting else None)
 
 
 @dataclass(frozen=True)

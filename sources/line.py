@@ -11,7 +11,11 @@ from contract.errors import ErrorCode, WorkerError
 
 
 class UnavailableError(Exception):
-    """A source that could not be had; the text is for the caller."""
+    """A source that could not be had; the text is for the caller. `lasting`: nor will it be had later."""
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.lasting = lasting
 
 
 class Line:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 import stat
 import urllib.parse
 from collections.abc import Iterator
@@ -13,6 +14,11 @@ from sources.line import too_large
 from sources.places import refused
 
 CHUNK_BYTES = 1 << 16
+BLANKS = b" \t\r\n\f\v"
+OTHER_ALPHABET = b"-_+/"
+URLSAFE = bytes.maketrans(b"-_", b"+/")
+LIKE_A_HOST = re.compile(r"(//)?([a-z0-9-]+\.)+[a-z]{2,24}(:[0-9]+)?/", re.IGNORECASE)
+LIKE_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{60,}={0,2}")
 # Opening must not wait for the other end of a pipe, nor follow a link that was put there a moment ago.
 SAFE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -26,23 +32,38 @@ def data_pieces(source: str) -> Iterator[bytes]:
     head, comma, body = source.partition(",")
     if not comma:
         raise refused("A data: URI needs a comma before its data")
-    if not head.lower().endswith(";base64"):
-        yield from _unquoted(body)
-        return
-    rest, padded = b"", False
+    marks = [mark.strip().lower() for mark in head.partition(":")[2].split(";")]
+    yield from _unquoted(body) if "base64" not in marks else _decoded(_unquoted(body))
+
+
+def _decoded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Undo base64 as browsers do: blanks and line breaks mean nothing, padding may be missing, "-_" are "+/".
+
+    Raises:
+        WorkerError: SOURCE_REFUSED for other characters, both alphabets in one text, or an end within a byte.
+    """
+    rest, padding, alphabets = b"", 0, set[int]()
+    for piece in pieces:
+        text = piece.translate(None, BLANKS)
+        plain = text.rstrip(b"=")
+        if b"=" in plain or (plain and padding):
+            raise refused("A data: URI has base64 that goes on after its end")
+        padding += len(text) - len(plain)
+        alphabets |= {OTHER_ALPHABET.index(sign) // 2 for sign in OTHER_ALPHABET if sign in plain}
+        rest += plain.translate(URLSAFE)
+        whole = len(rest) // 4 * 4
+        yield _bytes_of(rest[:whole])
+        rest = rest[whole:]
+    if len(alphabets) > 1 or len(rest) == 1 or padding > -len(rest) % 4:
+        raise refused("A data: URI has broken base64: it was cut, or two texts were joined")
+    yield _bytes_of(rest + b"=" * (-len(rest) % 4))
+
+
+def _bytes_of(text: bytes) -> bytes:
     try:
-        for piece in _unquoted(body):
-            if padded:
-                raise binascii.Error("data after its end")
-            rest += piece
-            whole = len(rest) // 4 * 4
-            padded = rest[:whole].endswith(b"=")
-            yield base64.b64decode(rest[:whole], validate=True)
-            rest = rest[whole:]
-        if rest:
-            raise binascii.Error("incomplete")
+        return base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise refused("A data: URI has broken base64") from error
+        raise refused("A data: URI has broken base64: characters that base64 does not have") from error
 
 
 def _unquoted(body: str) -> Iterator[bytes]:
@@ -73,7 +94,7 @@ def file_pieces(source: str, roots: tuple[Path, ...], most: int) -> Iterator[byt
         if found is not None:
             break
     else:
-        raise refused("A path must name an existing file below an input root of this worker")
+        raise refused(f"A path must name an existing file below an input root of this worker{_meant(source)}")
     with os.fdopen(found, "rb") as file:
         if os.fstat(found).st_size > most:
             raise too_large(most)
@@ -81,6 +102,13 @@ def file_pieces(source: str, roots: tuple[Path, ...], most: int) -> Iterator[byt
         while given <= most and (piece := file.read(CHUNK_BYTES)):
             given += len(piece)
             yield piece
+
+
+def _meant(path: str) -> str:
+    """What the caller of a path that leads nowhere may have meant, as the end of a sentence."""
+    if LIKE_A_HOST.match(path):
+        return "; did you forget https:// in front of it?"
+    return "; if it is base64, put data:;base64, in front of it" if LIKE_BASE64.fullmatch(path) else ""
 
 
 def _open_below(source: str, root: Path) -> int | None:

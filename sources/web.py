@@ -25,6 +25,7 @@ CHUNK_BYTES = 1 << 16
 ATTEMPTS = 3
 REDIRECTS_MOST = 5
 SERVER_ERRORS = 5  # hundred
+MAY_PASS = (http.client.REQUEST_TIMEOUT, http.client.TOO_EARLY, http.client.TOO_MANY_REQUESTS)
 REDIRECT_STATUS = (301, 302, 303, 307, 308)
 HEADERS = {
     "User-Agent": "talking-video-worker",
@@ -76,7 +77,7 @@ class Web:
         return context
 
     def save(self, url: str, target: Path, most: int, line: Line) -> None:
-        """Download `url` to `target`; connection errors, 429 and 5xx are tried three times.
+        """Download `url` to `target`; connection errors, 408, 425, 429 and 5xx are tried three times.
 
         Raises:
             UnavailableError: with the reason, for the caller.
@@ -103,7 +104,7 @@ class Web:
                         raise TransientError("the server sent no bytes")
                     return
             place = redirected(place, location)
-        raise UnavailableError(f"the server redirected more than {REDIRECTS_MOST} times")
+        raise UnavailableError(f"the server redirected more than {REDIRECTS_MOST} times", lasting=True)
 
     @contextmanager
     def _answer(self, place: Place, line: Line) -> Iterator[urllib3.HTTPResponse]:
@@ -183,9 +184,9 @@ def _check_status(answer: urllib3.HTTPResponse) -> None:
     if answer.status == http.client.OK:
         return
     message = f"the server answered HTTP {answer.status}"
-    if answer.status == http.client.TOO_MANY_REQUESTS or answer.status // 100 == SERVER_ERRORS:
+    if answer.status in MAY_PASS or answer.status // 100 == SERVER_ERRORS:
         raise TransientError(message, _retry_after(answer.headers.get("Retry-After", "")))
-    raise UnavailableError(message)
+    raise UnavailableError(message, lasting=True)
 
 
 def _retry_after(text: str) -> float:

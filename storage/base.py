@@ -18,11 +18,15 @@ class StoredVideo:
         url: where to get it, percent-encoded.
         size_bytes: the size at the place, equal to the size of the file handed in.
         expires_at: when the URL stops working (UTC), or None if it does not.
+        version: what is another for another file under the same key (an ETag, a digest); None: not known.
+        note: what the caller should know of the URL, or None.
     """
 
     url: str
     size_bytes: int
     expires_at: datetime | None
+    version: str | None = None
+    note: str | None = None
 
 
 class Storage(Protocol):
@@ -46,8 +50,8 @@ class Storage(Protocol):
         a second, also while the place is slow or silent, and what had been sent is taken back.
 
         Raises:
-            WorkerError: at stage UPLOAD; STORAGE_MISCONFIGURED if trying again cannot help, else STORAGE_FAILED.
-                What `cancel.check` raises.
+            WorkerError: at stage UPLOAD; STORAGE_MISCONFIGURED if trying again cannot help, or the URL of the stored
+                video does not open, else STORAGE_FAILED. What `cancel.check` raises.
         """
 
     def find(self, key: str, size_bytes: int) -> StoredVideo | None:

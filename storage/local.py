@@ -1,5 +1,6 @@
 """Videos in a folder, such as a network volume: each appears whole under its name, or not at all."""
 
+import hashlib
 import os
 import stat
 import time
@@ -26,11 +27,13 @@ class LocalStorage:
         must_be_mount: for a folder on a network volume, where the volume is mounted. While nothing is mounted there
             the storage is STORAGE_MISCONFIGURED and nothing is created: the container's own disk would take the
             video and lose it.
+        note: what callers should know of its URLs.
     """
 
-    def __init__(self, folder: Path, *, must_be_mount: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, must_be_mount: Path | None = None, note: str | None = None) -> None:
         self._folder = folder
         self._mount = must_be_mount
+        self._note = note
 
     def check(self, stage: Stage = Stage.START) -> None:
         """Create the folder if it is missing, then write and remove a one-byte file; what killed workers were about to
@@ -57,11 +60,11 @@ class LocalStorage:
         with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The video could not be stored in the folder"):
             target = self._confined(key)
             target.parent.mkdir(parents=True, exist_ok=True)
-            size = _copy_atomically(video, target, cancel)
-        return StoredVideo(url=target.as_uri(), size_bytes=size, expires_at=None)
+            size, version = _copy_atomically(video, target, cancel)
+        return StoredVideo(target.as_uri(), size, None, version, self._note)
 
     def find(self, key: str, size_bytes: int) -> StoredVideo | None:
-        """Look for a file of this size at folder/key. Errors as `Storage.find`."""
+        """Look for a file of this size at folder/key, and read it all. Errors as `Storage.find`."""
         self._look_for_mount(Stage.UPLOAD)
         with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The storage folder could not be read"):
             target = self._confined(key)
@@ -69,9 +72,11 @@ class LocalStorage:
                 found = target.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        if not stat.S_ISREG(found.st_mode) or found.st_size != size_bytes:
-            return None
-        return StoredVideo(url=target.as_uri(), size_bytes=size_bytes, expires_at=None)
+            if not stat.S_ISREG(found.st_mode) or found.st_size != size_bytes:
+                return None
+            with target.open("rb") as content:
+                version = hashlib.file_digest(content, "sha256").hexdigest()
+        return StoredVideo(target.as_uri(), size_bytes, None, version, self._note)
 
     def _look_for_mount(self, stage: Stage) -> None:
         if self._mount is None:
@@ -98,14 +103,15 @@ class LocalStorage:
         return target
 
 
-def _copy_atomically(source: Path, target: Path, cancel: Cancellation) -> int:
-    """Returns the number of bytes written. Leaves no temporary file, whatever happens."""
-    temporary = _temporary_in(target.parent)
+def _copy_atomically(source: Path, target: Path, cancel: Cancellation) -> tuple[int, str]:
+    """Returns the number of bytes written and their SHA-256. Leaves no temporary file, whatever happens."""
+    temporary, digest = _temporary_in(target.parent), hashlib.sha256()
     try:
         with source.open("rb") as reader, temporary.open("xb") as writer:
             while piece := reader.read(PIECE_BYTES):
                 cancel.check()
                 writer.write(piece)
+                digest.update(piece)
             writer.flush()
             # Without this a crash after the rename can leave an empty file under the final name.
             os.fsync(writer.fileno())
@@ -114,7 +120,7 @@ def _copy_atomically(source: Path, target: Path, cancel: Cancellation) -> int:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    return size
+    return size, digest.hexdigest()
 
 
 def _remove_unfinished(folder: Path) -> None:

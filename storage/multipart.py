@@ -42,15 +42,22 @@ class MultipartUpload:
         client: obeys `stop`.
         tidy_client: opens one that does not, for taking back.
         stop: set from outside to break off, or from inside when a part has failed.
+        stage: what errors name.
     """
 
     def __init__(
-        self, client: S3Client, tidy_client: Callable[[], S3Client], place: Place, stop: threading.Event
+        self,
+        client: S3Client,
+        tidy_client: Callable[[], S3Client],
+        place: Place,
+        stop: threading.Event,
+        stage: Stage = Stage.UPLOAD,
     ) -> None:
         self._client = client
         self._tidy_client = tidy_client
         self._place = place
         self._stop = stop
+        self._stage = stage
         self._given_up = threading.Event()
         self._completing = False
 
@@ -59,7 +66,7 @@ class MultipartUpload:
 
         Raises what botocore raises, OSError for the video, WorkerError as `begin`, and StoppedError.
         """
-        upload_id = begin(self._client, self._place, Stage.UPLOAD)
+        upload_id = begin(self._client, self._place, self._stage)
         done = False
         try:
             parts = self._send_parts(upload_id, video, size)
@@ -130,7 +137,7 @@ class MultipartUpload:
             )
         tag = reply.get("ETag")
         if not tag:
-            raise not_like_s3(Stage.UPLOAD)
+            raise not_like_s3(self._stage)
         return {"ETag": tag, "PartNumber": number}
 
     def _complete(self, upload_id: str, parts: list[Part]) -> list[Part]:

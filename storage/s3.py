@@ -1,14 +1,12 @@
 """Videos in a bucket of Amazon S3, or of anything that speaks its protocol (R2, GCS, MinIO, B2)."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
-from urllib.parse import parse_qs, quote, urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -16,10 +14,12 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.background import StoppedError, Task, next_ended, watched
 from storage.base import StoredVideo
+from storage.bucket import Bucket
 from storage.guarded import Guard
 from storage.multipart import MultipartUpload, Place, abort, begin
-from storage.s3_client import RetryPolicy, S3Client, S3Config, open_client
-from storage.s3_errors import is_absent, is_forbidden, storage_errors
+from storage.s3_client import RetryPolicy, S3Client, S3Config
+from storage.s3_errors import is_absent, is_forbidden
+from storage.s3_urls import Held, ObjectUrls
 
 __all__ = ["S3Config", "S3Storage"]
 
@@ -27,20 +27,24 @@ logger = logging.getLogger(__name__)
 
 CHECK_KEY = "storage-check.mp4"
 BRIEF = RetryPolicy(attempts=3, connect_seconds=5, answer_seconds=5)
+URL_SECONDS = 6.0
 
 
 class S3Storage:
     """Implements `Storage` with a bucket.
 
-    A client is opened for each call: a worker may be frozen between two jobs (FlashBoot), and must wake up with
-    neither dead connections nor old temporary credentials.
+    The region and the addressing style that the store names are used from then on, also for the URLs. One byte of
+    each URL is fetched as its reader would, without keys.
 
     Args:
         config: the bucket.
         attempts: how often each request of `put` is made in all before it fails; the pauses double from 50 ms on, so
             that the default bridges about ten seconds. `check` and `find` make at most three.
         answer_seconds: how long `put` waits for each answer; at most 5 for `check` and `find`.
-        check_seconds: how long `check` and `find` take at most in all.
+        check_seconds: how long `check` and `find` take at most in all; for a URL that does not open at once, longer.
+        url_seconds: how long a URL may take until it opens; at a public address, which may be behind a content
+            delivery network, 2.5 times as long.
+        check_urls: whether URLs are tried.
         guard: judges the endpoint, on every connection, and makes them; None: any place will do.
     """
 
@@ -51,38 +55,52 @@ class S3Storage:
         attempts: int = 10,
         answer_seconds: float = 60,
         check_seconds: float = 20,
+        url_seconds: float = URL_SECONDS,
+        check_urls: bool = True,
         guard: Guard | None = None,
     ) -> None:
-        self._config = config
+        self._bucket = Bucket(config, guard)
         self._policy = RetryPolicy(attempts, connect_seconds=10, answer_seconds=answer_seconds)
         self._brief = RetryPolicy(
             min(attempts, BRIEF.attempts), BRIEF.connect_seconds, min(answer_seconds, BRIEF.answer_seconds)
         )
         self._check_seconds = check_seconds
-        self._guard = guard
+        self._urls = ObjectUrls(self._bucket, self._brief, url_seconds if check_urls else 0, checks=check_urls)
+        self._has_opened = False
 
     def check(self, stage: Stage = Stage.START) -> None:
         """Begin a multipart upload under the prefix and abort it. Errors as `Storage.check`.
 
         HeadBucket cannot serve: its answer has no body, so that an unknown key, a bad signature and a key that may
-        only write are all one 403. Beginning an upload needs exactly the right that `put` needs, is answered with
-        the reason, and never makes an object visible: no version, no event, nothing for readers to find. A key that
-        may begin but not abort passes; the empty upload then stays, unbilled, until the bucket's lifecycle ends it.
+        only write are all one 403. Beginning an upload needs exactly the right that `put` needs, and is answered with
+        the reason. A key that may begin but not abort passes; the empty upload then stays, unbilled, until the
+        bucket's lifecycle ends it.
+
+        At the START an object of one byte is then stored, read by its URL and deleted; STORAGE_MISCONFIGURED if the
+        URL does not open. For a bucket that a job brings, this is done where the URL of a missing object does not tell
+        enough. A key that may not delete leaves this one object.
         """
-        place = self._place(CHECK_KEY)
+        place, tries_url = self._place(CHECK_KEY), threading.Event()
 
-        def begin_and_abort(stop: threading.Event) -> None:
-            with storage_errors(place.bucket, stage), closing(self._open(self._brief, stage, stop)) as client:
+        def look(stop: threading.Event) -> None:
+            def work(client: S3Client) -> None:
                 abort(client, place, begin(client, place, stage))
+                if not self._has_opened:
+                    tries_url.set()
+                    self._urls.try_before(client, place, stage, stop)
 
-        watched(begin_and_abort, self._time_limit(stage))
+            self._bucket.using(self._brief, stage, stop, work)
+            self._has_opened = True
+
+        watched(look, self._time_limit(stage, tries_url))
 
     def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:
-        """Upload as video/mp4 in parallel parts of 8 MiB, and compare the sizes. Errors as `Storage.put`.
+        """Upload as video/mp4 in parallel parts of 8 MiB, compare the sizes, and open the URL. Errors as `Storage.put`.
 
         After a cancel, or a fault, the upload is aborted, at most one second later. Where the storage is silent just
         then, that goes on in the background and the log tells if it fails. A video that became whole in the very
-        moment of the cancel is deleted again; one that was there before under the key is then gone too.
+        moment of the cancel is deleted again; one that was there before under the key is then gone too. One whose URL
+        does not open stays.
         """
         cancel.check()
         return watched(lambda stop: self._store(video, self._place(key), stop), cancel.check)
@@ -95,37 +113,42 @@ class S3Storage:
         """
         place = self._place(key)
 
-        def look_up(stop: threading.Event) -> StoredVideo | None:
-            client_of_find = self._open(self._brief, Stage.UPLOAD, stop)
-            with storage_errors(place.bucket, Stage.UPLOAD), closing(client_of_find) as client:
-                try:
-                    size = client.head_object(Bucket=place.bucket, Key=place.key).get("ContentLength")
-                except ClientError as error:
-                    if is_absent(error):
-                        return None
-                    raise
-                return self._stored(client, place, size_bytes) if size == size_bytes else None
+        def look_up(client: S3Client) -> StoredVideo | None:
+            try:
+                told = client.head_object(Bucket=place.bucket, Key=place.key)
+            except ClientError as error:
+                if is_absent(error):
+                    return None
+                raise
+            if told.get("ContentLength") != size_bytes:
+                return None
+            return self._urls.of(client, Held(place, size_bytes, b"", _version(told.get("ETag"))))
 
-        return watched(look_up, self._time_limit(Stage.UPLOAD))
+        return watched(
+            lambda stop: self._bucket.using(self._brief, Stage.UPLOAD, stop, look_up),
+            self._time_limit(Stage.UPLOAD),
+        )
 
     def _store(self, video: Path, place: Place, stop: threading.Event) -> StoredVideo:
-        client_of_put = self._open(self._policy, Stage.UPLOAD, stop)
-        with storage_errors(place.bucket, Stage.UPLOAD), closing(client_of_put) as client:
+        def work(client: S3Client) -> StoredVideo:
             size = video.stat().st_size
-            upload = MultipartUpload(client, lambda: self._open(self._brief, Stage.UPLOAD), place, stop)
+            upload = MultipartUpload(client, lambda: self._bucket.open(self._brief, Stage.UPLOAD), place, stop)
             upload.send(video, size)
             try:
-                return self._confirm(client, place, size, stop)
+                return self._confirm(client, place, video, stop)
             except StoppedError:
                 upload.delete()
                 raise
 
-    def _confirm(self, client: S3Client, place: Place, size: int, stop: threading.Event) -> StoredVideo:
+        return self._bucket.using(self._policy, Stage.UPLOAD, stop, work)
+
+    def _confirm(self, client: S3Client, place: Place, video: Path, stop: threading.Event) -> StoredVideo:
         """Raises StoppedError, also while the storage is silent."""
 
         def ask() -> StoredVideo:
-            self._compare_size(client, place, size)
-            return self._stored(client, place, size)
+            size, first = _size_and_first_byte(video)
+            held = Held(place, size, first, self._compare_size(client, place, size))
+            return self._urls.opened(client, held, Stage.UPLOAD, stop)
 
         def look() -> None:
             if stop.is_set():
@@ -137,54 +160,48 @@ class S3Storage:
         look()
         return stored
 
-    def _open(self, policy: RetryPolicy, stage: Stage, stop: threading.Event | None = None) -> S3Client:
-        return open_client(self._config, policy, stage, stop, self._guard)
-
     def _place(self, key: str) -> Place:
-        prefix, key = self._config.key_prefix.strip("/"), key.lstrip("/")
-        return Place(self._config.bucket, f"{prefix}/{key}" if prefix else key)
+        config = self._bucket.config
+        prefix, key = config.key_prefix.strip("/"), key.lstrip("/")
+        return Place(config.bucket, f"{prefix}/{key}" if prefix else key)
 
-    def _time_limit(self, stage: Stage) -> Callable[[], None]:
-        latest = monotonic() + self._check_seconds
+    def _time_limit(self, stage: Stage, tries_url: threading.Event | None = None) -> Callable[[], None]:
+        """Raises STORAGE_FAILED when `check_seconds` are over, and the URL's own once `tries_url` is set."""
+        begun = monotonic()
 
         def look() -> None:
-            if monotonic() > latest:
-                message = (
-                    f"The storage of bucket {self._config.bucket!r} did not answer within {self._check_seconds} s."
-                )
+            seconds = self._check_seconds + (self._urls.seconds if tries_url and tries_url.is_set() else 0)
+            if monotonic() > begun + seconds:
+                message = f"The storage of bucket {self._bucket.config.bucket!r} did not answer within {seconds:g} s."
                 raise WorkerError(ErrorCode.STORAGE_FAILED, message, stage=stage)
 
         return look
 
-    def _stored(self, client: S3Client, place: Place, size: int) -> StoredVideo:
-        if self._config.public_base_url:
-            url = f"{self._config.public_base_url.rstrip('/')}/{quote(place.key, safe='/')}"
-            return StoredVideo(url=url, size_bytes=size, expires_at=None)
-        url = client.generate_presigned_url(
-            "get_object", Params={"Bucket": place.bucket, "Key": place.key}, ExpiresIn=self._config.presign_seconds
-        )
-        return StoredVideo(url=url, size_bytes=size, expires_at=_expiry(url))
-
-    def _compare_size(self, client: S3Client, place: Place, size: int) -> None:
-        """Raises STORAGE_FAILED if the stored object is not `size` bytes long."""
+    def _compare_size(self, client: S3Client, place: Place, size: int) -> str | None:
+        """The stored object's version. Raises STORAGE_FAILED if it is not `size` bytes long."""
         try:
-            stored = client.head_object(Bucket=place.bucket, Key=place.key).get("ContentLength")
+            told = client.head_object(Bucket=place.bucket, Key=place.key)
         except ClientError as error:
             # A key that may only write is fine where readers come without a signature. It is not for presigned
             # URLs: they carry the rights of the key that signed them, and this one could not be opened.
-            if not (is_forbidden(error) and self._config.public_base_url):
+            if not (is_forbidden(error) and self._bucket.config.public_base_url):
                 raise
             logger.warning("the storage key may not read: the size of the stored video was not compared")
-            return
+            return None
+        stored = told.get("ContentLength")
         if stored != size:
             held = "an unknown number" if stored is None else stored
             raise WorkerError(
                 ErrorCode.STORAGE_FAILED, f"The storage holds {held} of the video's {size} bytes.", stage=Stage.UPLOAD
             )
+        return _version(told.get("ETag"))
 
 
-def _expiry(presigned_url: str) -> datetime:
-    """Read from the URL itself, so that the two cannot disagree."""
-    query = parse_qs(urlsplit(presigned_url).query)
-    signed_at = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return signed_at + timedelta(seconds=int(query["X-Amz-Expires"][0]))
+def _size_and_first_byte(video: Path) -> tuple[int, bytes]:
+    with video.open("rb") as file:
+        return os.fstat(file.fileno()).st_size, file.read(1)
+
+
+def _version(tag: str | None) -> str | None:
+    """An ETag without its quotes: a server in between may call it a weak one."""
+    return tag.removeprefix("W/").strip('"') or None if tag else None

@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypedDict
 from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, HTTPClientError
+from botocore.handlers import add_expect_header
 from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
 
@@ -19,6 +20,8 @@ from storage.guarded import Guard, guarded_pools, judged
 from storage.s3_errors import storage_errors
 
 MAX_PRESIGN_SECONDS = 7 * 24 * 3600  # the longest that SigV4 allows
+
+AddressingStyle = Literal["auto", "path", "virtual"]
 
 ENDPOINT = "s3Config's endpointUrl"  # guards are for the buckets of jobs
 TIDYING = (".AbortMultipartUpload", ".DeleteObject")  # what is still sent after a stop
@@ -36,6 +39,8 @@ class S3Config:
         public_base_url: where the bucket's keys can be read without a signature; None for presigned URLs.
         key_prefix: put before every key, with one slash between.
         presign_seconds: how long a presigned URL works, 1 to 604800. With temporary credentials it ends with them.
+        addressing_style: whether a URL names the bucket in its path or in front of the host ("virtual"); "auto":
+            in front at Amazon without an endpoint, else in the path until the store wants it otherwise.
     """
 
     bucket: str
@@ -46,6 +51,7 @@ class S3Config:
     public_base_url: str | None
     key_prefix: str = ""
     presign_seconds: int = 24 * 3600
+    addressing_style: AddressingStyle = "auto"
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,19 @@ class HeadReply(TypedDict, total=False):
     """The part of a HeadObject answer that is read here."""
 
     ContentLength: int
+    ETag: str
+
+
+class Metadata(TypedDict, total=False):
+    """What an answer came with."""
+
+    HTTPHeaders: dict[str, str]
+
+
+class BucketReply(TypedDict, total=False):
+    """The part of a HeadBucket answer that is read here."""
+
+    ResponseMetadata: Metadata
 
 
 class MultipartReply(TypedDict, total=False):
@@ -105,12 +124,17 @@ class Events(Protocol):
 
     def register_first(self, event: str, handler: Callable[..., None]) -> None: ...
 
+    def unregister(self, event: str, handler: Callable[..., None]) -> None: ...
+
 
 class Meta(Protocol):
     """What a client tells about itself."""
 
     @property
     def events(self) -> Events: ...
+
+    @property
+    def region_name(self) -> str: ...
 
 
 class S3Client(Protocol):
@@ -124,6 +148,8 @@ class S3Client(Protocol):
     def complete_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str, MultipartUpload: Parts) -> object: ...  # noqa: N803
 
     def head_object(self, *, Bucket: str, Key: str) -> HeadReply: ...  # noqa: N803
+
+    def head_bucket(self, *, Bucket: str) -> BucketReply: ...  # noqa: N803
 
     def delete_object(self, *, Bucket: str, Key: str) -> object: ...  # noqa: N803
 
@@ -165,10 +191,12 @@ def open_client(
                 region_name=config.region,
                 aws_access_key_id=config.access_key_id or None,
                 aws_secret_access_key=config.secret_access_key or None,
-                config=_client_config(policy, proxies, path_style=config.endpoint_url is not None),
+                config=_client_config(policy, proxies, _style(config)),
             )
         except ValueError:  # botocore's for an endpoint or a region that cannot be one
             raise _misconfigured("The storage endpoint or region is malformed.", stage) from None
+    # To wait for "100 Continue" costs each part a round trip, or a second where the store does not know it.
+    client.meta.events.unregister("before-call.s3", add_expect_header)
     if guard is not None:
         _connect_by(client, guard, stage, policy.answer_seconds)
     if stop is not None:
@@ -220,12 +248,19 @@ def _connect_by(client: Any, guard: Guard, stage: Stage, answer_seconds: float) 
     client.meta.events.register_first("needs-retry.s3", after)
 
 
-def _client_config(policy: RetryPolicy, proxies: dict[str, str] | None, *, path_style: bool) -> Config:
+def _style(config: S3Config) -> str:
+    """As botocore wants it."""
+    if config.addressing_style != "auto":
+        return config.addressing_style
+    # "virtual", not "auto": with "auto" the presigned URLs name the global host, which answers 307 for a
+    # young bucket outside us-east-1. Bucket names with dots get path style from botocore either way.
+    return "virtual" if config.endpoint_url is None else "path"
+
+
+def _client_config(policy: RetryPolicy, proxies: dict[str, str] | None, style: str) -> Config:
     return Config(
         signature_version="s3v4",
-        # "virtual", not "auto": with "auto" the presigned URLs name the global host, which answers 307 for a
-        # young bucket outside us-east-1. Bucket names with dots get path style from botocore either way.
-        s3={"addressing_style": "path" if path_style else "virtual"},
+        s3={"addressing_style": style},
         # R2, GCS and older MinIO refuse the checksums that botocore adds by itself since 1.36.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

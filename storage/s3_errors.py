@@ -67,16 +67,21 @@ _REFUSALS = frozenset(
         "Unauthorized",
     }
 )
+_CLOCK_ERRORS = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
 _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 
 @contextmanager
-def storage_errors(bucket: str, stage: Stage) -> Iterator[None]:
-    """Turns what botocore raises into `WorkerError`, and a video that cannot be read into STORAGE_FAILED."""
+def storage_errors(bucket: str, stage: Stage, *, own: bool = False) -> Iterator[None]:
+    """Turns what botocore raises into `WorkerError`, and a video that cannot be read into STORAGE_FAILED.
+
+    Args:
+        own: whether the bucket is the worker's, so that a refusal after the start is not the job's fault.
+    """
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise _worker_error(error, bucket, stage) from None
+        raise _worker_error(error, bucket, stage, own=own) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise WorkerError(
@@ -105,32 +110,40 @@ def retries_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
-def _worker_error(error: Exception, bucket: str, stage: Stage) -> WorkerError:
+def _worker_error(error: Exception, bucket: str, stage: Stage, *, own: bool) -> WorkerError:
     if isinstance(error, ClientError):
-        return _reply_error(error, bucket, stage)
+        return _reply_error(error, bucket, stage, own=own)
     name = type(error).__name__
     code = ErrorCode.STORAGE_MISCONFIGURED
-    if isinstance(error, _CREDENTIAL_ERRORS):
+    no_keys = isinstance(error, _CREDENTIAL_ERRORS)
+    if no_keys:
         message = f"The storage has no usable credentials ({name})."
     elif isinstance(error, _SETTING_ERRORS):
         message = f"The storage settings cannot be used: bucket, region or endpoint is malformed ({name})."
     else:
         code = ErrorCode.STORAGE_FAILED
         message = f"The storage of bucket {bucket!r} was not reached or gave no usable answer ({name})."
-    return WorkerError(code, message, stage=stage, detail=_detail(error))
+    elsewhere = no_keys and own and stage is not Stage.START
+    return WorkerError(code, message, stage=stage, detail=_detail(error), elsewhere=elsewhere)
 
 
-def _reply_error(error: ClientError, bucket: str, stage: Stage) -> WorkerError:
+def _reply_error(error: ClientError, bucket: str, stage: Stage, *, own: bool) -> WorkerError:
     name, status = error_code(error), _status(error)
+    skewed = name in _CLOCK_ERRORS
+    # not QuotaExceeded and its like, which every worker meets
+    no_entry = name in _REFUSALS and (status in {401, 403} or name in {"ExpiredToken", "InvalidToken"})
+    elsewhere = stage is not Stage.START and (skewed or (own and no_entry))
     # Before the first video there is no object to miss and no upload to lose: what the storage then calls the
     # caller's fault is the settings' fault.
-    refused_at_start = stage is not Stage.UPLOAD and 400 <= status < 500 and status not in _PASSING_STATUSES
+    refused_at_start = stage is not Stage.UPLOAD and 300 <= status < 500 and status not in _PASSING_STATUSES
     if name in _REFUSALS or refused_at_start:
         code, verb = ErrorCode.STORAGE_MISCONFIGURED, "refused"
     else:
         code, verb = ErrorCode.STORAGE_FAILED, "failed at"
     message = f"The storage {verb} {error.operation_name} on bucket {bucket!r} ({name})."
-    return WorkerError(code, message, stage=stage, detail=f"{_detail(error)}, status {status}")
+    if skewed:
+        message = f"{message[:-1]}: the clocks of this worker and of the storage differ."
+    return WorkerError(code, message, stage=stage, detail=f"{_detail(error)}, status {status}", elsewhere=elsewhere)
 
 
 def _status(error: ClientError) -> int:

@@ -31,7 +31,9 @@ NOT_OFFERED = {
     ),
     *(
         "KEEP_DIR",
+        "KEEP_MAX_GB",
         "S3_ATTEMPTS",
+        "S3_CHECK_URLS",
         "ALLOW_PRIVATE_HOSTS",
         "ALLOWED_PORTS",
         "ALLOW_PROXY",

@@ -70,8 +70,10 @@ class _TextFormatter(_Formatter):
         return self._clean(f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text)
 
 
-def set_up(level: int, form: str, secrets: Iterable[str] = ()) -> None:
-    """Replace whatever libraries set up at import. `form` is "json" or "text"; `secrets` are never written."""
+def set_up(level: int, form: str | None, secrets: Iterable[str] = ()) -> None:
+    """Replace whatever libraries set up at import. `form` is "json" or "text", None: text on a
+    terminal and else JSON; `secrets` are never written."""
+    form = form or ("text" if sys.stderr.isatty() else "json")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter(secrets) if form == "json" else _TextFormatter(secrets))
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)

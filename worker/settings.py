@@ -6,6 +6,7 @@ Nothing else in the worker reads the environment. A bad value stops the start wi
 import logging
 import re
 import tempfile
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +15,9 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract.fields import Mode
+from contract.near import slips
 
+SHORTEST_TOLD = 5  # characters
 HOST_NAME = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]*[a-z][a-z0-9_-]*", re.IGNORECASE)  # its end is no number
 
 
@@ -77,7 +80,9 @@ class Settings(BaseSettings):
     job_timeout_seconds: float | None = Field(
         3540, gt=0, description="longest job, where its own policy says nothing; keep it below the endpoint's timeout"
     )
-    min_disk_gb: float = Field(2, ge=0, description="free space that WORK_DIR must have at the start")
+    min_disk_gb: float = Field(
+        2, ge=0, description="free space that WORK_DIR must have at the start and before each job"
+    )
 
     storage: Literal["local", "s3", "volume"] | None = Field(
         None, description="default: s3 where a bucket is set, else volume on RunPod and local elsewhere"
@@ -88,6 +93,9 @@ class Settings(BaseSettings):
     )
     keep_dir: Path | None = Field(
         None, description="results, and videos that could not be stored; default: on the volume, else in WORK_DIR"
+    )
+    keep_max_gb: float = Field(
+        2, ge=0, description="on the worker's own disk: kept videos above this sum end with the oldest, in 10^9 bytes"
     )
     inline_max_mb: float = Field(
         6, ge=0, le=7, description="without a volume, a video up to this size that could not be stored is in the reply"
@@ -105,7 +113,16 @@ class Settings(BaseSettings):
         None, description="default: boto3's own chain (role, profile, AWS_… variables)"
     )
     s3_secret_access_key: SecretStr | None = Field(None, description="belongs to S3_ACCESS_KEY_ID")
-    s3_region: str | None = Field(None, description="default: boto3's own choice")
+    s3_region: str | None = Field(
+        None,
+        description="default: the one in the endpoint's host, else boto3's own choice; the store's word outweighs it",
+    )
+    s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
+        "auto", description="the bucket in a URL's path, or in front of its host; auto tries"
+    )
+    s3_check_urls: bool = Field(
+        True, description="try the URLs of stored videos from here; false where only callers can open them"
+    )
     s3_public_base_url: str | None = Field(
         None, pattern=r"^https?://", description="replies name this address plus the key instead of a presigned URL"
     )
@@ -116,7 +133,7 @@ class Settings(BaseSettings):
     input_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (Path("/runpod-volume"),), description="folders below which a source may be a plain path, separated by ':'"
     )
-    image_max_mb: float = Field(20, gt=0, description="largest portrait, in MB of 1,000,000 bytes")
+    image_max_mb: float = Field(64, gt=0, description="largest portrait, in MB of 1,000,000 bytes")
     audio_max_mb: float = Field(200, gt=0, description="largest voice file, in MB of 1,000,000 bytes")
     allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="host names, addresses and networks that sources may be at, private or not, separated by ','"
@@ -135,7 +152,9 @@ class Settings(BaseSettings):
 
     runpod_webhook_get_job: str | None = Field(None, description="set by RunPod: where jobs are taken")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
-    log_format: Literal["text", "json"] = Field("json", description="json: one object a line; text: for people")
+    log_format: Literal["text", "json"] | None = Field(
+        None, description="json: one object a line; text: for people; default: text on a terminal, json elsewhere"
+    )
 
     @field_validator("input_roots", "model_roots", "comfyui_node_folders", "comfyui_node_packs", mode="before")
     @classmethod
@@ -195,6 +214,22 @@ class Settings(BaseSettings):
     def log_level_number(self) -> int:
         """For the logging module."""
         return logging.getLevelNamesMapping()[self.log_level]
+
+
+def misspelt(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The variables that are no setting but for a slip, each with the setting that was most likely meant.
+
+    Only where that setting is not set itself, and the name is long enough that a slip does not make another word.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    names = {name.upper() for name, value in environment.items() if value}
+    found = []
+    for name in sorted(names.difference(known)):
+        near = [
+            other for other in known if other not in names and len(other) >= SHORTEST_TOLD and slips(name, other) == 1
+        ]
+        found += [(name, near[0])] if near else []
+    return found
 
 
 def read_settings() -> Settings:

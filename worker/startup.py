@@ -27,7 +27,7 @@ from sources.fetch import FetchLimits
 from sources.guard import Guard
 from sources.places import WebPolicy
 from storage.base import Storage
-from storage.job_bucket import s3_config_of_environment, s3_config_of_job
+from storage.job_bucket import located, s3_config_of_environment, s3_config_of_job
 from storage.local import LocalStorage
 from storage.s3 import S3Storage
 from storage.s3_client import S3Config
@@ -42,6 +42,10 @@ GIGABYTE = 1_000_000_000
 ENCODERS = ("libx264", "aac")
 VIDEOS = "videos"
 KEPT = "talking-video"
+ON_VOLUME = (
+    "output_video_url is a file on the endpoint's network volume, which no URL opens: fetch it from there, by a pod or"
+    " RunPod's S3 API, or name a bucket (S3_BUCKET, s3Config, upload_url)"
+)
 
 
 class Startup:
@@ -55,6 +59,7 @@ class Startup:
     def __init__(self, settings: Settings, stack: ExitStack, *, remembers: bool) -> None:
         self._settings, self._stack, self._remembers = settings, stack, remembers
         self._resources: Resources | None = None
+        self._own_storage: Storage | None = None
 
     @property
     def checks(self) -> list[Callable[[], None]]:
@@ -68,11 +73,12 @@ class Startup:
             check_disk(self._settings.work_dir, self._settings.min_disk_gb)
 
         def storage() -> None:
-            default_storage(self._settings).check()
+            self._own_storage = default_storage(self._settings)
+            self._own_storage.check()
 
         def comfyui() -> None:
             ready = self._stack.enter_context(running_engine(self._settings))
-            self._resources = make_resources(self._settings, ready, remembers=self._remembers)
+            self._resources = make_resources(self._settings, ready, self._own_storage, remembers=self._remembers)
 
         return [_telling(check) for check in (ffmpeg, disk, storage, comfyui)]
 
@@ -129,16 +135,22 @@ def check_disk(folder: Path, gigabytes: float) -> None:
 
 
 def default_storage(settings: Settings) -> Storage:
-    """The place for the videos of jobs that name none."""
-    if settings.storage_kind == "local":
-        return LocalStorage(settings.output_dir)
-    if settings.storage_kind == "volume":
-        return LocalStorage(settings.volume_dir / VIDEOS, must_be_mount=settings.volume_dir)
-    return S3Storage(bucket_of(settings), attempts=settings.s3_attempts)
+    """The place for the videos of jobs that name none. One for all of them: it learns where its bucket is.
+
+    Raises:
+        WorkerError: STORAGE_MISCONFIGURED where the settings name no bucket that could be used.
+    """
+    match settings.storage_kind:
+        case "local":
+            return LocalStorage(settings.output_dir)
+        case "volume":
+            return LocalStorage(settings.volume_dir / VIDEOS, must_be_mount=settings.volume_dir, note=ON_VOLUME)
+        case "s3":
+            return S3Storage(bucket_of(settings), attempts=settings.s3_attempts, check_urls=settings.s3_check_urls)
 
 
 def bucket_of(settings: Settings) -> S3Config:
-    """The worker's own bucket. Raises WorkerError STORAGE_MISCONFIGURED where RunPod's variables name none."""
+    """The worker's own bucket. Raises WorkerError STORAGE_MISCONFIGURED where the settings name none."""
     if settings.s3_bucket is None:
         return s3_config_of_environment(
             settings.bucket_endpoint_url or "",
@@ -148,8 +160,9 @@ def bucket_of(settings: Settings) -> S3Config:
             public_base_url=settings.s3_public_base_url,
             key_prefix=settings.s3_key_prefix,
             presign_seconds=settings.s3_presign_seconds,
+            addressing_style=settings.s3_addressing_style,
         )
-    return S3Config(
+    named = S3Config(
         bucket=settings.s3_bucket,
         endpoint_url=settings.s3_endpoint_url,
         access_key_id=settings.s3_access_key_id,
@@ -158,7 +171,9 @@ def bucket_of(settings: Settings) -> S3Config:
         public_base_url=settings.s3_public_base_url,
         key_prefix=settings.s3_key_prefix,
         presign_seconds=settings.s3_presign_seconds,
+        addressing_style=settings.s3_addressing_style,
     )
+    return located(named, "S3_ENDPOINT_URL", "S3_BUCKET")
 
 
 def _open(secret: SecretStr | None) -> str | None:
@@ -175,7 +190,7 @@ def policy_of(settings: Settings) -> WebPolicy:
     )
 
 
-def storage_of(job: Job, request: Request, settings: Settings) -> Storage:
+def storage_of(job: Job, request: Request, settings: Settings, own: Storage) -> Storage:
     """Where this job's video goes: its `upload_url`, its `s3Config`, or the worker's own storage.
 
     What a job names obeys the rules for sources; the worker's own storage is the operator's choice.
@@ -191,7 +206,7 @@ def storage_of(job: Job, request: Request, settings: Settings) -> Storage:
     if bucket is not None:
         config = s3_config_of_job(bucket, presign_seconds=settings.s3_presign_seconds)
         return S3Storage(config, attempts=settings.s3_attempts, guard=Guard(policy_of(settings)))
-    return default_storage(settings)
+    return own
 
 
 def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
@@ -201,8 +216,10 @@ def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
     folder = settings.keep_dir or default
     on_volume = mounted and folder.is_relative_to(settings.volume_dir)
     inline_bytes = int(settings.inline_max_mb * MEGABYTE)
-    own_disk = Keeper(settings.work_dir / KEPT, False, inline_bytes, remembers)
-    keeper = Keeper(folder, on_volume, inline_bytes, remembers, own_disk if folder != own_disk.folder else None)
+    kept_bytes = int(settings.keep_max_gb * GIGABYTE)
+    own_disk = Keeper(settings.work_dir / KEPT, False, inline_bytes, remembers, kept_bytes=kept_bytes)
+    spare = own_disk if folder != own_disk.folder else None
+    keeper = Keeper(folder, on_volume, inline_bytes, remembers, spare, kept_bytes)
     if remembers and not keeper.can_write():
         log.error("%s cannot be written: results are remembered on this worker alone", folder)
         keeper = own_disk
@@ -210,13 +227,16 @@ def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
     return keeper
 
 
-def make_resources(settings: Settings, ready: ReadyEngine, *, remembers: bool = False) -> Resources:
+def make_resources(
+    settings: Settings, ready: ReadyEngine, own_storage: Storage | None = None, *, remembers: bool = False
+) -> Resources:
     """What every job of this worker shares."""
+    own = own_storage or default_storage(settings)
     return Resources(
         engine_name=settings.engine,
         engine=ready.engine,
         modes=ready.modes,
-        storage_of=lambda job, request: storage_of(job, request, settings),
+        storage_of=lambda job, request: storage_of(job, request, settings, own),
         keeper=make_keeper(settings, remembers=remembers),
         limits=FetchLimits(
             roots=settings.input_roots,
@@ -230,5 +250,6 @@ def make_resources(settings: Settings, ready: ReadyEngine, *, remembers: bool = 
         job_seconds=settings.job_timeout_seconds,
         stall_timeouts=StallTimeouts(settings.stall_seconds, settings.load_seconds, settings.silence_seconds),
         work_dir=settings.work_dir,
+        least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,
     )

@@ -66,7 +66,7 @@ WHOLE_NUMBERS = (
     Number("height", 256, 1536, 704, lambda r: r.size and r.size.height),
     Number("fps", 10, 60, 25, lambda r: r.fps),
     Number("steps", 1, 50, 4, lambda r: r.steps),
-    Number("seed", 0, 2**63 - 1, 0, lambda r: r.seed),
+    Number("seed", -1, 2**63 - 1, 0, lambda r: r.seed),
     Number("blocks_to_swap", 0, 40, 20, lambda r: r.blocks_to_swap, {"use_block_swap": True}),
     Number("crf", 0, 40, 18, lambda r: r.crf),
 )
@@ -97,8 +97,8 @@ def beyond(number: Number, *, whole: bool) -> tuple[float, float]:
 
 # Not whole numbers and not fractions, whatever a loose reader may make of them.
 NOT_NUMBERS: tuple[object, ...] = (
-    *("5", "1.0", "", True, False, math.nan, math.inf, -math.inf),
-    *([5], {"value": 5}, 10**30, -(10**30)),
+    *("5 fps", "1,5", "0x10", "", True, False, math.nan, math.inf, -math.inf),
+    *("five", "1 000", "NaN", "\u0665", [5], {"value": 5}, 10**30, -(10**30)),
 )
 
 

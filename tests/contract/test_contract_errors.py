@@ -12,7 +12,7 @@ from contract.errors import ERRORS, ErrorCode, Stage, WorkerError
 from contract.response import failure
 from tests.contract.contract_samples import job, refusal
 
-KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id"}
+KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id", "worker_version"}
 every_code = pytest.mark.parametrize("code", ErrorCode)
 
 
@@ -42,6 +42,7 @@ def test_a_failure_has_the_published_keys_and_the_tables_values(code: ErrorCode)
         "retryable": ERRORS[code].retryable,
         "status": "failed",
         "job_id": "job-1",
+        "worker_version": reply["worker_version"],
     }
     assert all(type(value) in (str, bool) for value in reply.values())
     assert json.loads(json.dumps(reply)) == reply
@@ -86,7 +87,7 @@ def test_a_stage_of_its_own_wins_over_the_tables() -> None:
 
 
 def test_a_refusal_shows_nothing_of_what_was_sent_but_names_and_numbers() -> None:
-    raw = job(image_url=7, audio_urls="https://a/b?token=secret", width="secret", metadata=["secret"])
+    raw = job(image_url=7, audio_urls=["https://a/\0?token=secret"], width="secret", metadata=["secret"])
     message = refusal(raw)
     assert "secret" not in message
     assert all(name in message for name in ("image_url", "audio_urls", "width", "metadata"))

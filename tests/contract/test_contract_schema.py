@@ -38,7 +38,22 @@ EXAMPLES = sorted((REPOSITORY / "examples").glob("*.json"))
 INPUT: dict[str, Any] = json.loads(schemas()["input.schema.json"])
 REPLY: dict[str, Any] = json.loads(schemas()["reply.schema.json"])
 NUMBERS = (*WHOLE_NUMBERS, *FRACTIONS)
-SOURCES = ("a", "ä ö/b.png", "HTTPS://A/b", "http:", "dAta:,x", "data:" + "A" * 9000, "/x:y", "1:2", "a" * 8192, "\x85")
+SOURCES = (
+    "a",
+    "ä ö/b.png",
+    "HTTPS://A/b",
+    "http:",
+    "dAta:,x",
+    "data:" + "A" * 9000,
+    "/x:y",
+    "1:2",
+    "a." * 4096,
+    "\x85",
+)
+MORE_SOURCES = (
+    *(" a", "a\n", "\ufeffhttps://A/b\u200b", "data:image/png;base64,AA\r\nAA", "base64,AAAA", "image/png;base64,AAAA"),
+    *("A" * 8193, "iVBORw0KGgo" + "A" * 60, "/9j/" + "A-_" * 20 + "==", "UklGR" + "AAAA\n" * 20),
+)
 NO_SOURCES = (
     "",
     "ftp:",
@@ -47,13 +62,17 @@ NO_SOURCES = (
     "s3://b",
     "a:b",
     "a\nb",
-    "a\n",
+    "\n",
     "\x7f",
-    "a" * 8193,
+    "a." * 4097,
+    "www.a.example/b.png",
+    "iVBORw0KGgo\n" * 2,
+    "//a.example/b",
+    "data:\x00",
     "http://" + "a" * 8192,
 )
 NO_BOXES = ([-0.1, 0, 1, 1], [0, -0.1, 1, 1], [0, 0, 1.1, 1], [0, 0, 1, 1.1], [1, 0, 1, 1], [0, 0, 1, 0])
-NO_NUMBERS: tuple[object, ...] = ("5", True, [5], {})
+NO_NUMBERS: tuple[object, ...] = ("5 fps", "", "1,5", True, [5], {})
 
 
 def valid(schema: dict[str, Any], value: object) -> bool:
@@ -103,7 +122,7 @@ def test_there_are_examples() -> None:
 
 def test_the_input_schema_has_every_field_and_only_the_image_is_always_required() -> None:
     assert set(INPUT["properties"]) == set(field_names())
-    assert INPUT["required"] == ["image_url"]
+    assert not valid(INPUT, {"audio_urls": [VOICE]})
     assert INPUT["additionalProperties"] is False
 
 
@@ -125,8 +144,9 @@ def test_choices_are_published(name: str) -> None:
 
 @pytest.mark.parametrize("name", BOOLEANS)
 def test_booleans_are_published(name: str) -> None:
-    assert all(valid(INPUT, job(**{name: value})) for value in (True, False))
-    assert not any(valid(INPUT, job(**{name: value})) for value in (0, 1, "true", None))
+    others = (True, False, 0, 1.0, "true", "No", " ON\n", None)
+    assert all(valid(INPUT, job(**{name: value, "scheduler": "unipc"})) for value in others)
+    assert not any(valid(INPUT, job(**{name: value})) for value in (2, "", "maybe", [1], {"a": 1}))
 
 
 @pytest.mark.parametrize(
@@ -161,17 +181,22 @@ def test_the_other_defaults_are_published(name: str, default: object) -> None:
         job(foo=1),
         job(image_url=7),
         job(image_url=""),
-        job(audio_urls=VOICE),
         job(audio_urls=[]),
+        job(audio_urls=[None]),
         job(audio_urls=[VOICE] * 5),
         speaking(),
         speaking({"region": "left"}),
         speaking({"audio": VOICE, "regio": "left"}),
         speaking({"audio": VOICE, "region": [0, 0, 1]}),
-        speaking({"audio": VOICE, "region": "middle"}),
+        speaking({"audio": VOICE, "region": "above"}),
+        speaking({"audio": None}),
         speaking({"audio": VOICE, "offset_seconds": -1}),
-        job(positive_prompt=""),
         job(positive_prompt="x" * 2001),
+        *(job(mode=mode) for mode in ("infinite  talk", "infinitetal\u212a", "")),
+        *(job(resolution=other) for other in (481, "480x", "480x255", "1537x480", "1080p", "")),
+        *(job(image=7), job(image_url=None, image=None), job(cfg=99), job(imageURLs="a")),
+        {"image": "a", "audio": None},
+        job(resolution="480p", video_width=400),
         job(negative_prompt="x" * 2001),
         job(window_frames=34),
         job(window_frames=85),
@@ -180,7 +205,10 @@ def test_the_other_defaults_are_published(name: str, default: object) -> None:
         job(output_key=""),
         *(job(output_key=key) for key in ("../a", "a/..", "./a", "/a", "a/", "a//b", "a b", "é.mp4", "a\\b", "a\n")),
         *(job(output_key=key) for key in ("x" * 256, f"a/{'x' * 256}", ".a.part", "a/.b.part", ".a.part/b")),
-        *(job(upload_url=url) for url in ("", "x", "ftp://x", "https://", "https:///v", "https://a b", "https://a\n")),
+        *(
+            job(upload_url=url)
+            for url in ("", "x", "ftp://x", "https://", "https:///v", "https://a b", "https://a\nb", "www.a/v")
+        ),
         *(job(upload_url="http://a/" + "x" * 8192), job(upload_url="http\u017f://a/v")),
         *(job(image_url=source) for source in NO_SOURCES),
         *(job(audio_urls=[VOICE, source]) for source in NO_SOURCES),
@@ -207,6 +235,24 @@ def test_what_the_worker_refuses_the_schema_refuses(raw: dict[str, object]) -> N
 @pytest.mark.parametrize(
     "raw",
     [
+        *(job(image_url=source, audio_urls=[source]) for source in MORE_SOURCES),
+        *(job(audio_urls=source) for source in MORE_SOURCES),
+        *(job(image_url="a", **{name: None}) for name in field_names() if name not in ("image_url", "audio_urls")),
+        *(
+            job(resolution=value)
+            for value in (480, 720.0, "480", "480P", "720 p", " 480p", "480x832", "832 X 480", "256*1536")
+        ),
+        *(job(scheduler=name, steps="4") for name in FIXED_STEPS),
+        job(scheduler="flowmatch_distill", use_speed_lora="yes", steps=None),
+        job(scheduler="flowmatch_distill", use_speed_lora=1),
+        *(job(mode=mode) for mode in ("InfiniteTalk", "infinite_talk", " MULTI-TALK\n")),
+        *(job(window_frames=window) for window in ("81", "Fit", " 33 ")),
+        *({"image": "a", "audioUrl": "b", name: 4} for name in ("num_inference_steps", "steps", "inferenceSteps")),
+        {"imageURL": "a", "image_url": None, "speakers": {"url": "b", "offsetSeconds": "1.5"}},
+        {"image_url": "a", "image": None, "speakers": ["b", {"audio": "c", "bbox": ["0", 0, "0.5", 1]}]},
+        speaking({"audio": VOICE, "region": "Centre", "offset_seconds": None}),
+        job(positive_prompt="", negative_prompt=None),
+        job(upload_url=" https://a/v\n"),
         *(job(output_key=key) for key in ("a", "a..b", ".a", "...", "a/.../b", ".a/-b/_c", "x" * 255, None)),
         *(job(upload_url=url) for url in ("http://a", "HTTPS://A:1/ä?b=c#d", "http://[::1]/v", None)),
         *(job(image_url=source, audio_urls=[source]) for source in SOURCES),
@@ -228,7 +274,7 @@ def test_what_the_worker_takes_the_schema_takes(raw: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("number", WHOLE_NUMBERS, ids=lambda number: number.name)
-@pytest.mark.parametrize("value", [20.0, 25.0, 512.0, -1.0, 20.5, 2.0**53, 1e19, "20", True, [20.0]], ids=repr)
+@pytest.mark.parametrize("value", [20.0, 25.0, 512.0, -1.0, 20.5, 2.0**53, 1e19, "20 s", True, [20.0]], ids=repr)
 def test_of_a_whole_number_both_say_the_same(number: Number, value: object) -> None:
     assert valid(INPUT, number.job(value)) is taken(number.job(value))
 
@@ -284,9 +330,11 @@ def test_of_fields_together_both_say_the_same(raw: dict[str, object]) -> None:
 
 def test_the_patterns_are_such_as_every_validator_knows() -> None:
     """Some have no look-arounds, flags or classes of characters by name."""
-    patterns = re.findall(r'"pattern": (".*")', schemas()["input.schema.json"])
+    text = schemas()["input.schema.json"]
+    patterns = re.findall(r'"pattern": (".*")', text) + re.findall(r'("\^.*"): ', text)
     assert len(patterns) > 5
-    assert not [pattern for pattern in map(json.loads, patterns) if re.search(r"\(\?|\\[^nx]", pattern)]
+    assert not [pattern for pattern in map(json.loads, patterns) if re.search(r"\(\?|\\[^ntrx]", pattern)]
+    assert text.isascii(), "characters that nobody sees are written as escapes"
 
 
 def test_they_name_their_dialect() -> None:
@@ -296,7 +344,7 @@ def test_they_name_their_dialect() -> None:
 def test_a_request_with_every_field_is_valid() -> None:
     speaker = {"audio": VOICE, "region": [0, 0.1, 0.5, 1], "offset_seconds": 1.5}
     raw = speaking(speaker, {"audio": VOICE, "region": "right"}, resolution="720p", metadata={"a": [1]}, output_key="a")
-    everything = raw | {name: INPUT["properties"][name]["default"] for name in field_names() if name not in raw}
+    everything = raw | {name: INPUT["properties"][name].get("default") for name in field_names() if name not in raw}
     del everything["width"], everything["height"]
     assert valid(INPUT, everything)
     assert parse_request(everything).speakers[0].offset_seconds == 1.5

@@ -8,6 +8,7 @@ from io import BytesIO
 from PIL import Image, ImageCms
 
 from tests.hostile.hostile_case import IMAGE, OK, Case, noise, truncations
+from tests.hostile.hostile_rare_pictures import rare_pictures
 
 PNG = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -24,6 +25,7 @@ def pictures() -> Iterator[Case]:
     yield from _exif_and_colour()
     yield from _polyglots()
     yield from _other_kinds()
+    yield from rare_pictures()
     yield from _broken()
     photograph = _noise_picture((160, 120))
     yield from truncations("photograph.jpg", _saved(photograph, "JPEG", quality=85), REFUSED)
@@ -65,16 +67,26 @@ def _sizes() -> Iterator[Case]:
     yield Case("40_megapixels_rgba.png", png(8000, 5000, colour=6), FITS)
     yield Case("40_megapixels_16_bit.png", png(8000, 5000, depth=16), FITS)
     yield Case("40_megapixels_turned.png", png(8000, 5000, chunk(b"eXIf", exif(entry(0x0112, 3, 1, 6)))), FITS)
-    yield Case("one_line_of_30000.png", png(30_000, 1), FITS)
-    yield Case("one_pixel.png", png(1, 1), FITS)
+    yield Case("64_lines_of_30000.png", png(30_000, 64), FITS)
+    yield Case("one_line_of_30000.png", png(30_000, 1), REFUSED)
+    yield Case("one_pixel.png", png(1, 1), REFUSED)
     small = Image.new("RGB", (64, 64), "red")
-    for name, width, height in (("zero", 0, 64), ("65535", 65_535, 65_535), ("41_megapixels", 8200, 5000)):
+    for name, width, height in (("zero", 0, 64), ("65535", 65_535, 65_535), ("256_megapixels", 16_000, 16_000)):
         yield Case(f"header_{name}.jpg", resized(_saved(small, "JPEG"), width, height), REFUSED)
+    for megapixels, width, height in ((50, 8160, 6120), (108, 12_000, 9000), (200, 16_320, 12_240)):
+        yield Case(f"{megapixels}_megapixels.jpg", flat_jpeg(width, height), FITS)
+        yield Case(f"{megapixels}_megapixels_cut.jpg", flat_jpeg(width, height)[:-99_000] + b"\xff\xd9", REFUSED)
     yield Case("40_megapixels.jpg", _saved(Image.new("RGB", (8000, 5000), "red"), "JPEG"), FITS)
     yield Case("40_megapixels_cmyk.jpg", _saved(Image.new("CMYK", (8000, 5000), "red"), "JPEG"), FITS)
     yield Case("header_16384x16384.webp", _canvas(_saved(small.convert("RGBA"), "WEBP"), 16_384, 16_384), REFUSED)
     yield Case("header_larger_than_its_frame.webp", _canvas(_saved(small.convert("RGBA"), "WEBP"), 999, 999), EITHER)
     yield Case("14_megapixels.webp", _saved(Image.new("RGB", (4000, 3500), "red"), "WEBP", method=0), FITS)
+
+
+def flat_jpeg(width: int, height: int) -> bytes:
+    """Of one colour: the four bytes that its blocks repeat to, as often as it has blocks."""
+    jpeg = resized(_saved(Image.new("RGB", (width, 16), "red"), "JPEG"), width, height)
+    return jpeg[:-20] + jpeg[-12:-8] * (-(-width // 16) * -(-height // 16)) + b"\xff\xd9"
 
 
 def resized(jpeg: bytes, width: int, height: int) -> bytes:
@@ -133,11 +145,19 @@ def _jpeg_bombs() -> Iterator[Case]:
     plain = _saved(_noise_picture((64, 64)), "JPEG")
     progressive = _saved(_noise_picture((64, 64)), "JPEG", progressive=True, subsampling=0)
     last = progressive[progressive.rindex(SCAN) : -2]
-    for scans, size, expected in ((20_000, (64, 64), REFUSED), (100, (8000, 5000), REFUSED), (40, (6000, 4000), FITS)):
+    for scans, size, expected in (
+        (20_000, (64, 64), REFUSED),
+        (100, (8000, 5000), REFUSED),
+        (40, (6000, 4000), EITHER),
+    ):
         repeated = resized(progressive, *size)[:-2] + last * scans + b"\xff\xd9"
         yield Case(f"{scans}_scans_of_{size[0]}x{size[1]}.jpg", repeated, expected)
     yield Case("progressive_of_40_megapixels.jpg", resized(progressive, 8000, 5000), REFUSED)
-    yield Case("progressive_of_24_megapixels.jpg", resized(progressive, 6000, 4000), FITS)
+    yield Case(
+        "progressive_of_24_megapixels.jpg",
+        _saved(Image.new("RGB", (6000, 4000), "red"), "JPEG", progressive=True),
+        FITS,
+    )
     yield Case("a_million_comments.jpg", plain[:2] + b"\xff\xfe\0\2" * 1_000_000 + plain[2:], REFUSED)
     yield Case("a_million_fill_bytes.jpg", plain[:2] + b"\xff" * 5_000_000 + plain[2:], FITS)
     yield Case("a_million_stuffed_bytes.jpg", plain[:-2] + b"\xff\0" * 5_000_000 + plain[-2:], FITS)
@@ -245,7 +265,9 @@ def _polyglots() -> Iterator[Case]:
 
 def _other_kinds() -> Iterator[Case]:
     image = Image.new("RGB", (64, 64), "red")
-    for format_ in ("GIF", "BMP", "TIFF", "ICO", "PPM", "TGA", "EPS", "PDF", "JPEG2000", "AVIF"):
+    for format_ in ("GIF", "BMP", "TIFF", "AVIF"):
+        yield Case(f"{format_.lower()}_named.png", _saved(image, format_), FITS)
+    for format_ in ("ICO", "PPM", "TGA", "EPS", "PDF", "JPEG2000"):
         yield Case(f"{format_.lower()}_named.png", _saved(image, format_), REFUSED)
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
     entity = b'<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg>&x;</svg>'

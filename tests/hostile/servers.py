@@ -191,15 +191,30 @@ class Authority:
         pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
         return ssl.create_default_context(cadata=pem)
 
-    def serving(self, name: str, heard: list[str | None] | None = None) -> ssl.SSLContext:
-        """A server that proves to be `name`; `heard` gets the name that each client asked for in its handshake."""
+    def serving_itself(self) -> ssl.SSLContext:
+        """A server with this authority's own certificate, which is signed by itself."""
+        path = self._folder / "itself.pem"
+        kind, none = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        pem = self._key.private_bytes(serialization.Encoding.PEM, kind, none)
+        path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM) + pem)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        return context
+
+    def serving(
+        self, name: str, heard: list[str | None] | None = None, hours: tuple[int, int] = (-1, 1)
+    ) -> ssl.SSLContext:
+        """A server that proves to be `name`; `heard` gets the name that each client asked for in its handshake.
+
+        `hours` from now on are when the certificate holds.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         try:
             alternative: x509.GeneralName = x509.IPAddress(ip_address(name))
         except ValueError:
             alternative = x509.DNSName(name)
-        certificate = self._signed(subject, key, [alternative], authority=False)
+        certificate = self._signed(subject, key, [alternative], authority=False, hours=hours)
         path = self._folder / f"{name}.pem"
         path.write_bytes(
             certificate.public_bytes(serialization.Encoding.PEM)
@@ -220,18 +235,24 @@ class Authority:
         return context
 
     def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, names: list[x509.GeneralName], *, authority: bool
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        names: list[x509.GeneralName],
+        *,
+        authority: bool,
+        hours: tuple[int, int] = (-1, 1),
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
-        hour = datetime.timedelta(hours=1)
+        begin, end = (now + datetime.timedelta(hours=count) for count in hours)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - hour)
-            .not_valid_after(now + hour)
+            .not_valid_before(begin)
+            .not_valid_after(end)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)

@@ -1,15 +1,19 @@
 """Redirects and names that change: every step is checked anew, and the checked address is the one connected to."""
 
+import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from contract.errors import ErrorCode
+from contract.errors import ErrorCode, WorkerError
 from sources.places import WebPolicy
 from sources.web import Web
 from tests.hostile.corpus import NAMES, PLACES_BEHIND_A_REDIRECT
 from tests.hostile.fetching import SLOW, failed, fetch, nothing_left
+from tests.hostile.hostile_case import attempt
 from tests.hostile.servers import PRIVATE, PUBLIC, Authority, Names, Raw, http, in_turn, redirects_to, says
 
 REFUSED, UNAVAILABLE = ErrorCode.SOURCE_REFUSED, ErrorCode.AUDIO_UNAVAILABLE
@@ -102,6 +106,61 @@ def test_tls_proves_the_name_and_not_the_address(tmp_path: Path) -> None:
         usual = Web(policy, resolve=names, times=SLOW)
         assert failed(f"https://good.test:{server.port}/", tmp_path / "job", usual)[0] is UNAVAILABLE
     assert len(server.requests) == 2
+
+
+def _certificate_told(context: ssl.SSLContext, trusting: ssl.SSLContext, host: str, folder: Path) -> tuple[str, bool]:
+    """What is said of a server's certificate, and whether it may pass."""
+    with Raw(says(http(b"public")), PUBLIC, tls=context) as server:
+        policy = WebPolicy(frozenset({f"{PUBLIC}/32"}), frozenset({server.port}))
+        web = Web(policy, resolve=Names(good_test=[(PUBLIC,)], other_test=[(PUBLIC,)]), times=SLOW, tls=trusting)
+        url = f"https://{host}:{server.port}/"
+        error = attempt(lambda: fetch(url, folder / "job", web))
+    assert isinstance(error, WorkerError)
+    assert server.requests == []
+    return error.message.rsplit("speaker 1: ", 1)[1], error.retryable
+
+
+def test_what_is_wrong_with_a_certificate_is_told_as_it_is(tmp_path: Path) -> None:
+    ours, strangers = Authority(tmp_path), Authority(tmp_path)
+    trusting = ours.trusting()
+    fine = ours.serving("good.test")
+    told = {
+        "name": _certificate_told(fine, trusting, "other.test", tmp_path),
+        "address": _certificate_told(fine, trusting, PUBLIC, tmp_path),
+        "expired": _certificate_told(ours.serving("good.test", hours=(-2, -1)), trusting, "good.test", tmp_path),
+        "early": _certificate_told(ours.serving("good.test", hours=(1, 2)), trusting, "good.test", tmp_path),
+        "stranger": _certificate_told(strangers.serving("good.test"), trusting, "good.test", tmp_path),
+        "itself": _certificate_told(strangers.serving_itself(), trusting, "good.test", tmp_path),
+    }
+    assert told == {
+        "name": ("the server's certificate is not valid for that name", False),
+        "address": ("the server's certificate is not valid for that address", False),
+        "expired": ("the server's certificate has expired", True),
+        "early": ("the server's certificate is not valid yet", True),
+        "stranger": (
+            "the server's certificate comes from an issuer that is not trusted here, or was sent without its chain",
+            False,
+        ),
+        "itself": ("the server's certificate is signed by itself, so nobody vouches for it", False),
+    }
+
+
+def test_a_server_without_tls_is_told_so(tmp_path: Path) -> None:
+    def greet() -> None:
+        caller, _ = door.accept()
+        with caller:
+            caller.sendall(b"HTTP/1.1 400 What?\r\n\r\n")
+            while caller.recv(1000):
+                pass
+
+    with socket.create_server((PUBLIC, 0)) as door:
+        thread = threading.Thread(target=greet)
+        thread.start()
+        web = Web(WebPolicy(frozenset({PUBLIC})), times=SLOW)
+        code, message = failed(f"https://{PUBLIC}:{door.getsockname()[1]}/", tmp_path / "job", web)
+        thread.join()
+    assert code is UNAVAILABLE
+    assert "the server does not speak https there" in message
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.2:{port}/", "http://good.test:{port}/"])

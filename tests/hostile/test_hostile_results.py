@@ -66,8 +66,8 @@ def both() -> Iterator[Place]:
 
 
 def _looks(make: MakeStorage, good: int) -> list[tuple[str, ...]]:
-    """Answers that are good for the check (a bucket's takes two connections) and `good` - 1 connections after it."""
-    return [(GOOD,)] * (good if make is put_url else good + 1)
+    """Answers that are good for the check (a bucket's takes three connections) and `good` - 1 connections after it."""
+    return [(GOOD,)] * (good if make is put_url else good + 2)
 
 
 @EVERY_PLACE
@@ -166,6 +166,20 @@ def test_a_redirect_is_not_followed(make: MakeStorage, video: Path, status: int)
         with scripted_server(lambda _: answer) as server:
             storage = make(server.url, guard(Names(), GOOD))
             assert failure(lambda: store(storage, video))[1] is Stage.UPLOAD
+        assert inside.connections == 0
+
+
+@pytest.mark.parametrize("stage", [Stage.VALIDATE, Stage.UPLOAD])
+def test_a_url_that_leads_readers_inside_is_not_opened(video: Path, stage: Stage) -> None:
+    bucket = FakeBucket()
+
+    def answer(request: Seen) -> Answer:
+        return Answer(302, headers={"Location": inside.url}) if request.method == "GET" else bucket(request)
+
+    with Raw(says(http(b"\0")), BAD) as inside, scripted_server(answer) as server:
+        storage = job_bucket(server.url, guard(Names(), GOOD, ports=(80, inside.port)))
+        look = {Stage.VALIDATE: lambda: storage.check(Stage.VALIDATE), Stage.UPLOAD: lambda: store(storage, video)}
+        assert refused(look[stage], stage, BAD).endswith("the address is not public.")
         assert inside.connections == 0
 
 

@@ -2,16 +2,20 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from contract.aliases import MEANT
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.fields import field_names
+from contract.input_schema import json_schema
 from contract.request import Request, parse_request
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import storage_key
@@ -28,11 +32,12 @@ FRACTIONS = (
 )
 no_numbers = st.one_of(
     st.sampled_from(
-        [math.nan, math.inf, -math.inf, True, False, 10**400, -(10**400), "25", "0x19", "1e3", " 4", "NaN"]
+        [math.nan, math.inf, -math.inf, True, False, 10**400, -(10**400), "0x19", "1e", "NaN", "inf", "\u0664"]
     ),
-    st.integers(0, 99).map(str),
-    st.floats(allow_nan=False).map(repr),
-    st.text(max_size=3),
+    st.text(max_size=3).filter(lambda text: not re.search("[0-9]", text)),
+    st.tuples(st.integers(0, 99), st.sampled_from(["%", " px", "s", ",5", " 5", "_0", "/1", "\0", "\u200b5"])).map(
+        "{0[0]}{0[1]}".format
+    ),
     st.lists(st.integers(), max_size=2),
     st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
 )
@@ -41,6 +46,12 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
     max_leaves=12,
 )
+sources = st.text(st.sampled_from("aA/+-_=.:, \n\u200bé%"), max_size=90).flatmap(
+    lambda text: st.sampled_from(["", "data:;base64,", "https://", "www.", "//", "iVBORw0KGgo", "/9j/", "base64,"]).map(
+        lambda begin: begin + text
+    )
+)
+SCHEMA = Draft202012Validator(json_schema())
 prompts = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("():\\0.embding|[]{}<>\n"), max_size=300)
 
 
@@ -60,6 +71,50 @@ def test_what_is_no_number_is_never_taken_for_one(name: str, value: object) -> N
     outcome = _outcome(raw)
     assert isinstance(outcome, WorkerError)
     assert outcome.code is ErrorCode.INVALID_INPUT
+
+
+@quick
+@given(
+    st.sampled_from([name for name in WHOLE + FRACTIONS if "." not in name]),
+    st.integers(-5, 2000) | st.floats(-5, 2000) | st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["{}", " {}", "{}\n", "\u200b{}\ufeff", "\xa0{}"]),
+)
+def test_a_number_as_text_is_that_number(name: str, value: float, form: str) -> None:
+    plain, text = (_outcome(job(**{"seed": 7, name: sent})) for sent in (value, form.format(value)))
+    if isinstance(plain, WorkerError):
+        assert isinstance(text, WorkerError)
+    elif isinstance(text, Request):
+        assert text == plain or (name == "seed" and value <= 0)
+    else:
+        assert "e" in repr(value) or value > 2**53, (
+            "only what is written with an exponent, or is not exact, is left out"
+        )
+
+
+names = st.sampled_from(sorted({*field_names(), *MEANT})) | st.text(max_size=9)
+
+
+@quick
+@given(st.dictionaries(names, anything | no_numbers | sources, max_size=5))
+def test_whatever_names_and_forms_come_the_schema_takes_what_the_worker_takes(raw: dict[str, object]) -> None:
+    for changes in (raw, job(**raw)):
+        outcome = _outcome(changes)
+        if isinstance(outcome, Request):
+            assert SCHEMA.is_valid(changes)
+        else:
+            assert outcome.message.isprintable()
+
+
+@quick
+@given(st.sampled_from(sorted(MEANT)), anything | no_numbers | sources)
+def test_another_name_means_its_field(name: str, value: object) -> None:
+    base = {field: sent for field, sent in job(seed=7).items() if field != MEANT[name]}
+    other, own = (_outcome({**base, sent_as: value}) for sent_as in (name, MEANT[name]))
+    assert type(other) is type(own)
+    if isinstance(other, Request) and isinstance(own, Request) and MEANT[name] != "seed":
+        told = (f"'{name}' was taken as '{MEANT[name]}'",) if value is not None else ()
+        assert replace(other, warnings=()) == replace(own, warnings=())
+        assert other.warnings == told + own.warnings
 
 
 @quick

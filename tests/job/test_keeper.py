@@ -58,15 +58,19 @@ def test_a_stored_result_is_returned_for_the_same_job(video: Path, tmp_path: Pat
     assert again["warnings"] == ["one", "this job was done before: its stored result is returned"]
 
 
-@pytest.mark.parametrize("what", ["another job", "other input", "gone", "changed", "not asked to", "broken record"])
+@pytest.mark.parametrize(
+    "what", ["another job", "other input", "gone", "shorter", "another", "not asked to", "broken record"]
+)
 def test_nothing_else_is_returned(video: Path, tmp_path: Path, what: str) -> None:
     storage, keeper = LocalStorage(tmp_path / "out"), _keeper(tmp_path, remembers=what != "not asked to")
     keeper.deliver(_delivery(video), storage, Cancellation())
     stored = tmp_path / "out" / "v.mp4"
     if what == "gone":
         stored.unlink()
-    if what == "changed":
-        stored.write_bytes(b"another video")
+    if what == "shorter":
+        stored.write_bytes(MP4[:-1])
+    if what == "another":
+        stored.write_bytes(MP4[::-1])  # of the same length
     if what == "broken record":
         (record,) = (tmp_path / "kept-here" / "results").iterdir()
         record.write_text("{")
@@ -250,3 +254,49 @@ def test_a_video_on_the_own_disk_is_found_behind_a_stored_one_that_is_gone(video
     _undelivered(own_disk, video, tmp_path)
     assert keeper.recall("job/1", JOB, storage, Cancellation()) is not None
     assert (tmp_path / "out" / "v.mp4").read_bytes() == MP4
+
+
+def _keep(keeper: Keeper, job_id: str, made_at: float) -> Path:
+    """Keep a video of its own, made at this time."""
+    source = keeper.folder.parent / "source.mp4"
+    source.write_bytes(MP4)
+    os.utime(source, (made_at,) * 2)
+    with pytest.raises(WorkerError) as caught:
+        keeper.deliver(Delivery(job_id, JOB, "v.mp4", source, REPLY), _broken(keeper.folder.parent), Cancellation())
+    source.unlink()
+    assert caught.value.kept is not None
+    return Path(str(caught.value.kept.path))
+
+
+def test_on_the_workers_own_disk_the_oldest_kept_videos_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = Keeper(tmp_path / "own-disk", False, 0, True, kept_bytes=2 * len(MP4))
+    now = time.time()
+    kept = [_keep(keeper, f"job/{number}", now - age) for number, age in enumerate((30, 40, 20, 10))]
+    assert [path.exists() for path in kept] == [False, False, True, True]
+    assert kept[0].name in caplog.text
+    assert {path.stem for path in (tmp_path / "own-disk" / "results").iterdir()} == {path.stem for path in kept[2:]}
+    storage = LocalStorage(tmp_path / "out")
+    assert keeper.recall("job/0", JOB, storage, Cancellation()) is None
+    assert keeper.recall("job/2", JOB, storage, Cancellation()) is not None
+
+
+def test_the_newest_kept_video_stays_however_large(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "own-disk", False, 0, True, kept_bytes=1)
+    former, newest = _keep(keeper, "job/1", time.time()), _keep(keeper, "job/2", time.time() - 60)
+    assert (former.exists(), newest.exists()) == (False, True)
+
+
+def test_on_a_volume_all_kept_videos_stay(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path / "volume", True, 0, True, kept_bytes=1)
+    assert all(_keep(keeper, f"job/{number}", time.time()).exists() for number in range(3))
+    keeper.tidy()
+    assert len(list((tmp_path / "volume" / "kept").iterdir())) == 3
+
+
+def test_a_place_may_have_a_word_for_its_readers(video: Path, tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path / "out", note="fetch it by hand")
+    reply = _keeper(tmp_path).deliver(_delivery(video), storage, Cancellation())
+    again = _keeper(tmp_path).recall("job/1", JOB, storage, Cancellation())
+    assert reply["warnings"] == ["one", "fetch it by hand"]
+    assert again is not None
+    assert again["warnings"][:2] == reply["warnings"]

@@ -1,6 +1,8 @@
 """Progress updates: paced, rising, and none after the job."""
 
+import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -147,3 +149,53 @@ def test_the_log_has_one_line_for_each_stage_and_window(caplog: pytest.LogCaptur
     assert lines[0].endswith("% fetch")
     assert lines[1].endswith("sample, window 1 of 2")
     assert lines[2].endswith("sample, window 2 of 2")
+
+
+class Listener(logging.Handler):
+    """Hears lines of the log, and tells when a number of them has come."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__()
+        self._wanted, self.lines, self.enough = wanted, list[str](), threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one line."""
+        if "still loading" in record.getMessage():
+            self.lines.append(record.getMessage())
+            if len(self.lines) >= self._wanted:
+                self.enough.set()
+
+
+@pytest.mark.parametrize("send", [None, lambda _: None], ids=["local", "on RunPod"])
+def test_weights_that_load_without_a_word_are_told_again_and_again(
+    send: Callable[[dict[str, Any]], None] | None,
+) -> None:
+    listener, pace = Listener(3), Pace()
+    pace.learn(Work(1e15, 1e15), {Stage.LOAD: 50.0})
+    log = logging.getLogger("job.reporter")
+    log.addHandler(listener)
+    level = log.level
+    log.setLevel(logging.INFO)
+    try:
+        with Reporter(send, pause=0, heartbeat=0.001) as report:
+            report.expect(pace.forecast(Work(1e15, 1e15)))
+            report(Stage.LOAD)
+            assert listener.enough.wait(20)
+            report(Stage.SAMPLE, Position(1, 2, 1, 4))
+    finally:
+        log.setLevel(level)
+        log.removeHandler(listener)
+    assert all(line.startswith("still loading weights: 0 s, about 40 s expected") for line in listener.lines)
+
+
+def test_nothing_but_loading_is_told_so() -> None:
+    listener = Listener(1)
+    log = logging.getLogger("job.reporter")
+    log.addHandler(listener)
+    try:
+        with Reporter(None, heartbeat=0.001) as report:
+            for stage in (Stage.FETCH, Stage.PREPARE, Stage.SAMPLE):
+                report(stage)
+                assert not listener.enough.wait(0.02)
+    finally:
+        log.removeHandler(listener)

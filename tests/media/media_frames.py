@@ -93,6 +93,24 @@ def decoded_frames(video: Path) -> list[tuple[int, int, int]]:
     return [(data[at], data[at + 1], data[at + 2]) for at in range(middle, len(data), size)]
 
 
+def key_frames(video: Path) -> list[float]:
+    """When a player can begin, in seconds."""
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-select_streams",
+        "v",
+        "-show_entries",
+        "packet=pts_time,flags",
+        "-of",
+        "csv=p=0",
+    ]
+    said = subprocess.run([*command, str(video)], capture_output=True, check=True, text=True).stdout
+    packets = (line.split(",") for line in said.splitlines())
+    return sorted(float(time) for time, flags, *_ in packets if flags.startswith("K"))
+
+
 def boxes_of(video: Path) -> list[str]:
     """The top-level boxes of an MP4, in order."""
     data, at, names = video.read_bytes(), 0, []

@@ -13,6 +13,7 @@ from contract.errors import ErrorCode, WorkerError
 from contract.request import parse_request
 from job.preparation import prepare
 from media.image import open_portrait
+from media.kinds import PICTURES
 from sources.fetch import Inputs
 from tests.media.media_pictures import BLUE, CORNERS, GREEN, RED, corner_colours, near, pixel, quarters, save
 from tests.media.media_sounds import make_sound
@@ -73,12 +74,12 @@ def test_a_large_picture_is_made_smaller_and_keeps_its_shape(suffix: str, orient
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
 def test_a_large_picture_of_any_mode_has_no_seams(mode: str, tmp_path: Path) -> None:
-    picture = Image.new(mode.replace("I;16", "I"), (4001, 3001), 0)
+    picture = Image.new(mode.replace("I;16", "I"), (4401, 3001), 0)
     picture = picture.convert("I;16") if mode == "I;16" else picture
     path = save(picture, tmp_path / "picture.png", compress_level=1)
     image = open_portrait(path, [])
     background = 255 if mode in ("LA", "RGBA") else 0
-    assert image.size == (2001, 1501)
+    assert image.size == (2201, 1501)
     assert image.getextrema() == ((background, background),) * 3
 
 
@@ -130,8 +131,9 @@ def test_thousands_of_frames_behind_the_first_are_not_looked_at(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("head", "name"),
     [
-        (b"GIF89a" + bytes(99), "a GIF picture"),
-        (b"\0\0\0\x18ftypheic" + bytes(99), "a HEIC picture"),
+        (b"\0\0\0\x0cJXL " + bytes(99), "a JPEG XL picture"),
+        (b"\0\0\0\x18ftypcrx " + bytes(99), "a camera's raw picture"),
+        (b"\0\0\0\x18ftypisom" + bytes(99), "an MP4 or M4A file"),
         (b"<html><body>Sign in</body></html>", "a web page (HTML) (a share link leads to a page"),
         (b"%PDF-1.7", "a PDF document"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG picture"),
@@ -144,7 +146,7 @@ def test_another_kind_of_file_is_refused_by_name(head: bytes, name: str, tmp_pat
     with pytest.raises(WorkerError) as caught:
         open_portrait(path, [])
     assert caught.value.code is ErrorCode.IMAGE_INVALID
-    assert caught.value.message.startswith(f"The image is not a JPEG, PNG or WebP picture: it is {name}")
+    assert caught.value.message.startswith(f"The image is not a {PICTURES} picture: it is {name}")
 
 
 def test_a_webp_has_a_smaller_limit_and_is_told_what_has_not(tmp_path: Path) -> None:

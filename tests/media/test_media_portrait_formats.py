@@ -99,7 +99,7 @@ def _sixteen_bit(size: int, value: int) -> Image.Image:
 
 @pytest.mark.parametrize(("value", "grey"), [(0, 0), (0x4000, 64), (0x8000, 128), (0xC000, 191), (0xFFFF, 255)])
 def test_sixteen_bit_grey_is_scaled_and_not_clipped(value: int, grey: int, tmp_path: Path) -> None:
-    image = _opened(save(_sixteen_bit(32, value), tmp_path / "picture.png"))
+    image = _opened(save(_sixteen_bit(64, value), tmp_path / "picture.png"))
     assert near(pixel(image, 16, 16), (grey,) * 3, 1)
 
 

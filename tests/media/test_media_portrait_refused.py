@@ -12,6 +12,7 @@ from PIL import Image
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from media.image import open_portrait
+from media.kinds import PICTURES
 from tests.media.media_pictures import quarters, save
 
 
@@ -46,7 +47,7 @@ def _huge_png(path: Path, width: int, height: int) -> Path:
 def test_text_is_no_picture(tmp_path: Path) -> None:
     path = tmp_path / "image.source"
     path.write_text("no picture\n" * 50)
-    assert "JPEG, PNG or WebP" in _refused(path).message
+    assert PICTURES in _refused(path).message
 
 
 def test_an_empty_file_is_no_picture(tmp_path: Path) -> None:
@@ -55,14 +56,14 @@ def test_an_empty_file_is_no_picture(tmp_path: Path) -> None:
     _refused(path)
 
 
-@pytest.mark.parametrize("format_", ["GIF", "BMP", "TIFF", "ICO", "PPM"])
+@pytest.mark.parametrize("format_", ["ICO", "PPM", "TGA", "JPEG2000"])
 def test_other_kinds_of_picture_are_refused(format_: str, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     quarters(64, 64).save(path, format=format_)
-    assert "JPEG, PNG or WebP" in _refused(path).message
+    assert PICTURES in _refused(path).message
 
 
-@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
 def test_a_truncated_picture_is_refused(format_: str, share: float, tmp_path: Path) -> None:
     data = _encoded(format_)
@@ -77,8 +78,19 @@ def test_too_many_pixels_are_refused_before_they_are_decoded_and_told_so(size: t
 
 
 def test_a_tall_thin_picture_within_the_limit_is_taken(tmp_path: Path) -> None:
-    path = save(Image.new("RGB", (1, 3000), "red"), tmp_path / "thin.png")
-    assert open_portrait(path, []).size == (1, 3000)
+    path = save(Image.new("RGB", (64, 3000), "red"), tmp_path / "thin.png")
+    assert open_portrait(path, []).size == (64, 3000)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (63, 900), (900, 63)])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "bmp", "tiff"])
+def test_a_picture_too_small_for_a_face_is_refused(size: tuple[int, int], suffix: str, tmp_path: Path) -> None:
+    message = _refused(save(Image.new("RGB", size, "red"), tmp_path / f"small.{suffix}")).message
+    assert message == f"The image is {size[0]}x{size[1]} pixels; send one of at least 64 pixels a side"
+
+
+def test_64_pixels_are_enough(tmp_path: Path) -> None:
+    assert open_portrait(save(Image.new("RGB", (64, 64)), tmp_path / "small.png"), []).size == (64, 64)
 
 
 def _with_exif(path: Path, exif: bytes) -> Path:

@@ -16,6 +16,7 @@ from tests.media.media_frames import (
     frame_path,
     frames_folder,
     grey,
+    key_frames,
     make_spec,
     png,
     probe,
@@ -136,3 +137,13 @@ def test_every_crf_is_a_picture_of_420(crf: int, tmp_path: Path) -> None:
     found = probe(_encode(spec, parent, tmp_path))
     assert found.frames == 5
     assert found.picture["pix_fmt"] == "yuv420p"
+
+
+@pytest.mark.parametrize("fps", [10, 25, 60])
+def test_a_player_can_begin_every_two_seconds(fps: int, tmp_path: Path) -> None:
+    """Also where nothing moves, so that the encoder sees no reason of its own."""
+    parent, inner = frames_folder(tmp_path)
+    for number in range(130):
+        frame_path(inner, number).write_bytes(grey(90))
+    starts = key_frames(_encode(make_spec(tmp_path, 130, fps), parent, tmp_path))
+    assert starts == pytest.approx([0, 2, 4], abs=0.001)

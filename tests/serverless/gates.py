@@ -10,7 +10,16 @@ from pathlib import Path
 
 from tests.serverless.control_plane import PATIENCE
 from tests.sources.media_server import serving
-from tests.storage.storage_servers import ACCESS_KEY, BUCKET, SECRET_KEY, Answer, Seen, obedient, scripted_server
+from tests.storage.storage_servers import (
+    ACCESS_KEY,
+    BUCKET,
+    SECRET_KEY,
+    Answer,
+    Seen,
+    content,
+    obedient,
+    scripted_server,
+)
 
 HELD_FFMPEG = """#!/bin/sh
 case "$*" in *image2pipe*) held={encoding} ;; *) held={decoding} ;; esac
@@ -125,6 +134,8 @@ class Bucket:
                 self.gate.pass_through()
             self.stored.append(request.path)
             self.newest = request.body
+        if request.method == "GET":
+            return content(self.newest, request)
         return Answer(200, length=len(self.newest)) if request.method == "HEAD" else obedient(request)
 
 

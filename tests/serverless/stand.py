@@ -82,10 +82,10 @@ class Stand:
         assert not self.is_stored(job_id)
         return body
 
-    def assert_next_works(self) -> None:
-        """The next job becomes a video, and nothing is left of it either."""
+    def assert_next_works(self, **more: Any) -> None:
+        """The next job, with what it has besides its input, becomes a video, and nothing is left of it either."""
         job_id = f"next-{len(self.plane.taken)}"
-        self.give(job_id)
+        self.plane.give({"id": job_id, "input": self.input(), **more})
         result = self.plane.wait_for_result(job_id)
         assert result["output"]["status"] == "completed", result
         assert self.is_stored(job_id)

@@ -5,9 +5,10 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import requests
 
@@ -63,6 +64,7 @@ class Store(Bucket):
     Attributes:
         faults: what goes wrong, by a part of the request's path, such as a job's id.
         trusted: the access keys that may do everything; all others are refused.
+        region: what requests must be signed for, where it is not None; others are told so.
         has: path and bytes of each object.
     """
 
@@ -70,6 +72,7 @@ class Store(Bucket):
         super().__init__()
         self.faults: dict[str, Fault] = {}
         self.trusted = {ACCESS_KEY}
+        self.region: str | None = None
         self._held = FakeBucket()
 
     @property
@@ -83,16 +86,16 @@ class Store(Bucket):
 
     def answer(self, request: Seen) -> Answer:
         """As the scripted server asks for it."""
-        key = re.search(r"Credential=([^/]+)/", request.headers.get("authorization", "") or request.target)
-        key = key or re.search(r"X-Amz-Credential=([^%/]+)", request.target)
+        signed = request.headers.get("authorization", "") or unquote(request.target)
+        key = re.search(r"Credential=([^/]+)/\d+/([^/]+)/", signed)
         if key is None or key[1] not in self.trusted:
             return s3_error(403, "InvalidAccessKeyId")
+        if self.region not in {None, key[2]}:
+            return replace(s3_error(301, "PermanentRedirect"), headers={"x-amz-bucket-region": str(self.region)})
         for part, fault in self.faults.items():
             told = fault.of(request) if part in request.path else None
             if told is not None:
                 return told
-        if request.method == "GET":
-            return Answer(200, self.has[request.path]) if request.path in self.has else s3_error(404, "NoSuchKey")
         if request.method == "PUT" and self.gate is not None:
             self.gate.pass_through()
         told = self._held(request)

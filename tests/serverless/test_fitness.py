@@ -11,8 +11,9 @@ from tests.serverless.control_plane import ControlPlane
 from tests.serverless.processes import PROC
 from tests.serverless.records import Ping
 from tests.serverless.stand import standing
-from tests.serverless.stores import Store, store
+from tests.serverless.stores import Fault, Store, store
 from tests.serverless.worker import Worker
+from tests.storage.storage_servers import s3_error
 from tests.worker.bench import Bench
 from workflows.models import read_models
 
@@ -50,6 +51,15 @@ def no_room(_: Machine) -> Mapping[str, str]:
 
 def refused_key(machine: Machine) -> Mapping[str, str]:
     return {**machine.bucket.environment(), "S3_ACCESS_KEY_ID": "UNKNOWNKEYID"}
+
+
+def closed_urls(machine: Machine) -> Mapping[str, str]:
+    machine.bucket.faults["storage-check"] = Fault(s3_error(403, "AccessDenied"), ("get",))
+    return machine.bucket.environment()
+
+
+def runpods_store(machine: Machine) -> Mapping[str, str]:
+    return {**machine.bucket.environment(), "S3_ENDPOINT_URL": "https://s3api-eu-ro-1.runpod.io"}
 
 
 def no_volume(machine: Machine) -> Mapping[str, str]:
@@ -105,6 +115,12 @@ def unhealthy(pings: list[Ping]) -> list[Mapping[str, str]]:
         (no_ffmpeg, "ffmpeg", "WorkerError: ffmpeg or ffprobe does not run"),
         (no_room, "disk", "GB free and needs 1e+06 GB"),
         (refused_key, "storage", "The storage refused CreateMultipartUpload on bucket 'videos' (InvalidAccessKeyId)"),
+        (closed_urls, "storage", "does not open: it answered 403 (AccessDenied)"),
+        (
+            runpods_store,
+            "storage",
+            "takes no presigned URLs, so that no reply could name the video: set STORAGE=volume",
+        ),
         (no_volume, "storage", "no volume is mounted at "),
         (no_models, "comfyui", "Required models are missing: "),
         (no_server, "comfyui", "comfyui ended unexpectedly (exit code 1)"),
@@ -125,6 +141,8 @@ def test_a_worker_that_lacks_something_takes_no_job_and_says_what(
         assert plane.taken == []
         assert alive_with(str(tmp_path)) == []
         assert list(tmp_path.glob("work/job-*")) == []
+    assert bucket.has == {}
+    bucket.faults.clear()
 
 
 def test_what_comfyui_said_before_it_ended_is_in_the_log(tmp_path: Path, bucket: Store) -> None:

@@ -1,21 +1,23 @@
-"""A folder or a volume that is full when the video is finished."""
+"""A folder or a volume that is full when the video is finished, and a work folder that takes no job any more."""
 
 import base64
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.serverless.stand import Stand
 from tests.serverless.stores import assert_plays, files_in, prompts, quick, result, undelivered, volume
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
+def small_disk(folder: Path, size: str = "8k") -> Iterator[Path]:
     """A file system of a few pages, or the reason why there is none."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8k,mode=0777", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0777", "tmpfs", str(folder)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
         pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
@@ -58,3 +60,66 @@ def test_where_the_volume_is_full_too_a_small_video_is_in_the_reply(tmp_path: Pa
             assert_plays(tmp_path / "video.mp4")
             assert files_in(disk) == set()
             stand.assert_clean()
+
+
+@contextmanager
+def working_on(tmp_path: Path, size: str, **settings: str) -> Iterator[tuple[Stand, Path]]:
+    """A worker whose WORK_DIR is a small disk of its own; the disk is unmounted once the worker has ended."""
+    with small_disk(tmp_path / "disk", size) as disk:
+        places = {"WORK_DIR": str(disk / "work"), "MIN_DISK_GB": "0", **settings}
+        with quick(tmp_path, None, places) as stand:
+            yield stand, disk
+
+
+def assert_unfit(stand: Stand, job_id: str, words: str) -> None:
+    """The caller is not blamed, and the worker leaves."""
+    body = result_of_the_last(stand, job_id)
+    assert body["output"]["error_code"] == "worker_unfit", body
+    assert body["output"]["retryable"] is True
+    assert words in body["error"]
+    assert body["stopPod"] is True
+    stand.give("not-taken")
+    assert stand.worker.ended() == 0
+    assert "not-taken" not in stand.plane.taken
+
+
+def result_of_the_last(stand: Stand, job_id: str) -> dict[str, Any]:
+    """The worker takes no job after it."""
+    return stand.plane.wait_until(lambda: stand.plane.results(job_id))[0].body
+
+
+def test_a_work_folder_that_has_become_full_takes_no_job(tmp_path: Path) -> None:
+    with working_on(tmp_path, "40m", MIN_DISK_GB="0.03") as (stand, disk):
+        stand.assert_next_works()
+        (disk / "others").write_bytes(bytes(15 << 20))
+        stand.give("late")
+        assert_unfit(stand, "late", "are needed")
+        assert list((disk / "work").glob("job-*")) == []
+
+
+def test_a_work_folder_that_has_become_read_only_takes_no_job(tmp_path: Path) -> None:
+    with working_on(tmp_path, "64m") as (stand, disk):
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        stand.give("late")
+        assert_unfit(stand, "late", "Read-only file system")
+
+
+def test_a_disk_that_is_too_small_for_the_voice_is_no_fault_of_the_voice(tmp_path: Path) -> None:
+    with working_on(tmp_path, "4m") as (stand, _disk):
+        stand.give("large", audio_urls=[stand.bench.voice("own.wav", [(30.0, 0.5)])])
+        assert_unfit(stand, "large", "cannot take a job")
+
+
+def test_a_disk_that_fills_while_it_samples_is_no_fault_of_the_graph(tmp_path: Path) -> None:
+    with working_on(tmp_path, "16m", SIMULATOR_SPEED="2") as (stand, disk):
+        stand.give("slow", audio_urls=["long.wav"], max_audio_duration=8)
+        stand.worker.wait_for_stage("slow", "sample")
+        fill(disk)
+        assert_unfit(stand, "slow", "cannot take a job")
+
+
+def fill(disk: Path) -> None:
+    """To the last byte."""
+    with (disk / "others").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))

@@ -95,7 +95,7 @@ def test_a_job_that_comes_again_gets_its_stored_video_under_a_fresh_url(
     stand.assert_clean()
 
 
-@pytest.mark.parametrize("why", ["other input", "the object was deleted"])
+@pytest.mark.parametrize("why", ["other input", "the object was deleted", "another video of the same length"])
 def test_a_job_that_is_another_or_whose_video_is_gone_is_made_anew(
     stand: Stand, bucket: Store, why: str, tmp_path: Path
 ) -> None:
@@ -106,12 +106,15 @@ def test_a_job_that_is_another_or_whose_video_is_gone_is_made_anew(
         if why == "other input":
             stand.give(job_id, width=320)
         else:
-            del bucket.has[f"/{BUCKET}/{job_id}.mp4"]
+            held = bucket.has.pop(f"/{BUCKET}/{job_id}.mp4")
+            if why != "the object was deleted":
+                bucket.has[f"/{BUCKET}/{job_id}.mp4"] = held[:-1] + bytes([held[-1] ^ 1])
             stand.give(job_id)
         second = result(stand, job_id, 2)["output"]
     assert (first["video_info"]["width"], second["video_info"]["width"]) == (256, 320 if why == "other input" else 256)
     assert CARRIED not in second["warnings"]
-    assert f"/{BUCKET}/{job_id}.mp4" in bucket.has
+    stored = bucket.has[f"/{BUCKET}/{job_id}.mp4"]
+    assert hashlib.sha256(stored).hexdigest() == second["video_info"]["sha256"]
     stand.assert_clean()
 
 
@@ -212,7 +215,9 @@ def test_a_volume_takes_the_videos(tmp_path: Path) -> None:
     try:
         with volume() as (_, places), quick(tmp_path, None, {**places, "STORAGE": "volume"}) as stand:
             stand.give(job_id)
-            assert result(stand, job_id)["output"]["output_video_url"] == video.as_uri()
+            reply = result(stand, job_id)["output"]
+            assert reply["output_video_url"] == video.as_uri()
+            assert "which no URL opens" in reply["warnings"][-1]
             assert_plays(video)
             with prompts(stand, 0):
                 stand.give(job_id)

@@ -156,7 +156,7 @@ def test_base64_that_goes_on_after_its_end_is_refused(padding: str, tmp_path: Pa
     """Also where the end is that of a piece."""
     text = "A" * (65536 - 4) + padding
     save_pieces(data_pieces("data:;base64," + text), tmp_path / "to", LIMIT, _line())
-    for more in ("A", "AAAA", "=", " "):
+    for more in ("A", "AAAA", "=", "==", " A"):
         pieces = data_pieces("data:;base64," + text + more)
         assert _code(partial(list, pieces)) is ErrorCode.SOURCE_REFUSED
 

@@ -87,12 +87,31 @@ def test_another_status_than_200_is_unavailable_and_told(status: int, tmp_path: 
         assert str(status) in error.message
 
 
+@pytest.mark.parametrize(
+    ("status", "retryable"),
+    [
+        *((status, False) for status in (204, 400, 401, 402, 403, 404, 405, 406, 410, 414, 451)),
+        *((status, True) for status in (408, 425, 429, 500, 502, 503, 504)),
+    ],
+)
+def test_what_a_server_says_for_good_is_not_to_be_retried(status: int, retryable: bool, tmp_path: Path) -> None:
+    with serving(fine=answer(PICTURE), gone=answer(b"<html>", status)) as at:
+        assert _failed(tmp_path, at + "gone", at + "fine").retryable is retryable
+        assert _failed(tmp_path, at + "fine", at + "gone").retryable is retryable
+
+
+def test_one_voice_that_never_comes_decides(tmp_path: Path) -> None:
+    with serving(image=answer(PICTURE), busy=answer(b"", 503), gone=answer(b"", 404)) as at:
+        assert not _failed(tmp_path, at + "image", at + "busy", at + "gone").retryable
+        assert _failed(tmp_path, at + "image", at + "busy", at + "busy").retryable
+
+
 def test_one_of_two_voices_is_named(tmp_path: Path) -> None:
     with serving(image=answer(PICTURE), voice=answer(VOICE), gone=answer(b"", 404)) as at:
         for voices, number in (((at + "voice", at + "gone"), 2), ((at + "gone", at + "voice"), 1)):
             error = _failed(tmp_path, at + "image", *voices)
             assert error.code is ErrorCode.AUDIO_UNAVAILABLE
-            assert error.retryable
+            assert not error.retryable
             assert f"speaker {number}" in error.message
             assert f"speaker {3 - number}" not in error.message
             assert not error.message.startswith(NONE_LEFT)

@@ -45,13 +45,40 @@ def test_data_uris(tmp_path: Path) -> None:
     assert (
         _bytes(tmp_path, f"data:;base64,{encoded.replace('+', '%2B').replace('/', '%2F').replace('=', '%3D')}") == VOICE
     )
+    loose = f"data:audio/wav; base64 ;x=1,{encoded[:60]}\r\n {encoded[60:100]}%20\t{encoded[100:]}\n"
+    assert _bytes(tmp_path, loose) == VOICE
+    assert _bytes(tmp_path, f"data:base64,{encoded}") == VOICE
     assert _bytes(tmp_path, "data:text/plain,a%20voice%00%ff") == b"a voice\x00\xff"
     assert _bytes(tmp_path, "data:,a,b") == b"a,b"
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 49_151, 49_152, 49_153, 98_305])
+def test_base64_needs_no_padding_and_may_be_that_of_addresses(size: int, tmp_path: Path) -> None:
+    """Also where the pieces in which it is read end within a group of four."""
+    data = bytes((7 * index) % 256 for index in range(size))
+    plain, urlsafe = base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()
+    for text in (plain, plain.rstrip("="), urlsafe, urlsafe.rstrip("="), "\n".join(plain), plain.replace("=", "%3D")):
+        assert _bytes(tmp_path, f"data:;base64,{text}") == data
+
+
 @pytest.mark.parametrize(
     "uri",
-    ["data:audio/wav;base64,%%%", "data:audio/wav;base64,abc", "data:audio/wav;base64,é", "data:audio/wav;base64"],
+    [
+        *(
+            "data:audio/wav;base64,%%%",
+            "data:audio/wav;base64,abcde",
+            "data:audio/wav;base64,é",
+            "data:audio/wav;base64",
+        ),
+        *(
+            "data:;base64,a===",
+            "data:;base64,abc==",
+            "data:;base64,abcd=",
+            "data:;base64,ab==cd==",
+            "data:;base64,+-ab",
+        ),
+        *("data:;base64,a/_b", "data:;base64,ab\u200bcd", "data:;base64,ab\\ncd", "data:;base64,ab…"),
+    ],
 )
 def test_broken_data_uris_are_refused(uri: str, tmp_path: Path) -> None:
     assert _failed(tmp_path, uri).code is ErrorCode.SOURCE_REFUSED
@@ -105,6 +132,21 @@ def test_everything_else_is_refused(path: str, root: Path, tmp_path: Path) -> No
     os.mkfifo(root / "pipe")
     error = _failed(tmp_path, path.format(tmp=tmp_path), roots=(root,))
     assert error.code in (ErrorCode.SOURCE_REFUSED, ErrorCode.AUDIO_UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("media.example.com/voice.wav", "did you forget https:// in front of it?"),
+        ("//MEDIA.example.com/voice.wav", "did you forget https:// in front of it?"),
+        ("A" * 200, "if it is base64, put data:;base64, in front of it"),
+        ("voice.wav", ""),
+    ],
+)
+def test_what_a_path_that_leads_nowhere_may_have_meant(path: str, words: str, root: Path, tmp_path: Path) -> None:
+    told = _failed(tmp_path, path, roots=(root,)).message
+    assert told.endswith(words)
+    assert ("; " in told) is bool(words)
 
 
 def test_no_root_takes_no_path(root: Path, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ BODY = b"a voice" * 20_000
 WEB = Web(HERE, times=AT_ONCE)
 FINE_ANSWER = says(http(BODY[:1000]))
 PASSING: dict[str, Script] = {
+    "408": says(http(b"x", status="408 Too Late")),
+    "425": says(http(b"x", status="425 Too Early")),
     "429": says(http(b"x", status="429 Too Many Requests")),
     "500": says(http(b"x", status="500 Oops")),
     "502": says(http(b"x", status="502 Bad Gateway")),
@@ -31,7 +33,10 @@ PASSING: dict[str, Script] = {
     "half a chunk": says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc"),
 }
 LASTING: dict[str, Script] = {
-    **{status: says(http(b"x", status=f"{status} No")) for status in ("201", "304", "400", "401", "403", "404", "410")},
+    **{
+        status: says(http(b"x", status=f"{status} No"))
+        for status in ("201", "204", "304", "400", "401", "402", "403", "404", "405", "406", "410", "416", "451")
+    },
     "a redirect that is refused": redirects_to("ftp://a.test/"),
     "broken gzip": says(http(b"not packed", "Content-Encoding: gzip")),
 }

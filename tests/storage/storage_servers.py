@@ -1,6 +1,8 @@
 """What the S3 tests share: a whole S3 (moto) and a server whose every answer the test chooses, both on 127.0.0.1."""
 
+import hashlib
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -131,7 +133,18 @@ def obedient(request: Seen) -> Answer:
         return Answer(200, b"<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
     if request.method == "PUT":
         return Answer(200, headers={"ETag": '"tag"'})
+    if request.method == "GET":
+        return content(VIDEO, request)
     return Answer(200, length=len(VIDEO)) if request.method == "HEAD" else Answer(204)
+
+
+def content(body: bytes, request: Seen) -> Answer:
+    """A stored object, or the one range of it that is asked for."""
+    asked = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+    if asked is None:
+        return Answer(200, body)
+    piece = body[int(asked[1]) : int(asked[2]) + 1]
+    return Answer(206, piece, headers={"Content-Range": f"bytes {asked[1]}-{asked[2]}/{len(body)}"})
 
 
 @dataclass
@@ -157,7 +170,16 @@ class FakeBucket:
             else:
                 self.objects.pop(request.path, None)
             return Answer(204)
-        return Answer(200, length=len(self.objects[request.path])) if request.path in self.objects else Answer(404)
+        return self._read(request)
+
+    def _read(self, request: Seen) -> Answer:
+        if request.path not in self.objects:
+            return Answer(404) if request.method == "HEAD" else s3_error(404, "NoSuchKey")
+        held = self.objects[request.path]
+        if request.method == "GET":
+            return content(held, request)
+        tag = hashlib.md5(held, usedforsecurity=False).hexdigest()
+        return Answer(200, length=len(held), headers={"ETag": f'"{tag}-1"'})
 
     def _begin(self) -> Answer:
         self.begun += 1
@@ -227,7 +249,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Answer) -> None:
         with suppress(ConnectionError):
-            self.send_response(reply.status)
+            (self.send_response_only if "Date" in reply.headers else self.send_response)(reply.status)
             if reply.length != NO_LENGTH and reply.status != 204:
                 self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
             for name, value in reply.headers.items():

@@ -1,5 +1,6 @@
 """The bucket of a job, and that of RunPod's three variables: read, or refused without telling a value."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,12 +64,82 @@ def refusal(raw: object) -> str:
         ),
         ("https://storage.googleapis.com/b", None, ("https://storage.googleapis.com", "b", None)),
         ("https://b.storage.googleapis.com", None, ("https://storage.googleapis.com", "b", None)),
-        ("https://b.nyc3.digitaloceanspaces.com", None, ("https://nyc3.digitaloceanspaces.com", "b", None)),
+        ("https://b.nyc3.digitaloceanspaces.com", None, ("https://nyc3.digitaloceanspaces.com", "b", "nyc3")),
         (
             "https://b.s3.eu-central-003.backblazeb2.com",
             None,
             ("https://s3.eu-central-003.backblazeb2.com", "b", "eu-central-003"),
         ),
+        ("https://b.nyc3.cdn.digitaloceanspaces.com", None, ("https://nyc3.digitaloceanspaces.com", "b", "nyc3")),
+        ("https://b.nyc3.cdn.digitaloceanspaces.com", "b", ("https://nyc3.digitaloceanspaces.com", "b", "nyc3")),
+        ("https://nyc3.cdn.digitaloceanspaces.com/b", None, ("https://nyc3.digitaloceanspaces.com", "b", "nyc3")),
+        (
+            "https://s3-fips.dualstack.us-gov-west-1.amazonaws.com",
+            "b",
+            ("https://s3-fips.dualstack.us-gov-west-1.amazonaws.com", "b", "us-gov-west-1"),
+        ),
+        (
+            "https://b.s3.cn-north-1.amazonaws.com.cn",
+            None,
+            ("https://s3.cn-north-1.amazonaws.com.cn", "b", "cn-north-1"),
+        ),
+        ("https://s3-fips.us-west-1.amazonaws.com", "b", ("https://s3-fips.us-west-1.amazonaws.com", "b", "us-west-1")),
+        ("https://s3-external-1.amazonaws.com", "b", ("https://s3-external-1.amazonaws.com", "b", "us-east-1")),
+        (
+            "https://b.bucket.vpce-1a2b-5e6f.s3.us-east-1.vpce.amazonaws.com",
+            None,
+            ("https://bucket.vpce-1a2b-5e6f.s3.us-east-1.vpce.amazonaws.com", "b", "us-east-1"),
+        ),
+        (
+            "https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com",
+            "b",
+            ("https://bucket.vpce-1a2b.s3.us-east-1.vpce.amazonaws.com", "b", "us-east-1"),
+        ),
+        ("https://s3.wasabisys.com/b", None, ("https://s3.wasabisys.com", "b", "us-east-1")),
+        (
+            "https://b.s3.eu-central-1.wasabisys.com",
+            None,
+            ("https://s3.eu-central-1.wasabisys.com", "b", "eu-central-1"),
+        ),
+        ("https://b.s3.gra.io.cloud.ovh.net", None, ("https://s3.gra.io.cloud.ovh.net", "b", "gra")),
+        (
+            "https://s3.us-east-va.perf.cloud.ovh.us/b",
+            None,
+            ("https://s3.us-east-va.perf.cloud.ovh.us", "b", "us-east-va"),
+        ),
+        (
+            "https://b.us-southeast-1.linodeobjects.com",
+            None,
+            ("https://us-southeast-1.linodeobjects.com", "b", "us-southeast-1"),
+        ),
+        ("https://b.ewr1.vultrobjects.com", None, ("https://ewr1.vultrobjects.com", "b", "ewr1")),
+        ("https://b.fsn1.your-objectstorage.com", None, ("https://fsn1.your-objectstorage.com", "b", "fsn1")),
+        ("https://s3.ru-1.storage.selcloud.ru", "b", ("https://s3.ru-1.storage.selcloud.ru", "b", "ru-1")),
+        ("https://b.storage.yandexcloud.net", None, ("https://storage.yandexcloud.net", "b", "ru-central1")),
+        (
+            "https://ns1.compat.objectstorage.eu-frankfurt-1.oraclecloud.com",
+            "b",
+            ("https://ns1.compat.objectstorage.eu-frankfurt-1.oraclecloud.com", "b", "eu-frankfurt-1"),
+        ),
+        (
+            "https://s3.us-south.cloud-object-storage.appdomain.cloud",
+            "b",
+            ("https://s3.us-south.cloud-object-storage.appdomain.cloud", "b", "us-south"),
+        ),
+        ("https://b.sos-ch-gva-2.exo.io", None, ("https://sos-ch-gva-2.exo.io", "b", "ch-gva-2")),
+        (
+            "https://storage.eu-north1.nebius.cloud/b",
+            None,
+            ("https://storage.eu-north1.nebius.cloud", "b", "eu-north1"),
+        ),
+        ("https://us-001.s3.synologyc2.net/b", None, ("https://us-001.s3.synologyc2.net", "b", None)),
+        (
+            "https://b.storage.me-central2.rep.googleapis.com",
+            None,
+            ("https://storage.me-central2.rep.googleapis.com", "b", "me-central2"),
+        ),
+        ("http://minio:9000/b/", "b", ("http://minio:9000", "b", None)),
+        ("https://nas.example/minio/api", "b", ("https://nas.example/minio/api", "b", None)),
         ("https://b.s3.fr-par.scw.cloud", None, ("https://s3.fr-par.scw.cloud", "b", "fr-par")),
         ("http://minio:9000/b", None, ("http://minio:9000", "b", None)),
         ("http://[::1]:9000", "b", ("http://[::1]:9000", "b", None)),
@@ -83,6 +154,7 @@ def test_the_bucket_and_the_region_are_found_where_they_are_named(
 ) -> None:
     config = s3_config_of_job(job(endpoint, named), key_prefix="talks", presign_seconds=60)
     assert (config.endpoint_url, config.bucket, config.region) == place
+    assert config.addressing_style == "auto"
     assert config == S3Config(
         bucket=place[1],
         endpoint_url=place[0],
@@ -122,6 +194,22 @@ def test_the_bucket_and_the_region_are_found_where_they_are_named(
         (job("https://b.s3.eu-west-1.amazonaws.com/folder"), "name different buckets"),
         (job("https://b.s3.eu-west-1.amazonaws.com/folder", "b"), "name different buckets"),
         (job(f"https://b.{ACCOUNT}.r2.cloudflarestorage.com/x/y"), "a path besides"),
+        (job("https://b.s3-website-eu-west-1.amazonaws.com"), "the address of a website"),
+        (job("https://b.s3-website.eu-central-1.amazonaws.com", "b"), "the address of a website"),
+        (job("https://b.website-us-east-1.linodeobjects.com"), "the address of a website"),
+        (job("https://b-125.cos-website.ap-guangzhou.myqcloud.com"), "the address of a website"),
+        (job("https://pub-0123456789abcdef0123456789abcdef.r2.dev", "b"), "name https://ACCOUNT.r2.cloudflarestorage"),
+        (job("https://d111111abcdef8.cloudfront.net", "b"), "an address for readers"),
+        (job("https://f004.backblazeb2.com/file/b"), "name https://s3.REGION.backblazeb2.com"),
+        (job("https://account.blob.core.windows.net/b"), "send a SAS URL as upload_url"),
+        (job("https://storage.cloud.google.com/b"), "name https://storage.googleapis.com"),
+        (job("https://s3.console.aws.amazon.com/b"), "a page for people"),
+        (job("https://b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com"), "URLs last five minutes"),
+        (job("https://s3.us-east-1.amazonaws.com", "b--use1-az4--x-s3"), "URLs last five minutes"),
+        (job("https://project.supabase.co", "b"), "must end in /storage/v1/s3"),
+        (job("https://project.supabase.co/storage/v1/object/public/b"), "must end in /storage/v1/s3"),
+        (job("https://s3api-eu-ro-1.runpod.io", "volume1"), "takes no presigned URLs"),
+        (job("https://s3api-us-ks-2.runpod.io/volume1"), "takes no presigned URLs"),
         (job("h/b"), "must be an http"),
         (job("ftp://h/b"), "must be an http"),
         (job("https:///b"), "must be an http"),
@@ -172,3 +260,44 @@ def test_a_video_goes_to_the_jobs_bucket_without_a_month_in_front(
         storage.check(Stage.VALIDATE)
         storage.put(video, "talk.mp4", Cancellation())
     assert bucket.objects == {f"/{BUCKET}/talk.mp4": b"video"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "named", "service", "region"),
+    [
+        ("https://b.oss-cn-hangzhou.aliyuncs.com", None, "oss-cn-hangzhou.aliyuncs.com", "cn-hangzhou"),
+        ("https://b.s3.oss-cn-hangzhou.aliyuncs.com", None, "s3.oss-cn-hangzhou.aliyuncs.com", "cn-hangzhou"),
+        ("https://oss-us-west-1-internal.aliyuncs.com", "b", "oss-us-west-1-internal.aliyuncs.com", "us-west-1"),
+        ("https://b.cos.ap-guangzhou.myqcloud.com", None, "cos.ap-guangzhou.myqcloud.com", "ap-guangzhou"),
+        ("https://b.obs.cn-north-4.myhuaweicloud.com", None, "obs.cn-north-4.myhuaweicloud.com", "cn-north-4"),
+        ("https://tos-s3-cn-beijing.volces.com", "b", "tos-s3-cn-beijing.volces.com", "cn-beijing"),
+        ("https://b.t3.storage.dev", None, "t3.storage.dev", "auto"),
+        ("https://b.s3-accelerate.amazonaws.com", None, "s3-accelerate.amazonaws.com", None),
+        (
+            "https://b.s3-accesspoint.eu-west-1.amazonaws.com",
+            None,
+            "s3-accesspoint.eu-west-1.amazonaws.com",
+            "eu-west-1",
+        ),
+    ],
+)
+def test_a_store_that_is_known_to_want_the_bucket_in_front_is_asked_so(
+    endpoint: str, named: str | None, service: str, region: str | None
+) -> None:
+    config = s3_config_of_job(job(endpoint, named))
+    assert (config.endpoint_url, config.bucket, config.region) == (f"https://{service}", "b", region)
+    assert config.addressing_style == "virtual"
+    assert s3_config_of_environment(endpoint, "id", "secret", bucket=named, addressing_style="path") == replace(
+        config, access_key_id="id", secret_access_key="secret", addressing_style="path"
+    )
+
+
+def test_runpods_own_store_needs_a_public_address_or_the_volume() -> None:
+    url = "https://s3api-eu-ro-1.runpod.io"
+    with pytest.raises(
+        WorkerError, match=r"takes no presigned URLs.* set STORAGE=volume .*S3_PUBLIC_BASE_URL"
+    ) as caught:
+        s3_config_of_environment(url, "id", "secret", bucket="volume1")
+    assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_MISCONFIGURED, Stage.START)
+    config = s3_config_of_environment(f"{url}/volume1", "id", "secret", public_base_url="https://cdn.example")
+    assert (config.endpoint_url, config.bucket, config.region) == (url, "volume1", "EU-RO-1")

@@ -1,5 +1,6 @@
 """A folder as storage, with real files, links and limits."""
 
+import hashlib
 import os
 import resource
 import subprocess
@@ -57,7 +58,7 @@ def test_a_video_arrives_whole_in_folders_that_are_made_for_it(folder: Path, vid
     storage: Storage = LocalStorage(folder)
     stored = storage.put(video, "customer-7/2026/talk.mp4", Cancellation())
     target = folder / "customer-7/2026/talk.mp4"
-    assert stored == StoredVideo(url=target.as_uri(), size_bytes=len(VIDEO), expires_at=None)
+    assert stored == StoredVideo(target.as_uri(), len(VIDEO), None, hashlib.sha256(VIDEO).hexdigest())
     assert target.read_bytes() == VIDEO
     assert video.read_bytes() == VIDEO
     assert files_under(folder) == ["customer-7/2026/talk.mp4"]

@@ -94,7 +94,7 @@ def test_an_end_whose_first_answer_was_lost_has_succeeded(video: Path) -> None:
 
     with scripted_server(answer) as server:
         assert S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation()).size_bytes == len(VIDEO)
-    assert server.methods() == ["POST", "PUT", "POST", "POST", "HEAD"]
+    assert server.methods() == ["POST", "PUT", "POST", "POST", "HEAD", "GET"]
 
 
 def test_parts_without_a_tag_are_not_s3(video: Path) -> None:
@@ -148,10 +148,10 @@ def test_a_video_that_vanished_is_not_announced(video: Path) -> None:
 
 def test_a_key_that_may_only_write_serves_public_urls(video: Path, caplog: pytest.LogCaptureFixture) -> None:
     with scripted_server(obedient_but("HEAD", Answer(403))) as server:
-        stored = S3Storage(s3_config(server.url, public_base_url="https://cdn.example")).put(
+        stored = S3Storage(s3_config(server.url, public_base_url=f"{server.url}/cdn")).put(
             video, "talk.mp4", Cancellation()
         )
-    assert stored.url == "https://cdn.example/talk.mp4"
+    assert stored.url == f"{server.url}/cdn/talk.mp4"
     assert "size of the stored video was not compared" in caplog.text
 
 
@@ -213,7 +213,7 @@ def test_check_finds_an_endpoint_that_is_not_s3(page: bytes, code: ErrorCode, wo
 @pytest.mark.parametrize("answer", [s3_error(403, "AccessDenied"), s3_error(404, "NoSuchUpload")])
 def test_a_check_that_could_begin_an_upload_has_passed(answer: Answer) -> None:
     with scripted_server(obedient_but("DELETE", answer)) as server:
-        S3Storage(s3_config(server.url, key_prefix="talks")).check()
+        S3Storage(s3_config(server.url, key_prefix="talks"), check_urls=False).check()
     begin, abort = server.seen
     assert (begin.path, begin.query) == (f"/{BUCKET}/talks/storage-check.mp4", {"uploads": [""]})
     assert (abort.path, abort.query["uploadId"]) == (begin.path, ["upload-1"])

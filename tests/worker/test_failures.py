@@ -46,7 +46,7 @@ def _job(bench: Bench, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "code", "stage", "begins"),
     [
-        ({"image_url": None}, "invalid_input", "validate", "Invalid input: image_url"),
+        ({"image_url": None}, "missing_parameter", "validate", "Missing required parameter: image_url"),
         ({"step": 4}, "invalid_input", "validate", "Invalid input: unknown field 'step'"),
         ({"audio_urls": None}, "missing_parameter", "validate", "Missing required parameter: audio_urls"),
         (
@@ -56,8 +56,13 @@ def _job(bench: Bench, **more: Any) -> dict[str, Any]:
             "No valid audio files could be downloaded: ",
         ),
         ({"image_url": "v.wav"}, "image_invalid", "prepare", "The image is not"),
-        ({"audio_urls": ["portrait.png"]}, "audio_invalid", "prepare", "No valid audio files could be downloaded"),
-        ({"audio_urls": ["v.wav", "portrait.png"]}, "audio_invalid", "prepare", "speaker 2"),
+        ({"audio_urls": ["portrait.png"]}, "audio_invalid", "prepare", "The audio of speaker 1 cannot be used: a PNG"),
+        (
+            {"audio_urls": ["v.wav", "portrait.png"]},
+            "audio_invalid",
+            "prepare",
+            "The audio of speaker 2 cannot be used",
+        ),
     ],
 )
 def test_a_bad_request_is_answered_before_the_gpu_works(
@@ -150,7 +155,8 @@ def test_bad_settings_stop_the_start_with_their_names(bench: Bench) -> None:
     assert "S3_PRESIGN_SECONDS" in run.log
     assert set(run.reply) == KEYS
     told = (run.reply["error_code"], run.reply["error_stage"], run.reply["job_id"])
-    assert told == ("internal_error", "start", "local_test")
+    assert told == ("settings_invalid", "start", "local_test")
+    assert run.reply["retryable"] is False
     assert all(name in run.reply["error"] for name in ("ENGINE", "S3_PRESIGN_SECONDS"))
 
 

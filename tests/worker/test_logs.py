@@ -2,6 +2,11 @@
 
 import json
 import logging
+import os
+import pty
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +34,18 @@ def test_a_line_is_one_json_object_with_the_job(capsys: pytest.CaptureFixture[st
     (line,) = capsys.readouterr().err.splitlines()
     entry = json.loads(line)
     assert (entry["job_id"], entry["message"], entry["level"]) == ("job-1", "two\nlines 2", "INFO")
+
+
+@pytest.mark.parametrize(("terminal", "begins"), [(True, b"[0-9:]{8} INFO"), (False, b'{"time"')])
+def test_a_terminal_gets_text_and_everything_else_json(terminal: bool, begins: bytes) -> None:
+    """Told by a process whose standard error is the one or the other."""
+    code = "import logging; from worker import logs; logs.set_up(20, None); logging.getLogger('media.x').info('here')"
+    reader, writer = pty.openpty() if terminal else os.pipe()
+    subprocess.run([sys.executable, "-c", code], stderr=writer, cwd=REPOSITORY, check=True, timeout=60)
+    os.close(writer)
+    line = os.read(reader, 1000)
+    os.close(reader)
+    assert re.match(begins, line), line
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.settings import Settings, SettingsError, read_settings
+from comfy_client.server import NOT_FOR_ENGINES
+from worker.settings import Settings, SettingsError, misspelt, read_settings
 
 DEFAULTS: dict[str, object] = {
     "ENGINE": "comfyui",
@@ -37,6 +38,7 @@ DEFAULTS: dict[str, object] = {
     "OUTPUT_DIR": Path("output"),
     "VOLUME_DIR": Path("/runpod-volume"),
     "KEEP_DIR": None,
+    "KEEP_MAX_GB": 2,
     "INLINE_MAX_MB": 6,
     "BUCKET_ENDPOINT_URL": None,
     "BUCKET_ACCESS_KEY_ID": None,
@@ -46,12 +48,14 @@ DEFAULTS: dict[str, object] = {
     "S3_ACCESS_KEY_ID": None,
     "S3_SECRET_ACCESS_KEY": None,
     "S3_REGION": None,
+    "S3_ADDRESSING_STYLE": "auto",
+    "S3_CHECK_URLS": True,
     "S3_PUBLIC_BASE_URL": None,
     "S3_KEY_PREFIX": "",
     "S3_PRESIGN_SECONDS": 604_800,
     "S3_ATTEMPTS": 10,
     "INPUT_ROOTS": (Path("/runpod-volume"),),
-    "IMAGE_MAX_MB": 20,
+    "IMAGE_MAX_MB": 64,
     "AUDIO_MAX_MB": 200,
     "ALLOW_PRIVATE_HOSTS": (),
     "ALLOWED_PORTS": (80, 443),
@@ -61,7 +65,7 @@ DEFAULTS: dict[str, object] = {
     "WORK_DIR": Path(tempfile.gettempdir()) / "talking-video",
     "RUNPOD_WEBHOOK_GET_JOB": None,
     "LOG_LEVEL": "INFO",
-    "LOG_FORMAT": "json",
+    "LOG_FORMAT": None,
 }
 GOOD = [
     ("ENGINE", "simulator", "simulator"),
@@ -280,6 +284,35 @@ def test_other_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
     assert read_settings() == Settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("S3_BUKET", "S3_BUCKET"),
+        ("S3_BUCKETS", "S3_BUCKET"),
+        ("S3_BUCKTE", "S3_BUCKET"),
+        ("s3_buket", "S3_BUCKET"),
+        ("BUCKET_ENDPOINT_ULR", "BUCKET_ENDPOINT_URL"),
+        ("WORKDIR", "WORK_DIR"),
+        ("LOG_LEVLE", "LOG_LEVEL"),
+        ("INPUT_ROOT", "INPUT_ROOTS"),
+        ("S3-BUCKET", "S3_BUCKET"),
+    ],
+)
+def test_a_slip_in_a_name_is_found(name: str, meant: str) -> None:
+    assert misspelt({name: "x", "PATH": "/bin", "HOME": "/root"}) == [(name.upper(), meant)]
+    assert misspelt({name: ""}) == [], "an empty variable counts as not set"
+    assert misspelt({name: "x", meant: "y"}) == [], "it is set, too"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["MODE", "S3_BUCKET", "s3_bucket", "AWS_REGION", "RUNPOD_POD_ID", "S3_SOMETHING", "HF_TOKEN", "BUCKET", "HOSTNAME"],
+)
+def test_other_names_are_left_in_peace(name: str) -> None:
+    expected = [("MODE", "MODES")] if name == "MODE" else []
+    assert misspelt({name: "x"}) == expected
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         setattr(read_settings(), "engine", "simulator")  # noqa: B010
@@ -311,3 +344,13 @@ def test_a_container_that_ends_is_no_place_for_videos_unless_asked_for(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert read_settings().storage_kind == kind
+
+
+def test_every_secret_is_hidden_from_the_log_and_from_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+    assert names
+    monkeypatch.setenv("S3_BUCKET", "videos")
+    for name in names:
+        monkeypatch.setenv(name.upper(), f"hidden-{name}")
+    assert {f"hidden-{name}" for name in names} <= set(Settings().secrets)
+    assert {name.upper() for name in names} <= set(NOT_FOR_ENGINES)

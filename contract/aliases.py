@@ -1,0 +1,145 @@
+"""Other names for the fields: what the field's habits, other workers and upstream's own tools call them.
+
+A name that can mean one field only is taken as that field, and the caller is told so. A name that means something
+else, or whose values count differently, is refused with what to do instead.
+"""
+
+import re
+
+from contract.fields import SpeakerInput, field_names
+from contract.near import folded, nearest
+
+# Taken. Each also as camelCase; so are the fields' own names.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "image_url": (
+        *("image", "image_uri", "image_link", "image_path", "image_file", "image_data", "image_base64", "image_b64"),
+        *("img", "img_url", "input_image", "input_image_url", "source_image", "source_image_url", "init_image"),
+        *("reference_image", "reference_image_url", "ref_image", "cond_image", "start_image", "start_image_url"),
+        *("first_frame", "first_frame_image", "first_frame_url", "portrait", "portrait_url", "photo", "photo_url"),
+        *("picture", "picture_url", "face_image", "face_image_url", "avatar_image", "avatar_url"),
+    ),
+    "audio_urls": (
+        *("audio", "audios", "audio_url", "audio_uri", "audio_uris", "audio_link", "audio_links", "audio_path"),
+        *("audio_paths", "audio_file", "audio_files", "audio_data", "audio_base64", "audio_b64", "audio_list"),
+        *("input_audio", "input_audio_url", "source_audio", "source_audio_url", "driving_audio", "driven_audio"),
+        *("driving_audio_url", "driven_audio_url", "cond_audio", "voice_url", "voice_urls", "speech_url", "sound_url"),
+        *("wav", "wavs", "wav_url", "wav_urls", "wav_path", "wav_base64", "wav_b64", "mp3_url", "mp3", "mp3_urls"),
+    ),
+    "positive_prompt": ("prompt", "text_prompt", "positive", "pos_prompt", "prompt_text", "caption"),
+    "negative_prompt": ("negative", "neg_prompt", "n_prompt", "negative_text", "uncond_prompt"),
+    "width": ("video_width", "output_width"),
+    "height": ("video_height", "output_height"),
+    "fps": ("frame_rate", "framerate", "frames_per_second", "video_fps", "output_fps"),
+    "steps": (
+        *("num_inference_steps", "inference_steps", "num_steps", "n_steps", "sampling_steps", "sample_steps"),
+        *("sampler_steps", "infer_steps", "denoising_steps"),
+    ),
+    "cfg_scale": ("cfg", "guidance_scale", "guidance", "guide_scale", "text_guidance_scale", "text_guide_scale"),
+    "scheduler": ("sampler", "sampler_name", "scheduler_name", "scheduler_type", "sample_solver", "solver"),
+    "seed": ("random_seed", "noise_seed", "base_seed", "rand_seed"),
+    "mode": ("model", "model_type", "model_name", "workflow"),
+    "use_block_swap": ("block_swap", "enable_block_swap"),
+    "blocks_to_swap": ("swap_blocks", "num_blocks_to_swap", "block_swap_count"),
+    "use_speed_lora": ("speed_lora", "use_lora", "use_distill_lora", "use_fast_lora", "enable_speed_lora"),
+    "speed_lora_strength": ("lora_strength", "lora_scale", "lora_weight", "speed_lora_scale", "speed_lora_weight"),
+    "max_audio_duration": (
+        *("max_duration", "max_audio_length", "max_audio_seconds", "max_seconds", "audio_max_duration"),
+        *("max_duration_seconds", "max_audio_duration_seconds"),
+    ),
+    "resolution": ("size", "video_size", "output_size", "video_resolution", "output_resolution"),
+    "fit": ("fit_mode", "resize_mode", "object_fit"),
+    "shift": ("flow_shift", "sample_shift", "sigma_shift", "timestep_shift"),
+    "audio_cfg_scale": ("audio_cfg",),
+    "color_match": ("colormatch", "colour_match", "color_match_method"),
+    "window_frames": ("frame_window_size", "window_size", "frames_per_window", "clip_frames"),
+    "metadata": ("meta", "user_metadata", "custom_metadata"),
+    "output_key": ("output_name", "output_file", "output_filename", "filename", "file_name", "s3_key", "object_key"),
+}
+SPEAKER_ALIASES: dict[str, tuple[str, ...]] = {
+    "audio": (
+        *("audio_url", "audio_uri", "audio_path", "audio_file", "audio_data", "audio_base64", "audio_b64", "url"),
+        *("voice_url", "wav", "wav_url", "mp3_url", "source", "src", "sound_url"),
+    ),
+    "region": ("box", "bbox", "bounding_box", "face_box", "position", "area"),
+    "offset_seconds": ("offset", "delay", "delay_seconds", "start", "start_time", "start_seconds", "offset_secs"),
+}
+_LENGTH = "the video is as long as the sound; max_audio_duration cuts that"
+_ONE_LIST = "send all voices in audio_urls, a list, or in speakers"
+_NO_VIDEO = "this worker makes a video of one picture, image_url"
+_NO_SPEECH = "this worker speaks no text: send the spoken sound in audio_urls"
+_COUNT = "the number of voices in audio_urls or speakers says it"
+_AUDIO_GUIDANCE = "other scales than here; audio_cfg_scale is a factor of cfg_scale (0.8 of 5 is upstream's audio 4)"
+_REGIONS = "send speakers, each with audio and region"
+_SETTING = "that is a setting of the worker, not of a job"
+_BESIDE = "{} stands beside input, not in it"
+_FILE = "upload_url takes a presigned URL for the result, output_key a name in the worker's storage"
+# Refused, each with what to do instead.
+ADVICE: dict[str, str] = {
+    **dict.fromkeys(
+        ("num_frames", "frames", "frame_num", "n_frames", "max_frames", "max_frame", "video_length"), _LENGTH
+    ),
+    **dict.fromkeys(("max_frame_num", "frame_count", "total_frames", "length", "duration", "seconds"), _LENGTH),
+    **dict.fromkeys(("video_duration", "duration_seconds", "audio_duration"), _LENGTH),
+    **dict.fromkeys(("order", "audio_order", "audio_type", "speaking_order", "turns"), "did you mean 'timing'?"),
+    **dict.fromkeys(("voice", "voices", "sound", "sounds", "speech"), "did you mean 'audio_urls'?"),
+    **dict.fromkeys(("left_audio", "right_audio", "audio_left", "audio_right", "person_audios"), _ONE_LIST),
+    **dict.fromkeys(("video", "video_url", "video_path", "video_base64", "input_video", "cond_video"), _NO_VIDEO),
+    **dict.fromkeys(("images", "image_urls", "end_image", "end_image_url", "last_frame", "last_image"), _NO_VIDEO),
+    **dict.fromkeys(
+        ("text", "script", "tts", "tts_text", "tts_audio", "voice_id", "tts_voice", "language"), _NO_SPEECH
+    ),
+    **dict.fromkeys(("person_count", "num_speakers", "num_persons", "speaker_count", "input_type"), _COUNT),
+    **dict.fromkeys(("audio_guide_scale", "audio_guidance_scale", "sample_audio_guide_scale"), _AUDIO_GUIDANCE),
+    **dict.fromkeys(
+        ("mask", "masks", "mask_url", "mask_image", "regions", "boxes", "bboxes", "bbox", "region"), _REGIONS
+    ),
+    **dict.fromkeys(("people", "persons", "characters", "faces", "offset_seconds"), _REGIONS),
+    **dict.fromkeys(("force_offload", "base_precision", "attention_mode", "precision", "quantization"), _SETTING),
+    **dict.fromkeys(("presigned_url", "put_url", "output_url", "output_path", "save_path", "output"), _FILE),
+    **dict.fromkeys(("quality", "video_quality"), "did you mean 'crf' (0 to 40, smaller is better)?"),
+    **dict.fromkeys(("audio_strength", "audio_weight", "lip_strength"), "did you mean 'audio_scale'?"),
+    **dict.fromkeys(("aspect_ratio", "ratio"), "send width and height, or resolution, which keeps the picture's own"),
+    **dict.fromkeys(("lora", "loras", "lora_url", "lora_name"), "the only LoRA is the speed LoRA: use_speed_lora"),
+    **dict.fromkeys(("motion_frame", "motion_frames", "overlap_frames", "overlap"), "the mode sets the overlap"),
+    **dict.fromkeys(("denoise", "denoise_strength", "strength"), "the whole picture is sampled, there is none"),
+    **dict.fromkeys(("webhook", "webhook_url", "callback", "callback_url"), _BESIDE.format("webhook")),
+    **dict.fromkeys(
+        ("s3_config", "access_id", "access_secret", "endpoint_url", "bucket_name"), _BESIDE.format("s3Config")
+    ),
+    **dict.fromkeys(("policy", "execution_timeout", "ttl", "timeout"), _BESIDE.format("policy")),
+    **dict.fromkeys(("id", "job_id"), _BESIDE.format("id")),
+}
+_NUMBERED = re.compile(r"^(audio|wav|mp3|voice|sound|speech|person|speaker)[a-z]*[0-9]+$")
+
+
+def camel(name: str) -> tuple[str, ...]:
+    """The name in camelCase, and with URL in capitals, as some write it."""
+    first, *others = name.split("_")
+    plain = first + "".join(part.capitalize() for part in others)
+    return tuple(dict.fromkeys((plain, re.sub(r"(?<=[a-z])Url(?=s?$)", "URL", plain))))
+
+
+def _taken(fields: dict[str, tuple[str, ...]], names: tuple[str, ...]) -> dict[str, str]:
+    """Every other name that is taken, with the field that it means."""
+    found: dict[str, str] = {}
+    for field in names:
+        for name in (field, *fields.get(field, ())):
+            found.update(dict.fromkeys((name, *camel(name)), field))
+    return {name: field for name, field in found.items() if name != field}
+
+
+FIELDS, SPEAKER_FIELDS = tuple(field_names()), tuple(SpeakerInput.model_fields)
+MEANT = _taken(ALIASES, FIELDS)
+MEANT_OF_SPEAKER = _taken(SPEAKER_ALIASES, SPEAKER_FIELDS)
+_ADVICE = {folded(name): text for name, text in ADVICE.items()}
+
+
+def hint(name: str, *, of_speaker: bool = False) -> str:
+    """What to do instead of sending a field of this name, as the end of a sentence; empty where nobody can tell."""
+    meant, fields = (MEANT_OF_SPEAKER, SPEAKER_FIELDS) if of_speaker else (MEANT, FIELDS)
+    if not of_speaker and (advice := _ADVICE.get(folded(name))):
+        return f": {advice}"
+    if not of_speaker and _NUMBERED.match(folded(name)):
+        return f": {_ONE_LIST}"
+    near = nearest(name, (*fields, *meant))
+    return f", did you mean '{meant.get(near, near)}'?" if near else ""

@@ -1,0 +1,96 @@
+"""Decoders with much code behind them (HEIC, AVIF, TIFF) work in a process of their own, within limits.
+
+The process reads the file itself and writes what it drew: width and height on a line, then the pixels.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from io import BufferedRandom
+from pathlib import Path
+
+from PIL import Image
+
+from contract.cancel import Cancellation
+from contract.errors import WorkerError
+from media.drawing import draw
+from media.ffmpeg import LIMITER
+from media.headers import read_picture
+from media.picture import refused
+
+CAGED = ("HEIC", "AVIF", "TIFF")
+POLL_SECONDS = 0.02
+WALL_SECONDS = 60.0
+LOG_BYTES = 4000
+# 48 megapixels of HEIC take under 2 s of processor, and 350 MB.
+LIMITS = {
+    "RLIMIT_CPU": 9,
+    "RLIMIT_DATA": 900_000_000,
+    "RLIMIT_AS": 1_500_000_000,
+    "RLIMIT_NOFILE": 64,
+    "RLIMIT_FSIZE": 100_000_000,
+    "RLIMIT_CORE": 0,
+}
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from media.cage import main; main()"
+REFUSED = b"refused\n"
+
+
+def draw_caged(source: Path, cancel: Cancellation) -> Image.Image:
+    """As `draw`, of a file.
+
+    Raises:
+        WorkerError: IMAGE_INVALID for damage, and where a limit was reached; CANCELLED.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
+        process = _start(source, out, log)
+        waited = 0.0
+        try:
+            while process.poll() is None and waited < WALL_SECONDS:
+                cancel.wait(POLL_SECONDS)
+                waited += POLL_SECONDS
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        out.seek(0)
+        head = out.readline(64)
+        if process.returncode == 0 and head == REFUSED:
+            message, _, detail = out.read(LOG_BYTES).decode("utf-8", "replace").partition("\n")
+            raise refused(message, detail)
+        if process.returncode:
+            said = os.pread(log.fileno(), LOG_BYTES, 0).decode("utf-8", "replace")
+            detail = f"exit {process.returncode} after {waited:.1f} s: {said}"
+            raise refused("The image is damaged, or takes too long to decode; save it as JPEG or PNG", detail)
+        width, height = (int(part) for part in head.split())
+        return Image.frombytes("RGB", (width, height), out.read())
+
+
+def _start(
+    source: Path, out: "tempfile._TemporaryFileWrapper[bytes] | BufferedRandom", log: BufferedRandom
+) -> "subprocess.Popen[bytes]":
+    pairs = " ".join(f"{name}={value}" for name, value in LIMITS.items())
+    program = [sys.executable, "-I", "-c", PROGRAM, str(ROOT), str(source.resolve())]
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", LIMITER, pairs, *program],
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=log,
+        cwd="/",
+        env={"LC_ALL": "C", "MALLOC_ARENA_MAX": "2"},
+        process_group=0,
+    )
+
+
+def main() -> None:
+    """In the process: draw the file that the second argument names."""
+    out = sys.stdout.buffer
+    try:
+        drawn = draw(read_picture(Path(sys.argv[2])))
+    except WorkerError as error:
+        out.write(REFUSED + f"{error.message}\n{error.detail}".encode())
+        return
+    out.write(f"{drawn.width} {drawn.height}\n".encode())
+    out.write(drawn.tobytes())

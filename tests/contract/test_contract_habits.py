@@ -1,0 +1,317 @@
+"""What other services' callers send: names and forms that are taken and told, and hints that lead the right way."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from contract.aliases import ALIASES, MEANT
+from contract.errors import ErrorCode
+from contract.fields import field_names
+from contract.request import Size, Speaker, parse_request
+from tests.contract.contract_samples import IMAGE, VOICE, job, parse, refusal, speaking
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(60))).decode()
+JPEG = base64.b64encode(b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(200, 256))).decode()
+WAV = base64.b64encode(b"RIFF\x24\0\0\0WAVEfmt " + bytes(60)).decode()
+
+
+def test_the_fields_names_mean_themselves() -> None:
+    assert set(ALIASES) <= set(field_names())
+    assert not set(MEANT) & set(field_names())
+    names = [name for others in ALIASES.values() for name in others]
+    assert len(names) == len(set(names)), "a name means one field"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read", "meant"),
+    [
+        ("prompt", "A man sings", "positive_prompt", "A man sings"),
+        ("negativePrompt", "", "negative_prompt", ""),
+        ("cfg", 1.25, "cfg_scale", 1.25),
+        ("guidance_scale", "1.5", "cfg_scale", 1.5),
+        ("num_inference_steps", 4, "steps", 4),
+        ("numInferenceSteps", 4.0, "steps", 4),
+        ("frame_rate", 30, "fps", 30),
+        ("model", "InfiniteTalk", "mode", "infinitetalk"),
+        ("sampler_name", "Euler", "scheduler", "euler"),
+        ("flow_shift", 5, "shift", 5.0),
+        ("lora_strength", 0.5, "speed_lora_strength", 0.5),
+        ("maxAudioDuration", "10", "max_audio_duration", 10.0),
+        ("frame_window_size", 81, "window_frames", 81),
+        ("outputKey", "a.mp4", "output_key", "a.mp4"),
+        ("uploadURL", "https://a/v", "upload_url", "https://a/v"),
+        ("size", "720P", "resolution", "720p"),
+    ],
+)
+def test_another_name_is_taken_and_told(name: str, value: object, read: str, meant: object) -> None:
+    request = parse(**{name: value})
+    assert getattr(request, read) == meant
+    assert f"'{name}' was taken as '{read}'" in request.warnings
+
+
+@pytest.mark.parametrize(
+    "image", ["image", "imageUrl", "imageURL", "image_base64", "portrait", "img_url", "cond_image"]
+)
+@pytest.mark.parametrize("audio", ["audio", "audio_url", "audioUrls", "audioURLs", "wav_url", "audio_base64"])
+def test_picture_and_voice_by_other_names(image: str, audio: str) -> None:
+    for sent in (VOICE, [VOICE]):
+        request = parse_request({image: IMAGE, audio: sent})
+        assert (request.image, request.speakers) == (IMAGE, (Speaker(VOICE, None, 0.0),))
+        assert len(request.warnings) == 2
+
+
+def test_one_voice_needs_no_list() -> None:
+    for raw in (job(audio_urls=VOICE), speaking({"audio": VOICE}) | {"speakers": {"audio": VOICE}}, speaking(VOICE)):
+        request = parse_request(raw)
+        assert (request.speakers, request.warnings) == ((Speaker(VOICE, None, 0.0),), ())
+
+
+def test_a_speakers_fields_by_other_names() -> None:
+    request = parse_request(speaking({"url": VOICE, "bbox": ["0", 0, "0.5", 1], "offsetSeconds": "1.5"}))
+    assert request.speakers == (Speaker(VOICE, (0.0, 0.0, 0.5, 1.0), 1.5),)
+    assert "'bbox' of speaker 1 was taken as 'region'" in request.warnings
+    for other in ("LEFT", "Left ", "left"):
+        assert parse_request(speaking({"audio": VOICE, "region": other})).speakers[0].region == "left"
+    for other in ("Centre", "middle", "CENTER"):
+        assert parse_request(speaking({"audio": VOICE, "region": other})).speakers[0].region == "center"
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (job(prompt="a", positive_prompt="b"), ("positive_prompt", "prompt")),
+        (job(cfg=2, guidance=3), ("cfg", "guidance", "cfg_scale")),
+        (job(use_lora=1, use_speed_lora=True), ("use_speed_lora",)),
+        (job(image="https://a.example/other.png"), ("image", "image_url")),
+        (job(audio=["a", "b"]), ("audio", "audio_urls")),
+        (speaking({"audio": "a", "url": "b"}), ("audio", "url", "speaker 1")),
+    ],
+)
+def test_two_names_with_two_values_are_refused(raw: dict[str, Any], told: tuple[str, ...]) -> None:
+    message = refusal(raw)
+    assert "different values" in message
+    assert all(f"{word}" in message for word in told)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        job(prompt="b", positive_prompt="b"),
+        job(audio=VOICE),
+        job(steps=4, num_steps=4.0),
+        job(image=None),
+        speaking({"audio": VOICE, "url": VOICE}),
+    ],
+)
+def test_two_names_with_one_value_are_taken(raw: dict[str, Any]) -> None:
+    parse_request(raw)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("steeps", "did you mean 'steps'?"),
+        ("Width", "did you mean 'width'?"),
+        ("image-url", "did you mean 'image_url'?"),
+        ("AUDIO_URLS", "did you mean 'audio_urls'?"),
+        ("promt", "did you mean 'positive_prompt'?"),
+        ("schedular", "did you mean 'scheduler'?"),
+        ("num_frames", "max_audio_duration"),
+        ("numFrames", "max_audio_duration"),
+        ("duration", "max_audio_duration"),
+        ("order", "'timing'"),
+        ("wav_url_2", "audio_urls, a list"),
+        ("audio2", "audio_urls, a list"),
+        ("video_url", "image_url"),
+        ("text", "speaks no text"),
+        ("bbox", "speakers"),
+        ("quality", "'crf'"),
+        ("sample_audio_guide_scale", "audio_cfg_scale"),
+        ("presigned_url", "upload_url"),
+        ("webhook", "beside input"),
+        ("policy", "beside input"),
+        ("s3Config", "beside input"),
+        ("s3_config", "s3Config stands beside input"),
+        ("callbackUrl", "webhook stands beside input"),
+        ("executionTimeout", "policy stands beside input"),
+    ],
+)
+def test_a_name_that_is_not_taken_gets_the_right_hint(name: str, words: str) -> None:
+    message = refusal(job(**{name: 1}))
+    assert f"unknown field '{name}'" in message
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cfg_rescale",
+        "order_id",
+        "foo",
+        "fp8",
+        "end_percent",
+        "tokens",
+        "style",
+        "enhance",
+        "gpu",
+        "user_id",
+        "crop",
+    ],
+)
+def test_nobody_is_led_astray(name: str) -> None:
+    assert f"unknown field '{name}'" in refusal(job(**{name: 1}))
+    assert "did you mean" not in refusal(job(**{name: 1}))
+
+
+def test_a_missing_field_hides_nothing() -> None:
+    message = refusal({"steps": 99, "foo": 1, "resolution": "480p", "width": 400}, ErrorCode.MISSING_PARAMETER)
+    assert message.startswith("Missing required parameter: image_url, audio_urls (or speakers). Invalid input: ")
+    assert all(words in message for words in ("steps: send 50 or less (got 99)", "'foo'", "resolution or width"))
+    assert "speaker 2" in refusal(speaking({"audio": VOICE}, {}, steps=99), ErrorCode.MISSING_PARAMETER)
+
+
+def test_an_input_within_the_input_is_told() -> None:
+    assert "an input of its own" in refusal({"input": job()})
+    assert "not as JSON in a text" in refusal('{"image_url": "a"}')
+
+
+def test_a_size_out_of_range_names_the_way_out() -> None:
+    message = refusal(job(width=1080, height=1920))
+    assert "height: send 1536 or less (got 1920)" in message
+    assert "resolution '480p' or '720p'" in message
+    assert parse(resolution="720p").resolution == "720p"
+
+
+@pytest.mark.parametrize(
+    ("sent", "size", "resolution"),
+    [
+        (480, None, "480p"),
+        (720.0, None, "720p"),
+        ("480", None, "480p"),
+        ("480P", None, "480p"),
+        (" 720 p\n", None, "720p"),
+        ("480x832", Size(480, 832), None),
+        ("832X480", Size(832, 480), None),
+        ("832*480", Size(832, 480), None),
+        ("1280 \u00d7 720", Size(1280, 720), None),
+        ("401x704", Size(400, 704), None),
+    ],
+)
+def test_a_resolution_may_be_written_otherwise(sent: object, size: Size | None, resolution: str | None) -> None:
+    request = parse(resolution=sent)
+    assert (request.size, request.resolution) == (size, resolution)
+    assert len(request.warnings) == (sent == "401x704")
+
+
+@pytest.mark.parametrize("sent", [481, 1080, "1080p", "480x", "480x100", "2000x480", "480xx832", True, [480, 832]])
+def test_no_other_resolution(sent: object) -> None:
+    message = refusal(job(resolution=sent))
+    assert all(words in message for words in ("resolution: ", "'480p'", "'720p'", "'480x832'"))
+
+
+@pytest.mark.parametrize(
+    "blanks", [" {}", "{}\n", "\r\n\t{} ", "\u00a0{}", "\u200b{}\u200d", "\ufeff{}", "\u202a{}\u202c"]
+)
+@pytest.mark.parametrize("source", [IMAGE, "data:image/png;base64," + PNG, "folder/ä ö.png"])
+def test_blanks_round_an_address_are_no_part_of_it(source: str, blanks: str) -> None:
+    assert parse(image_url=blanks.format(source)).image == source
+    assert parse(audio_urls=[blanks.format(source)]).speakers[0].audio == source
+    assert parse(upload_url=blanks.format("https://a/v?b=c")).upload_url == "https://a/v?b=c"
+
+
+@pytest.mark.parametrize(
+    "text", [PNG, JPEG, WAV, JPEG.replace("/", "_").replace("+", "-"), PNG.rstrip("="), "A" * 5000]
+)
+@pytest.mark.parametrize("lines", [1, 3])
+def test_base64_alone_is_a_data_uri(text: str, lines: int) -> None:
+    if text.startswith("_9j_"):
+        assert parse(image_url=f"data:image/jpeg;base64,{text}").image.endswith(text)
+        return
+    cut = "\n".join(text[begin : begin + 40] for begin in range(0, len(text), 40)) if lines > 1 else text
+    assert parse(image_url=cut).image == f"data:;base64,{cut}"
+    assert parse(image_url="base64," + cut).image == f"data:;base64,{cut}"
+    assert parse(image_url="image/png;base64," + cut).image == f"data:image/png;base64,{cut}"
+
+
+@pytest.mark.parametrize("path", ["iVBORw0KGgo.png", "UklGR", "/9j/anna.png", "A" * 300, "SUQzfolder/voice.mp3"])
+def test_a_path_stays_a_path(path: str) -> None:
+    assert parse(image_url=path).image == path
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("www.example.com/a.png", "did you forget https://"),
+        ("WWW.example.com/a.png", "did you forget https://"),
+        ("//cdn.example.com/a.png", "did you forget https://"),
+        ("cdn.example.com:8443/a.png", "did you forget https://"),
+        ("localhost:8000/a.png", "did you forget https://"),
+        ("C:\\Users\\me\\a.png", "your machine"),
+        ("file:///home/me/a.png", "your machine"),
+        ("blob:https://example.com/1", "your machine"),
+        (PNG * 200 + "…", "base64 has not"),
+        ("", "it is empty"),
+        ({"url": IMAGE}, "not an object"),
+        ([IMAGE], "not a list"),
+        (7, "not a number"),
+    ],
+    ids=lambda source: repr(source)[:20],
+)
+def test_a_source_that_is_none_says_why(source: object, words: str) -> None:
+    assert words in refusal(job(image_url=source))
+
+
+def test_too_many_of_what_is_told() -> None:
+    assert "audio_urls: send at most 4 sources, one for each speaker" in refusal(job(audio_urls=[VOICE] * 5))
+    assert "speakers: send at most 4 speakers" in refusal(speaking(*[VOICE] * 5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"blocks_to_swap": 20}, "blocks_to_swap has no effect without use_block_swap true"),
+        ({"blocks_to_swap": 30, "use_block_swap": False}, "blocks_to_swap has no effect"),
+        ({"use_block_swap": True, "blocks_to_swap": 0}, "use_block_swap has no effect with blocks_to_swap 0"),
+        (
+            {"use_speed_lora": False, "speed_lora_strength": 0.8, "cfg_scale": 5, "steps": 20},
+            "speed_lora_strength has no",
+        ),
+        ({"speed_lora_strength": 0, "cfg_scale": 5, "steps": 20, "scheduler": "unipc"}, "use_speed_lora has no effect"),
+        ({"timing": "turns"}, "timing has no effect with one voice"),
+        ({"cfg_scale": 5}, "cfg_scale 5 with the speed LoRA"),
+        ({"cfg_scale": 0.2}, "cfg_scale 0.2 with the speed LoRA"),
+        ({"width": 1536, "height": 1536}, "1536x1536"),
+        ({"resolution": "1536x1536"}, "1536x1536"),
+        ({"output_key": "talks/anna"}, ".mp4"),
+        ({"output_key": "anna.mov"}, ".mp4"),
+        ({"audio_scale": 0}, "audio_scale 0"),
+        ({"audio_urls": [VOICE, f" {VOICE}"]}, "speakers 1 and 2 have the same sound"),
+        ({"audio_urls": [VOICE, "a.wav", "a.wav"]}, "speakers 2 and 3 have the same sound"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_has_no_effect_or_a_bad_one_is_warned_about(changes: dict[str, Any], words: str) -> None:
+    warnings = [
+        warning for warning in parse(**changes).warnings if "scheduler" not in warning and "trained" not in warning
+    ]
+    assert len(warnings) == 1, warnings
+    assert words in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"use_block_swap": True, "blocks_to_swap": 20},
+        {"blocks_to_swap": None, "speed_lora_strength": None, "timing": None},
+        {"timing": "together"},
+        {"timing": "turns", "audio_urls": ["a.wav", "b.wav"]},
+        {"cfg_scale": 1.5},
+        {"width": 1280, "height": 720},
+        {"width": 1216, "height": 768},
+        {"output_key": "talks/anna.MP4"},
+    ],
+    ids=repr,
+)
+def test_what_has_its_effect_is_not_warned_about(changes: dict[str, Any]) -> None:
+    assert parse(**changes).warnings == ()
