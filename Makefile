@@ -64,10 +64,11 @@ build/audit/.done: requirements-audit.txt
 clean: ## remove what the targets made
 	rm -rf $(VENV) build output .mypy_cache .ruff_cache
 
-# COMFYUI_DIR and COMFYUI_PYTHON name a real ComfyUI; tests/real/conftest.py says what it must have.
+# COMFYUI_DIR and COMFYUI_PYTHON name a real ComfyUI; tests/real/conftest.py says what it must have. Two torch processes
+# whose threads spin while they wait bring each other to a standstill: passive ones sleep.
 test-real: setup-dev ffmpeg ## the tests on a real ComfyUI (COMFYUI_DIR, COMFYUI_PYTHON; no GPU, no models)
-	$(BIN)/python -m pytest -v -rs -m real tests/real tests/image
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -v -rs -m real tests/real tests/image
 
 # What the simulator and its tests go by, recorded anew from a real ComfyUI; tests/recording says what it must have.
 facts: setup-dev ## record anew what a real ComfyUI says, and show what differs (COMFYUI_DIR, COMFYUI_PYTHON)
-	@$(BIN)/python -m tests.recording "$(COMFYUI_DIR)" "$(COMFYUI_PYTHON)"
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m tests.recording "$(COMFYUI_DIR)" "$(COMFYUI_PYTHON)"

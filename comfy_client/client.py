@@ -4,7 +4,6 @@ The end of a prompt is read from /history; the WebSocket only feeds progress, an
 error. The protocol: docs/facts/comfyui.md.
 """
 
-import json
 import logging
 import time
 import uuid
@@ -13,20 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-import websocket
 
-from comfy_client.clocks import HistoryPoll, SilenceClock, StallClock, StallTimeouts
-from comfy_client.outcome import FAILED, outputs_of, rejection, unavailable
+from comfy_client.api import POLL_TIMEOUT_SECONDS, ComfyApi, UnreadableAnswerError
+from comfy_client.clocks import BEGIN_SECONDS, BeginClock, HistoryPoll, SilenceClock, StallClock, StallTimeouts
+from comfy_client.listener import Listener
+from comfy_client.outcome import FAILED, lost, outputs_of, rejection, unavailable
 from comfy_client.progress import ProgressReader
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 
 log = logging.getLogger(__name__)
 
-HTTP_SECONDS = 30
-POLL_TIMEOUT_SECONDS = 5.0  # of a question that is asked again, or not worth more: cancel and stall wait for it
 LISTEN_SECONDS = 0.5
 SUBMIT_SECONDS = 10.0  # the server was idle a moment ago
+KNOWN_SECONDS = 30.0  # after a post that was not answered: until the server must have read it
+UNKNOWN_SECONDS = 3.0  # that a server which answers may still be at work on a post that was cut
+POSTS = 2
 CANCEL_SECONDS = 60.0
 HOPELESS_CANCEL_SECONDS = 8.0
 CANCEL_POLL_SECONDS = 0.2
@@ -58,33 +59,34 @@ class ComfyClient:
     """One server."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+        self._api = ComfyApi(url)
         self.lost_track = False  # a prompt may still run there that nobody waits for
         self.stalled = False  # a prompt went on without progress for too long
-        self._http = requests.Session()
-        self._http.trust_env = False  # the server is on this machine; no proxy stands between
+
+    @property
+    def url(self) -> str:
+        """Where the server answers."""
+        return self._api.url
 
     def answers(self, seconds: float) -> bool:
         """Whether it answers HTTP within `seconds`."""
         try:
-            return self._http.get(f"{self._url}/prompt", timeout=seconds).ok
+            self._api.look(seconds)
         except requests.RequestException:
             return False
+        return True
 
     def idle(self, seconds: float) -> bool:
         """Whether it works on nothing. Raises requests.RequestException where it does not answer within `seconds`."""
-        answer = self._http.get(f"{self._url}/queue", timeout=seconds)
-        answer.raise_for_status()
-        queue = answer.json()
-        return not queue.get("queue_running") and not queue.get("queue_pending")
+        return not self._api.queue(seconds)
 
     def object_info(self) -> dict[str, Any]:
         """The server's node facts. Raises requests.RequestException."""
-        return self._get("/object_info")
+        return self._api.object_info()
 
     def close(self) -> None:
         """Drop the connections."""
-        self._http.close()
+        self._api.close()
 
     def run(
         self,
@@ -101,12 +103,13 @@ class ComfyClient:
                 DEADLINE_EXCEEDED, ENGINE_UNAVAILABLE, CANCELLED, or what `callbacks.on_poll` raises. Whatever
                 ends the wait early, the prompt is taken from the server first.
         """
-        client_id, prompt_id = new_id(), reader.prompt_id
-        with _Listener(self._url, client_id) as listener:
+        client_id = new_id()
+        with Listener(self.url, client_id) as listener:
             over, cancel_seconds = False, CANCEL_SECONDS
+            follower = _Follower(self._api, listener, reader, callbacks, timeouts=timeouts, cancel=cancel)
             try:
-                self._submit(graph, prompt_id, client_id)
-                outputs = self._follow(listener, reader, callbacks, timeouts, cancel)
+                follower.submit(graph, client_id)
+                outputs = follower.follow()
                 over = True
                 return outputs
             except WorkerError as error:
@@ -115,7 +118,8 @@ class ComfyClient:
                 cancel_seconds = HOPELESS_CANCEL_SECONDS if error.code in HOPELESS else CANCEL_SECONDS
                 raise
             finally:
-                if not over and not self.withdraw(prompt_id, cancel_seconds):
+                self.stalled = self.stalled or follower.stalled
+                if not over and not self.withdraw(reader.prompt_id, cancel_seconds):
                     self.lost_track = True
 
     def withdraw(self, prompt_id: str, seconds: float) -> bool:
@@ -128,9 +132,8 @@ class ComfyClient:
         while (left := deadline - time.monotonic()) > 0:
             timeout = min(POLL_TIMEOUT_SECONDS, left)
             try:
-                self._post("/queue", {"delete": [prompt_id]}, timeout)
-                self._post("/interrupt", {"prompt_id": prompt_id}, timeout)
-                if self._history(prompt_id, timeout) is not None or not self._queued(prompt_id):
+                self._api.take_back(prompt_id, timeout)
+                if prompt_id not in self._api.queue(timeout) or self._api.history(prompt_id, timeout) is not None:
                     return True
             except requests.ConnectionError as error:  # nobody listens any more
                 log.warning("the prompt could not be withdrawn: %s", type(error).__name__)
@@ -143,127 +146,146 @@ class ComfyClient:
 
     def free(self) -> None:
         """Ask the idle server to drop its models and caches. Raises requests.RequestException."""
-        self._post("/free", {"unload_models": True, "free_memory": True})
+        self._api.free()
 
     def forget(self, prompt_id: str) -> None:
         """Remove a prompt's history entry; it holds the graph, with the caller's text."""
         try:
-            self._post("/history", {"delete": [prompt_id]}, POLL_TIMEOUT_SECONDS)
+            self._api.forget(prompt_id)
         except requests.RequestException as error:
             log.warning("the history entry could not be removed: %s", type(error).__name__)
 
-    def _submit(self, graph: dict[str, Any], prompt_id: str, client_id: str) -> None:
-        body = {"prompt": graph, "prompt_id": prompt_id, "client_id": client_id}
-        try:
-            answer = self._http.post(f"{self._url}/prompt", json=body, timeout=SUBMIT_SECONDS)
-            reply = answer.json()
-        except requests.RequestException as error:
-            raise unavailable(error) from error
-        if answer.status_code != requests.codes.ok or reply.get("node_errors"):
-            raise rejection(reply)
 
-    def _follow(
+class _Follower:
+    """Posts one prompt and waits for its end."""
+
+    def __init__(
         self,
-        listener: "_Listener",
+        api: ComfyApi,
+        listener: Listener,
         reader: ProgressReader,
         callbacks: Callbacks,
+        *,
         timeouts: StallTimeouts,
         cancel: Cancellation,
-    ) -> dict[str, Any]:
+    ) -> None:
         now = time.monotonic()
-        poll, silence, stall = HistoryPoll(), SilenceClock(now), StallClock(now, timeouts, callbacks.progress())
+        self.stalled = False
+        self._api, self._listener, self._reader = api, listener, reader
+        self._callbacks, self._cancel = callbacks, cancel
+        self._poll, self._begin = HistoryPoll(), BeginClock()
+        self._silence = SilenceClock(now, timeouts.silence)
+        self._stall = StallClock(now, timeouts, callbacks.progress())
+        self._begun = False
+
+    def submit(self, graph: dict[str, Any], client_id: str) -> None:
+        """Post the graph. Where the answer is lost, late or unreadable, the server is asked whether it has the prompt.
+
+        Raises:
+            WorkerError: GRAPH_REJECTED, MODELS_MISSING, ENGINE_UNAVAILABLE; as `Callbacks.on_poll` and the cancellation
+                do.
+        """
+        body = {"prompt": graph, "prompt_id": self._reader.prompt_id, "client_id": client_id}
+        for left in reversed(range(POSTS)):
+            try:
+                refused = self._api.submit(body, SUBMIT_SECONDS)
+            except requests.RequestException as error:
+                log.warning("the post was not answered as it should be: %r", error)
+                if self._is_known(error):
+                    return
+                if not left:
+                    raise unavailable(error) from error
+            else:
+                if refused is not None:
+                    raise rejection(refused)
+                return
+
+    def _is_known(self, unanswered: requests.RequestException) -> bool:
+        """Whether the server has the prompt although its post was not answered; raises where it does not tell."""
+        began, told_no = time.monotonic(), None
         while True:
-            cancel.check()
-            callbacks.on_poll()
-            message = listener.receive(LISTEN_SECONDS)
+            self._look()
             now = time.monotonic()
-            is_progress = message is not None and reader.read(message)
-            if is_progress:
-                callbacks.on_position(reader)
-            stall.update(now, callbacks.progress(), message=is_progress)
-            if poll.due(now, told=message is not None and reader.ended(message)):
-                entry = self._poll_history(reader.prompt_id, silence, now)
+            try:
+                if self._knows():
+                    return True
+                told_no = now if told_no is None else told_no
+            except requests.RequestException as error:
+                if now - began > KNOWN_SECONDS:
+                    raise unavailable(error, now - began) from error
+            # One that was only late may still be read; one whose connection is gone was read or never will be.
+            patience = KNOWN_SECONDS if isinstance(unanswered, requests.Timeout) else UNKNOWN_SECONDS
+            if told_no is not None and now - told_no > patience:
+                return False
+            self._cancel.wait(LISTEN_SECONDS)
+
+    def _knows(self) -> bool:
+        prompt_id = self._reader.prompt_id
+        return prompt_id in self._api.queue(POLL_TIMEOUT_SECONDS) or self._api.history(prompt_id) is not None
+
+    def _look(self) -> None:
+        self._cancel.check()
+        self._callbacks.on_poll()
+
+    def follow(self) -> dict[str, Any]:
+        """Wait for the end; as `ComfyClient.run`."""
+        reader, ended = self._reader, False
+        self._silence.answered(time.monotonic())
+        self._stall.update(time.monotonic(), self._callbacks.progress(), message=True)
+        while True:
+            self._look()
+            message = self._listener.receive(LISTEN_SECONDS)
+            now = time.monotonic()
+            if message is not None:
+                self._hear(message, now)
+                ended = ended or reader.ended(message)
+            self._stall.update(now, self._callbacks.progress(), message=False)
+            if self._poll.due(now, told=message is not None and reader.ended(message)):
+                entry = self._ask(now, ended=ended)
                 if entry is not None:
-                    return outputs_of(entry)
-            timeout = stall.expired(time.monotonic(), quiet=not reader.position.window or listener.lost)
+                    return outputs_of(entry, reader.error)
+            quiet = not reader.position.done or self._listener.lost
+            timeout = self._stall.expired(time.monotonic(), quiet=quiet)
             if timeout is not None:
                 self.stalled = True
                 raise WorkerError(ErrorCode.DEADLINE_EXCEEDED, f"{FAILED}: no progress for {timeout:g} s")
 
-    def _poll_history(self, prompt_id: str, silence: SilenceClock, now: float) -> dict[str, Any] | None:
-        """The prompt's entry, or None where it has none yet. Raises ENGINE_UNAVAILABLE after too long a silence."""
+    def _hear(self, message: dict[str, Any], now: float) -> None:
+        if not self._reader.read(message):
+            return
+        self._begun = True
+        self._callbacks.on_position(self._reader)
+        self._stall.update(now, self._callbacks.progress(), message=True)
+        if self._reader.position.done:
+            self._silence.sampled(now)
+
+    def _ask(self, now: float, *, ended: bool) -> dict[str, Any] | None:
+        """The prompt's history entry, or None where it has none yet.
+
+        Raises:
+            WorkerError: ENGINE_UNAVAILABLE after too long a silence, where the prompt is not begun, or where the
+                server says that it has `ended` and tells nothing more that can be read.
+        """
         try:
-            entry = self._history(prompt_id, POLL_TIMEOUT_SECONDS)
+            entry = self._api.history(self._reader.prompt_id)
+            if entry is None and not self._begun:
+                self._look_whether_it_begins(now)
         except requests.RequestException as error:
-            if silence.expired(now, refused=isinstance(error, requests.ConnectionError)):
-                raise unavailable(error) from error
+            if ended and isinstance(error, UnreadableAnswerError):
+                raise lost(self._reader.error) from error
+            if self._silence.expired(now, refused=isinstance(error, requests.ConnectionError)):
+                raise unavailable(error, self._silence.seconds) from error
             return None
-        silence.answered(now)
+        self._silence.answered(now)
         return entry
 
-    def _history(self, prompt_id: str, seconds: float = HTTP_SECONDS) -> dict[str, Any] | None:
-        found = self._get(f"/history/{prompt_id}", seconds)
-        return found.get(prompt_id)
-
-    def _queued(self, prompt_id: str) -> bool:
-        queue = self._get("/queue", POLL_TIMEOUT_SECONDS)
-        items = [*queue.get("queue_running", []), *queue.get("queue_pending", [])]
-        return any(item[1] == prompt_id for item in items)
-
-    def _get(self, path: str, seconds: float = HTTP_SECONDS) -> dict[str, Any]:
-        answer = self._http.get(f"{self._url}{path}", timeout=seconds)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _post(self, path: str, body: dict[str, Any], seconds: float = HTTP_SECONDS) -> None:
-        self._http.post(f"{self._url}{path}", json=body, timeout=seconds).raise_for_status()
-
-
-class _Listener:
-    """The WebSocket of one prompt, opened again when it is lost."""
-
-    def __init__(self, url: str, client_id: str) -> None:
-        self._address = f"{url.replace('http', 'ws', 1)}/ws?clientId={client_id}"
-        self._socket: websocket.WebSocket | None = None
-        self.lost = False  # it was, at least once: a new one with the same client id may stay silent
-
-    def __enter__(self) -> "_Listener":
-        self._open()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._socket is not None:
-            self._socket.close()
-
-    def receive(self, seconds: float) -> dict[str, Any] | None:
-        """The next text message, or None after `seconds` or where the socket is gone."""
-        if self._socket is None:
-            time.sleep(seconds)
-            self._open()
-            return None
-        try:
-            self._socket.settimeout(seconds)
-            code, data = self._socket.recv_data()
-            if code != websocket.ABNF.OPCODE_TEXT:
-                if code == websocket.ABNF.OPCODE_CLOSE:
-                    raise websocket.WebSocketConnectionClosedException("closed by the server")
-                return None
-            message = json.loads(data)
-        except websocket.WebSocketTimeoutException:
-            return None
-        except (websocket.WebSocketException, OSError, ValueError) as error:
-            log.warning("the progress socket was lost (%s); /history goes on deciding", type(error).__name__)
-            self._socket.close()
-            self._socket, self.lost = None, True
-            return None
-        return message if isinstance(message, dict) else None
-
-    def _open(self) -> None:
-        try:
-            self._socket = websocket.create_connection(self._address, timeout=POLL_TIMEOUT_SECONDS, http_no_proxy=["*"])
-        except (websocket.WebSocketException, OSError) as error:
-            log.warning("no progress socket (%s)", type(error).__name__)
+    def _look_whether_it_begins(self, now: float) -> None:
+        queue = self._api.queue(POLL_TIMEOUT_SECONDS)
+        self._begun = self._reader.prompt_id in queue.running
+        if self._begin.waits(now, alone=not queue.running):
+            raise WorkerError(
+                ErrorCode.ENGINE_UNAVAILABLE, f"ComfyUI was idle and did not begin the job within {BEGIN_SECONDS:g} s"
+            )
 
 
 def new_id() -> str:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 HISTORY_SECONDS = 2.0
 REFUSED_SECONDS = 5.0  # nobody listens: the server is gone
 SILENT_SECONDS = 120.0  # it listens and does not answer: loading weights can hold it for a while
+# Once it samples, what has lasted longest between two signs of life tells how long it may be held: a step, or what
+# comes between two windows.
+SIGNS, SHORTEST_SILENCE = 5, 30.0
+BEGIN_SECONDS = 20.0  # dropping the models of a job before takes some
 
 
 @dataclass(frozen=True)
@@ -19,10 +23,12 @@ class StallTimeouts:
         step: once it samples.
         load: before its first step, where weights load without a word, or where only few signs can be seen. Where it
             is the shorter one, `step` counts there too.
+        silence: that the server may answer no question at all; less once it samples and its pace is known.
     """
 
     step: float
     load: float
+    silence: float = SILENT_SECONDS
 
 
 class HistoryPoll:
@@ -70,15 +76,52 @@ class StallClock:
 
 
 class SilenceClock:
-    """Runs while the server answers no question."""
+    """Runs while the server answers no question.
 
-    def __init__(self, now: float) -> None:
-        self._answered = now
+    Args:
+        longest: seconds before it is given up.
+    """
+
+    def __init__(self, now: float, longest: float) -> None:
+        self._answered, self._longest = now, longest
+        self._sign: float | None = None
+        self._pause = 0.0
 
     def answered(self, now: float) -> None:
         """Start anew."""
         self._answered = now
 
+    def sampled(self, now: float) -> None:
+        """A sign of life while it samples, which is an answer too."""
+        if self._sign is not None:
+            self._pause = max(self._pause, now - self._sign)
+        self._sign = self._answered = now
+
+    @property
+    def seconds(self) -> float:
+        """How long it may last: `longest`, or five times the longest pause between two signs of life, 30 s at least."""
+        return min(self._longest, max(SIGNS * self._pause, SHORTEST_SILENCE)) if self._pause else self._longest
+
     def expired(self, now: float, *, refused: bool) -> bool:
-        """Whether to give the server up: 5 s after its last answer where the connection was `refused`, else 120 s."""
-        return now - self._answered > (REFUSED_SECONDS if refused else SILENT_SECONDS)
+        """Whether to give the server up: 5 s after its last answer where the connection was `refused`, else after
+        `seconds`."""
+        return now - self._answered > (REFUSED_SECONDS if refused else self.seconds)
+
+
+class BeginClock:
+    """Runs while a prompt waits at a server that works on nothing: the thread that should take it is dead."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def waits(self, now: float, *, alone: bool) -> bool:
+        """Whether it has waited for more than 20 s by now.
+
+        Args:
+            alone: whether it still waits, and nothing runs.
+        """
+        if not alone:
+            self._since = None
+        elif self._since is None:
+            self._since = now
+        return self._since is not None and now - self._since > BEGIN_SECONDS

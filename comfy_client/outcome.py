@@ -15,35 +15,40 @@ _GPU_FAULT = re.compile(r"^CUDA error|Triton Error \[CUDA\]|cuDNN error|CUDA err
 _PATH = re.compile(r"(?<![\w<])(?:[A-Za-z]:)?[\w.~-]*/[^'\"\n]*")
 
 
-def outputs_of(entry: dict[str, Any]) -> dict[str, Any]:
-    """The outputs of a history entry: node id to what the node shows.
+def outputs_of(entry: dict[str, Any], error: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The outputs of a history entry: node id to what the node shows; `{}` where it has none.
+
+    Args:
+        error: the data of `execution_error`, where that was heard.
 
     Raises:
-        WorkerError: OUT_OF_MEMORY, GENERATION_FAILED or INTERRUPTED, as the entry's messages say.
+        WorkerError: OUT_OF_MEMORY, GENERATION_FAILED or INTERRUPTED, as the entry's messages say; ENGINE_UNAVAILABLE
+            where it does not say how the prompt ended.
     """
-    status = entry.get("status", {})
-    messages = dict(status.get("messages", []))
+    status = _object(entry.get("status"))
+    messages = dict(_pairs(status.get("messages")))
     if "execution_error" in messages:
-        raise _failed(messages["execution_error"])
+        raise failed(messages["execution_error"])
     if "execution_interrupted" in messages:
         raise WorkerError(ErrorCode.INTERRUPTED, f"{FAILED}: it was interrupted")
-    if not status.get("completed"):
+    if status.get("completed") is False:
         raise WorkerError(ErrorCode.GENERATION_FAILED, f"{FAILED}: ComfyUI ended the prompt without a result")
-    outputs: dict[str, Any] = entry.get("outputs", {})
-    return outputs
+    if status.get("completed") is not True:
+        raise lost(error)
+    return _object(entry.get("outputs"))
 
 
 def rejection(reply: dict[str, Any]) -> WorkerError:
     """Why /prompt did not take a graph. `node_errors` has the reasons; `error.details` is usually empty."""
     reasons: list[str] = []
     missing: list[str] = []
-    for node in reply.get("node_errors", {}).values():
-        for problem in node.get("errors", []):
-            extra = problem.get("extra_info") or {}
+    for node in _object(reply.get("node_errors")).values():
+        for problem in _objects(_object(node).get("errors")):
+            extra = _object(problem.get("extra_info"))
             if problem.get("type") == "value_not_in_list" and extra.get("input_name") in LOADER_INPUTS:
                 missing.append(str(extra.get("received_value")))
             name = extra.get("input_name") or problem.get("details", "")
-            reasons.append(f"{node.get('class_type')}: {problem.get('message')} ({name})")
+            reasons.append(f"{_object(node).get('class_type')}: {problem.get('message')} ({name})")
     if missing:
         return WorkerError(
             ErrorCode.MODELS_MISSING,
@@ -56,9 +61,17 @@ def rejection(reply: dict[str, Any]) -> WorkerError:
     return WorkerError(ErrorCode.GRAPH_REJECTED, public(f"{FAILED}: the graph was refused: {'; '.join(reasons)}"))
 
 
-def unavailable(error: Exception) -> WorkerError:
-    """The server cannot be reached."""
-    return WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "ComfyUI does not answer", detail=type(error).__name__)
+def unavailable(error: Exception, seconds: float | None = None) -> WorkerError:
+    """The server cannot be reached, or has not answered for so many seconds."""
+    for_long = "" if seconds is None else f" for {seconds:.0f} s"
+    return WorkerError(ErrorCode.ENGINE_UNAVAILABLE, f"ComfyUI did not answer{for_long}", detail=repr(error))
+
+
+def lost(error: dict[str, Any] | None) -> WorkerError:
+    """A prompt has ended, and its history does not say how; `error` as in `outputs_of`."""
+    if error is not None:
+        return failed(error)
+    return WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "ComfyUI did not tell how the job ended")
 
 
 def public(text: str) -> str:
@@ -67,9 +80,10 @@ def public(text: str) -> str:
     return line if len(line) <= MOST_CHARACTERS else line[: MOST_CHARACTERS - 1] + "…"
 
 
-def _failed(data: dict[str, Any]) -> WorkerError:
+def failed(data: dict[str, Any]) -> WorkerError:
+    """Why a node failed, by the data of `execution_error`."""
     kind = str(data.get("exception_type", ""))
-    detail = "".join(str(line) for line in data.get("traceback", []))[-4000:]
+    detail = "".join(str(line) for line in _list(data.get("traceback")))[-4000:]
     message = str(data.get("exception_message", ""))
     if kind.rsplit(".", 1)[-1] == "OutOfMemoryError" or _NO_MEMORY.search(message):
         return WorkerError(ErrorCode.OUT_OF_MEMORY, f"{FAILED}: the GPU ran out of memory", detail=detail)
@@ -79,3 +93,22 @@ def _failed(data: dict[str, Any]) -> WorkerError:
     return WorkerError(
         ErrorCode.GENERATION_FAILED, public(f"{FAILED}: {data.get('node_type')}: {reason}"), detail=detail
     )
+
+
+def _object(value: object) -> dict[str, Any]:
+    """It, or an empty one where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [item for item in _list(value) if isinstance(item, dict)]
+
+
+def _pairs(value: object) -> list[tuple[str, dict[str, Any]]]:
+    """Those items of a list that are a message's type and data."""
+    pairs = [item for item in _list(value) if isinstance(item, list) and len(item) == 2]
+    return [(kind, _object(data)) for kind, data in pairs if isinstance(kind, str)]

@@ -41,22 +41,41 @@ def _misfits(node: Any, graph: Any, object_info: Any) -> Iterator[tuple[str, str
     if facts is None:
         yield node["class_type"], "there is no such node as", None
         return
-    required, optional = facts["input"].get("required", {}), facts["input"].get("optional", {})
+    declared = _declared(facts)
+    if declared is None:
+        yield node["class_type"], "the server tells nothing that can be read of", None
+        return
+    required, optional = declared
     for name in required:
         if name not in node["inputs"]:
             yield name, "no value for the input", None
     for name, value in node["inputs"].items():
-        declared = required.get(name) or optional.get(name)
-        if declared is None:
+        kind = required.get(name, optional.get(name))
+        if kind is None:
             yield name, "there is no input", value
         elif isinstance(value, list):
-            source = object_info.get(graph[value[0]]["class_type"])
-            given = source["output"][value[1]] if source else ANY
-            if ANY not in (given, declared[0]) and given != declared[0]:
+            given = _output(object_info.get(graph[value[0]]["class_type"]), value[1])
+            if ANY not in (given, kind) and given != kind:
                 yield name, f"{given} does not fit the input", value
-        elif (
-            isinstance(declared[0], list)
-            and value not in declared[0]
-            and (node["class_type"], name) not in FILES_OF_A_JOB
-        ):
+        elif isinstance(kind, list) and value not in kind and (node["class_type"], name) not in FILES_OF_A_JOB:
             yield name, "file" if name in LOADER_INPUTS else f"'{value}' is not a choice of the input", value
+
+
+def _declared(facts: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The required and the optional inputs of a class with their types, or None where the answer is no such thing."""
+    inputs = facts.get("input") if isinstance(facts, dict) else None
+    if not isinstance(inputs, dict):
+        return None
+    groups = [inputs.get(group) or {} for group in ("required", "optional")]
+    if not all(isinstance(group, dict) for group in groups):
+        return None
+    if not all(isinstance(told, list) and told for group in groups for told in group.values()):
+        return None
+    required, optional = ({name: told[0] for name, told in group.items()} for group in groups)
+    return required, optional
+
+
+def _output(facts: Any, place: int) -> str:
+    """The type of a class's output; `ANY` of a class that is not there, which is told elsewhere."""
+    outputs = facts.get("output") if isinstance(facts, dict) else None
+    return str(outputs[place]) if isinstance(outputs, list) and place < len(outputs) else ANY

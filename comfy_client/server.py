@@ -4,6 +4,7 @@ import collections
 import contextlib
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -31,6 +32,9 @@ NOT_FOR_ENGINES = (
     *("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY"),
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
 )
+# What Python says when the thread that runs the prompts ends by an error that is no Exception: HTTP goes on answering,
+# and no prompt runs any more (docs/facts/comfyui.md#errors-of-a-node).
+THREAD_DIED = re.compile(r"Exception in thread .*\(prompt_worker\)")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -101,6 +105,7 @@ class EngineProcess:
     def __init__(self, command: EngineCommand) -> None:
         self._command = command
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self._thread_died = threading.Event()
         unset = (text for name in NOT_FOR_ENGINES for text in ("-u", name))
         launcher = (sys.executable, str(REPOSITORY / "comfy_client" / "die_with_parent.py"), "env", *unset)
         try:
@@ -140,7 +145,13 @@ class EngineProcess:
         return list(self._lines)
 
     def check(self) -> None:
-        """Raises WorkerError ENGINE_UNAVAILABLE once the process has ended."""
+        """Raises WorkerError ENGINE_UNAVAILABLE once the process, or its thread that runs the prompts, has ended."""
+        if self._thread_died.is_set():
+            raise WorkerError(
+                ErrorCode.ENGINE_UNAVAILABLE,
+                f"{self._command.name} can run no job any more",
+                detail="\n".join(self.last_lines()),
+            )
         code = self._process.poll()
         if code is not None:
             self._drain.join(LAST_WORDS_SECONDS)  # not for ever: what it started may hold its output open
@@ -179,6 +190,7 @@ class EngineProcess:
         for sent in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, sent)
+                os.killpg(self._process.pid, signal.SIGCONT)  # one that is stopped hears no other signal
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)  # not for ever: a GPU that hangs may hold its process back
         self._drain.join(LAST_WORDS_SECONDS)
@@ -191,6 +203,8 @@ class EngineProcess:
                 line = raw.decode("utf-8", "replace").rsplit("\r", 1)[-1].rstrip()
                 if line:
                     self._lines.append(line)
+                    if THREAD_DIED.search(line):
+                        self._thread_died.set()
                     log.debug("[%s] %s", self._command.name, line)
 
 

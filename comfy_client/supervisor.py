@@ -39,7 +39,7 @@ class Engine(Protocol):
         """
 
     def check(self) -> None:
-        """During a job: raises ENGINE_UNAVAILABLE once its process has ended."""
+        """During a job: raises ENGINE_UNAVAILABLE once its process, or what runs the prompts in it, has ended."""
 
     def distrust(self) -> None:
         """After a failure that it may not have survived: the next job gets a fresh one."""
@@ -105,7 +105,7 @@ class SupervisedEngine:
         return len(self._restarts) >= MOST_RESTARTS
 
     def check(self) -> None:
-        """Raises WorkerError ENGINE_UNAVAILABLE once the process has ended."""
+        """Raises WorkerError ENGINE_UNAVAILABLE once the process, or what runs the prompts in it, has ended."""
         self._process.check()
 
     def distrust(self) -> None:

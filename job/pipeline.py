@@ -9,7 +9,7 @@ worker is handed over once, in `Resources`.
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +36,7 @@ from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import Storage, storage_key
-from workflows.graph import Graph, MemoryOptions, Precision, build_graph, output_node, sampler_node
+from workflows.graph import Graph, MemoryOptions, Precision, build_graph, sampler_node
 from workflows.models import Variants
 
 log = logging.getLogger(__name__)
@@ -122,6 +122,8 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
         stopwatch.lap(Stage.UPLOAD)
     if finished.attempts == 1:
         _learn(finished, context)
+    else:
+        resources.pace.unload()
     return with_times(reply, stopwatch)
 
 
@@ -130,7 +132,20 @@ def _learn(finished: FinishedVideo, context: _JobContext) -> None:
     plan, step = finished.prepared.plan, context.step_timer.seconds
     waited = context.request.blocks_to_swap is not None
     rate = plan.flop / (plan.windows * plan.steps) / step if step and not waited else None
-    context.resources.pace.learn(work_of(plan), context.stopwatch.seconds, rate)
+    context.resources.pace.learn(
+        work_of(plan),
+        context.stopwatch.seconds,
+        rate,
+        beside=context.step_timer.beside,
+        models=_models_of(context, finished.prepared),
+    )
+
+
+def _models_of(context: _JobContext, prepared: PreparedJob) -> Hashable:
+    """What its model files, and how they are used, are known by."""
+    request = context.request
+    files = context.resources.variants.choose(request.mode, len(prepared.voices))
+    return files, request.blocks_to_swap, request.speed_lora_strength
 
 
 def _recall(
@@ -159,7 +174,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     longest = resources.audio_max_seconds
     prepared = prepare(request, inputs, context.folder, context.warnings, context.cancel, audio_max_seconds=longest)
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
-    report.expect(resources.pace.forecast(work_of(prepared.plan)))
+    report.expect(resources.pace.forecast(work_of(prepared.plan), _models_of(context, prepared)))
     stopwatch.lap(Stage.PREPARE)
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
@@ -195,7 +210,10 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
         precision=context.resources.precision,
     )
     plan, prompt_id = prepared.plan, new_id()
-    reader = ProgressReader(prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps)
+    ticks = plan.latent_frames if memory.tiled_vae else None
+    reader = ProgressReader(
+        prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps, vae_ticks=ticks
+    )
     try:
         with (
             disk_faults(frames),
@@ -231,8 +249,14 @@ def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context
 
     callbacks = Callbacks(on_poll, lambda read: moved(read.position), lambda: encoder.fed)
     try:
-        outputs = client.run(graph, reader, callbacks, resources.stall_timeouts, context.cancel)
-        log.info("the frames were written to %s", Path(outputs[output_node(graph)]["text"][0]).name)
+        client.run(graph, reader, callbacks, resources.stall_timeouts, context.cancel)
+        context.step_timer.ended()
+    except WorkerError as error:
+        if error.code is ErrorCode.CANCELLED or not encoder.has_every_frame():
+            raise
+        if error.code is ErrorCode.GPU_FAULT:
+            resources.engine.distrust()
+        log.warning("every frame is there, so the job goes on, although: %s", error.message)
     finally:
         client.forget(reader.prompt_id)
         stopwatch.lap(stage)

@@ -12,6 +12,7 @@ from workflows.graph import MemoryOptions
 log = logging.getLogger(__name__)
 
 FEWEST_SWAPPED, MORE_SWAPPED, MOST_SWAPPED = 20, 10, 40
+ENDED = "ComfyUI ended during the job"
 FREE_SECONDS = 1.0  # the server drops its models in another thread, and does not tell when
 
 
@@ -28,6 +29,7 @@ class Recovery:
         self._engine, self._warnings, self._cancel = engine, warnings, cancel
         self.attempts = 1
         self._tried: set[ErrorCode] = set()
+        self._happened: list[str] = []  # to ComfyUI
 
     def after(self, error: WorkerError) -> None:
         """Make ready for one more attempt, which takes `memory` as it is then.
@@ -64,11 +66,22 @@ class Recovery:
         )
 
     def _restart(self, error: WorkerError, again: bool) -> None:
+        what = self._what_happened(error)
         self._engine.distrust()
         if again:
-            raise WorkerError(
-                ErrorCode.ENGINE_CRASHED, "ComfyUI ended twice while it ran this job", detail=error.detail
-            ) from error
-        log.warning("ComfyUI ended during the job: trying once more. %s", error.detail)
+            if {what, *self._happened} == {ENDED}:
+                raise WorkerError(
+                    ErrorCode.ENGINE_CRASHED, "ComfyUI ended twice while it ran this job", detail=error.detail
+                ) from error
+            raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, f"{what}, in a second attempt too", detail=error.detail)
+        self._happened.append(what)
+        log.warning("%s: trying once more. %s", what, error.detail)
         self._engine.ensure_ready(self._cancel)
-        self._warnings.append("ComfyUI ended during the job; the video was made in a second attempt")
+        self._warnings.append(f"{what}; the video was made in a second attempt")
+
+    def _what_happened(self, error: WorkerError) -> str:
+        try:
+            self._engine.check()
+        except WorkerError:
+            return ENDED
+        return error.message

@@ -10,11 +10,13 @@ from typing import Any
 
 from comfy_client.progress import Position
 from contract.errors import Stage
+from job.course import Course
 from job.pace import Forecast, Pace
 
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 2.0
+BEAT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 15.0
 SETTLE_SECONDS = 10.0
 Update = dict[str, Any]
@@ -26,6 +28,7 @@ class Reporter:
     Args:
         send: takes one update, and returns when it has arrived or will not any more; None: only the log is written.
         pause: seconds between two updates at least.
+        beat: seconds after which an update is sent although nothing was reported.
         heartbeat: seconds between two lines in the log while weights load without a word.
     """
 
@@ -34,14 +37,14 @@ class Reporter:
         send: Callable[[Update], None] | None = None,
         pause: float = PAUSE_SECONDS,
         heartbeat: float = HEARTBEAT_SECONDS,
+        beat: float = BEAT_SECONDS,
     ) -> None:
-        self._send, self._pause, self._heartbeat = send, pause, heartbeat
+        self._send, self._pause = send, pause
+        self._heartbeat, self._longest_pause = heartbeat, beat
         self._lock = threading.Lock()
         self._news, self._closed = threading.Event(), threading.Event()
-        self._forecast: Forecast = Pace().forecast()
+        self._course = Course(time.monotonic(), Pace().forecast())
         self._position: Position | None = None
-        self._since, self._first = time.monotonic(), 0.0  # when the stage began, and how much of it was done then
-        self._percent = 0.0
         self._logged: tuple[object, ...] = ()
         self._threads: list[threading.Thread] = []
         self.stage: Stage | None = None
@@ -65,19 +68,17 @@ class Reporter:
     def expect(self, forecast: Forecast) -> None:
         """From now on, this is how long the stages are expected to take."""
         with self._lock:
-            self._forecast = forecast
+            self._course.expect(forecast, time.monotonic())
 
     def __call__(self, stage: Stage, position: Position | None = None) -> None:
         """Take one report; `position` only while sampling."""
         with self._lock:
-            share = position.share if position else 0.0
-            if stage is not self.stage:
-                self._since, self._first = time.monotonic(), share
+            now = time.monotonic()
+            self._course.enter(stage, position, now)
             self.stage, self._position = stage, position
-            self._percent = max(self._percent, self._forecast.percent(stage, share))
             news = (stage, position.window if position else 0)
             told, self._logged = self._logged, news
-            percent = self._percent
+            percent = self._course.percent(now)
         if news != told:
             where = f", window {position.window} of {position.windows}" if position else ""
             log.info("%3.0f %% %s%s", percent, stage, where)
@@ -87,15 +88,16 @@ class Reporter:
         """Show in the log that a worker whose weights load, which ComfyUI does without a word, is alive."""
         while not self._closed.wait(self._heartbeat):
             with self._lock:
-                spent, loading = time.monotonic() - self._since, self.stage is Stage.LOAD
-                expected = self._forecast.seconds[Stage.LOAD]
+                loading, spent = self.stage is Stage.LOAD, self._course.spent(time.monotonic())
+                expected = self._course.forecast.seconds[Stage.LOAD]
             if loading:
                 log.info("still loading weights: %.0f s, about %.0f s expected", spent, expected)
 
     def _pulse(self) -> None:
+        """Send what is new, and at every beat how time has moved it on."""
         assert self._send is not None  # noqa: S101 - it was asked for
         while not self._closed.is_set():
-            self._news.wait()
+            self._news.wait(self._longest_pause)
             self._news.clear()
             if self._closed.is_set() or self.stage is None:
                 continue
@@ -104,13 +106,12 @@ class Reporter:
 
     def _update(self) -> Update:
         with self._lock:
-            position = self._position
+            position, now = self._position, time.monotonic()
             assert self.stage is not None  # noqa: S101 - there was a report
-            spent = time.monotonic() - self._since
-            left = self._forecast.left(self.stage, position.share if position else 0.0, spent, self._first)
+            percent, left = self._course.percent(now), self._course.left(now)
             return {
                 "stage": self.stage.value,
-                "percent": round(self._percent, 1),
+                "percent": round(percent, 1),
                 "window": position.window if position else None,
                 "windows": position.windows if position else None,
                 "step": position.step if position else None,

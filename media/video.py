@@ -21,6 +21,7 @@ from media.ffmpeg import FFMPEG, start, stop
 GENERATED_FPS = 25
 POLL_SECONDS = 0.02
 CLOSE_SECONDS = 600.0
+LOOKS = 50
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 SIZE_OFFSET = 16
@@ -59,12 +60,12 @@ class FrameEncoder:
 
     def __init__(self, spec: VideoSpec, parent: Path, output: Path, cancel: Cancellation) -> None:
         self._spec = spec
-        self._parent = parent
+        self._frames = FrameFolder(parent, spec.width, spec.height)
         self._output = output
         self._cancel = cancel
         self._stop = threading.Event()
         self._complete = threading.Event()
-        self._fed = 0
+        self._fed = self._taken = 0
         self._error: WorkerError | None = None
         self._finished = False
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
@@ -98,6 +99,17 @@ class FrameEncoder:
         """No more frames will be written: what is not there now is missing."""
         self._complete.set()
 
+    def has_every_frame(self) -> bool:
+        """Whether all frames of the video have been written, encoded yet or not."""
+        for _ in range(LOOKS):
+            taken = self._taken
+            if all(self._frames.is_whole(number) for number in range(taken, self._spec.frames)):
+                return True
+            self._stop.wait(POLL_SECONDS)  # one that is just being taken is neither here nor there
+            if self._taken == taken:
+                return False
+        return False
+
     def result(self) -> Path:
         """Wait for the finished MP4.
 
@@ -129,14 +141,14 @@ class FrameEncoder:
     def _feed(self) -> None:
         pipe = self._ffmpeg.stdin
         assert pipe is not None  # noqa: S101 - it was asked for
-        frames = FrameFolder(self._parent, self._spec.width, self._spec.height)
         while self._fed < self._spec.frames:
             if self._stop.is_set():
                 raise WorkerError(ErrorCode.CANCELLED, "The encoder was stopped")
             self._cancel.check()
             complete = self._complete.is_set()
-            png = frames.take(self._fed)
+            png = self._frames.take(self._fed)
             if png is not None:
+                self._taken += 1
                 pipe.write(png)
                 self._fed += 1
             elif complete:
@@ -173,30 +185,39 @@ class FrameFolder:
         self._size = struct.pack(">II", width, height)
         self._folder: Path | None = None
 
+    def is_whole(self, number: int) -> bool:
+        """Whether frame `number` is there to its end."""
+        return self._read(number) is not None
+
     def take(self, number: int) -> bytes | None:
         """The bytes of frame `number`, removed from the folder; None while it is not there or not whole.
 
         Raises:
             WorkerError: ENCODE_FAILED for a frame that is no PNG of the expected size.
         """
-        if self._folder is None:
-            self._folder = next((path for path in self._parent.iterdir() if path.is_dir()), None)
-            if self._folder is None:
-                return None
-        path = self._folder / f"frame_{number:05d}.png"
+        data = self._read(number)
+        if data is None:
+            return None
+        if not data.startswith(PNG_SIGNATURE) or data[SIZE_OFFSET : SIZE_OFFSET + 8] != self._size:
+            raise WorkerError(ErrorCode.ENCODE_FAILED, f"Frame {number} is not a PNG of the size that was asked for")
+        self._path(number).unlink()
+        return data
+
+    def _read(self, number: int) -> bytes | None:
         try:
-            with path.open("rb") as file:
+            with self._path(number).open("rb") as file:
                 file.seek(-len(PNG_END), 2)
                 if file.read() != PNG_END:
                     return None
                 file.seek(0)
-                data = file.read()
+                return file.read()
         except OSError:  # not there yet, or shorter than its own end
             return None
-        if not data.startswith(PNG_SIGNATURE) or data[SIZE_OFFSET : SIZE_OFFSET + 8] != self._size:
-            raise WorkerError(ErrorCode.ENCODE_FAILED, f"Frame {number} is not a PNG of the size that was asked for")
-        path.unlink()
-        return data
+
+    def _path(self, number: int) -> Path:
+        if self._folder is None:
+            self._folder = next((path for path in self._parent.iterdir() if path.is_dir()), None)
+        return (self._folder or self._parent) / f"frame_{number:05d}.png"
 
 
 def _command(spec: VideoSpec, output: Path) -> list[str]:

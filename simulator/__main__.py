@@ -88,7 +88,7 @@ async def _serve(arguments: argparse.Namespace, folders: Folders, parent: int) -
     if arguments.exit_with_parent:
         _follow_parent(parent, stop, loop)
     hub = Hub(loop)
-    plan = faults.FaultPlan(arguments.fault, hub.silence, hub.drop)
+    plan = faults.FaultPlan(arguments.fault, hub.silence, hub.drop, hub.say)
     machine = Machine(hub, Catalog(arguments.models_missing), folders, Clock(arguments.speed), plan)
     listener = socket.create_server((arguments.host, arguments.port))
     runner = web.AppRunner(Server(machine).app(), access_log=None, shutdown_timeout=GOODBYE_SECONDS)

@@ -11,6 +11,8 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from simulator.failures import NodeError
 
 QUIET_DBFS = -50.0
@@ -36,18 +38,29 @@ class Audio:
 
 
 def read_wav(path: Path) -> Audio:
-    """Read channel 0; raises NodeError like PyAV for anything but PCM WAV, ValueError when there are no samples."""
+    """Read channel 0; raises NodeError like PyAV for anything but PCM WAV, ValueError for a picture, which PyAV opens,
+    and when there are no samples."""
     try:
         with wave.open(str(path), "rb") as source:
             channels, width, rate, count = source.getparams()[:4]
             raw = source.readframes(count)
     except (wave.Error, EOFError) as error:
+        if _is_picture(path):
+            raise ValueError("No audio stream found in the file.") from error
         message = f"[Errno 1094995529] Invalid data found when processing input: '{path}'"
         raise NodeError("av.error.InvalidDataError", message) from error
     samples = _integers(raw, width)[::channels]
     if not samples:
         raise ValueError("No audio frames decoded.")
     return Audio(samples, 1 << (31 if width == 3 else 8 * width - 1), rate)
+
+
+def _is_picture(path: Path) -> bool:
+    try:
+        with Image.open(path):
+            return True
+    except OSError:
+        return False
 
 
 def _integers(raw: bytes, width: int) -> "array[int]":

@@ -263,6 +263,7 @@ def work(queue: PromptQueue, machine: Machine) -> None:
             }
             queue.done(key, run.result, status)
             machine.hub.send_own("executing", {"node": None, "prompt_id": prompt_id})
+            machine.faults.at_end()
         if "free_memory" in queue.take_flags():
             executor.forget()
             log.info("all results and models were dropped")

@@ -17,6 +17,10 @@ class NodeError(Exception):
         self.tips = tips
 
 
+class NodeBaseError(BaseException):
+    """A node raised what is no Exception, as libraries for pictures do: nobody catches it."""
+
+
 class PromptInterruptedError(Exception):
     """POST /interrupt was taken at a node's start or at a progress tick."""
 

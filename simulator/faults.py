@@ -9,28 +9,38 @@
 | oom | window or node, times | execution_error with torch.OutOfMemoryError |
 | error | node or window, times, message | execution_error with RuntimeError and that message |
 | dead-thread | window or node | the prompt worker ends silently: the prompt stays in queue_running for ever |
+| base-exception | window or node, message | the same, with the traceback that Python prints for a thread |
+| dead-after | times | when a prompt has ended the prompt worker ends silently: the next one waits for ever |
+| answer | path, times, message | the answer is that text instead; `PROMPT` in it becomes the prompt's id |
+| cut | path, times | what was asked is done, and the connection ends in the middle of the answer |
+| lost | path, times | the connection ends, and nothing was done |
+| late | path, times, seconds | so long nothing is done |
 
-window=k: when the k-th window (from 1) starts; the frames of the windows before it are on disk. node=X: when a node of
-class X or with the id X starts. Neither: window=1. times=N: that often in the life of this process, default 1,
-`times=always` for ever. `message` may hold commas and therefore comes last.
+path is prompt (its POST), queue, history (of a prompt that has ended), object_info, or for `answer` ws: then the text
+is sent beside a progress tick. window=k: when the k-th window (from 1) starts; the frames of the windows before it are
+on disk. node=X: when a node of class X or with the id X starts. Neither: window=1. times=N: that often in the life of
+this process, default 1, `times=always` for ever. `message` may hold commas and therefore comes last.
 
-@FILE: a file with one such fault a line, which need not be there. It is read when a prompt starts, and each fault that
-happens is counted down in it and removed after its last time: what is left of it holds for the next process, too. A
-line that is no fault fails the prompt.
+@FILE: a file with one such fault a line, which need not be there. It is read when a prompt is posted and when it
+starts, and each fault that happens is counted down in it and removed after its last time: what is left of it holds for
+the next process, too. A line that is no fault fails the prompt.
 """
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from simulator.failures import NodeError
+from simulator.failures import NodeBaseError, NodeError
 
-DROP = "drop-socket"
-KINDS = (DROP, "die", "hang", "silent", "oom", "error", "dead-thread")
-KEYS = ("window", "node", "times", "message")
+DROP, DEAD_AFTER = "drop-socket", "dead-after"
+BEFORE_ANSWER, AT_ANSWER = ("lost", "late"), ("answer", "cut")
+ELSEWHERE = (DROP, DEAD_AFTER, *BEFORE_ANSWER, *AT_ANSWER)
+KINDS = (*ELSEWHERE, "die", "hang", "silent", "oom", "error", "dead-thread", "base-exception")
+READ_ANEW = ("prompt", "object_info")
+KEYS = ("window", "node", "path", "seconds", "times", "message")
 OOM_TIPS = (
     "This error means you ran out of memory on your GPU.\n\n"
     "TIPS: If the workflow worked before you might have accidentally set the batch_size to a large number."
@@ -53,6 +63,13 @@ class Fault:
     node: str | None
     left: int | None
     message: str
+    path: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def key(self) -> Hashable:
+        """What it is, however often it may still happen."""
+        return self.kind, self.window, self.node, self.path, self.message
 
     def take(self) -> bool:
         """Use it up by one; False if it is used up."""
@@ -65,7 +82,8 @@ class Fault:
     @property
     def spec(self) -> str:
         """What `parse` makes this fault of."""
-        places = [f"{key}={value}" for key, value in (("window", self.window), ("node", self.node)) if value]
+        named = (("window", self.window), ("node", self.node), ("path", self.path), ("seconds", self.seconds))
+        places = [f"{key}={value}" for key, value in named if value]
         times = "always" if self.left is None else self.left
         return f"{self.kind}:{','.join([*places, f'times={times}', f'message={self.message}'])}"
 
@@ -83,11 +101,12 @@ def parse(spec: str) -> Fault:
             raise ValueError(f"fault {spec!r}: {pair!r} is not one of {', '.join(KEYS)} with a value")
         values[key] = value
     node = values.get("node")
-    everywhere = kind == DROP or node is not None
+    everywhere = kind in ELSEWHERE or node is not None
     window = int(values["window"]) if "window" in values else None if everywhere else 1
     times = values.get("times", "1")
     left = None if times == "always" else int(times)
-    return Fault(kind, window, node, left, message if found else "simulated failure")
+    text = message if found else "simulated failure"
+    return Fault(kind, window, node, left, text, values.get("path"), float(values.get("seconds", "0")))
 
 
 class FaultFile:
@@ -111,48 +130,82 @@ class FaultFile:
 
 
 class FaultPlan:
-    """Makes the faults happen. silence and drop are what `silent` and `drop-socket` do to the server."""
+    """Makes the faults happen. silence and drop are what `silent` and `drop-socket` do to the server, say what `answer`
+    does to a socket. Safe to use from any thread."""
 
     def __init__(
-        self, faults: Sequence[Fault | FaultFile], silence: Callable[[], None], drop: Callable[[], None]
+        self,
+        faults: Sequence[Fault | FaultFile],
+        silence: Callable[[], None],
+        drop: Callable[[], None],
+        say: Callable[[str], None],
     ) -> None:
         self._given = [fault for fault in faults if isinstance(fault, Fault)]
         self._files = [file for file in faults if isinstance(file, FaultFile)]
-        self._silence = silence
-        self._drop = drop
+        self._silence, self._drop, self._say = silence, drop, say
+        self._lock = threading.RLock()
         self._trouble = ""
 
     def begin(self) -> None:
         """A prompt starts."""
-        self._trouble = ""
-        for file in self._files:
-            try:
-                file.read()
-            except (OSError, ValueError) as error:
-                self._trouble = f"simulator: {error}"
+        with self._lock:
+            self._trouble = ""
+            for file in self._files:
+                try:
+                    file.read()
+                except (OSError, ValueError) as error:
+                    self._trouble = f"simulator: {error}"
 
     def at_window(self, number: int) -> None:
         """Window `number` starts."""
-        for fault in self._faults():
-            if fault.window == number and fault.node is None and self._take(fault):
-                self._happen(fault)
+        for fault in self._due(lambda fault: fault.window == number and fault.node is None):
+            self._happen(fault)
 
     def at_node(self, node_id: str, class_type: str) -> None:
         """A node starts. Raises RuntimeError where a file cannot be read."""
         if self._trouble:
             raise RuntimeError(self._trouble)
-        for fault in self._faults():
-            if fault.node in (node_id, class_type) and self._take(fault):
-                self._happen(fault)
+        for fault in self._due(lambda fault: fault.node in (node_id, class_type)):
+            self._happen(fault)
 
     def at_tick(self, window: int) -> None:
         """A progress tick was sent in window `window` (0: while weights load) to a client that listens."""
-        for fault in self._all():
-            if fault.kind == DROP and fault.window in (None, window) and self._take(fault):
-                self._drop()
+        for _ in self._due(lambda fault: fault.kind == DROP and fault.window in (None, window), elsewhere=True):
+            self._drop()
+        for fault in self._due(lambda fault: fault.kind == "answer" and fault.path == "ws", elsewhere=True):
+            self._say(fault.message)
 
-    def _faults(self) -> Iterator[Fault]:
-        return (fault for fault in self._all() if fault.kind != DROP)
+    def at_end(self) -> None:
+        """A prompt has ended, and its end was told. Raises SystemExit where the prompt worker is to end."""
+        for _ in self._due(lambda fault: fault.kind == DEAD_AFTER, elsewhere=True):
+            raise SystemExit
+
+    def at_request(self, path: str, kinds: Sequence[str]) -> Fault | None:
+        """One of these kinds that a question about `path` meets, used up by one."""
+        if path in READ_ANEW:
+            self.begin()
+        return next(self._due(lambda fault: fault.kind in kinds and fault.path == path, elsewhere=True), None)
+
+    def _due(self, matches: Callable[[Fault], bool], *, elsewhere: bool = False) -> Iterator[Fault]:
+        """Those that match and may still happen, each used up by one before it is given."""
+        seen: set[Hashable] = set()
+        while True:
+            with self._lock:
+                fault = next(
+                    (
+                        one
+                        for one in self._all()
+                        if (one.kind in ELSEWHERE) == elsewhere
+                        and one.key not in seen
+                        and matches(one)
+                        and self._take(one)
+                    ),
+                    None,
+                )
+            if fault is None:
+                return
+            seen.add(fault.key)
+            yield fault
 
     def _all(self) -> list[Fault]:
         return [*self._given, *(fault for file in self._files for fault in file.faults)]
@@ -179,6 +232,8 @@ class FaultPlan:
             raise RuntimeError(fault.message)
         if fault.kind == "dead-thread":
             raise SystemExit
+        if fault.kind == "base-exception":
+            raise NodeBaseError(fault.message)
 
 
 def _wait_for_ever() -> NoReturn:

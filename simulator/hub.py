@@ -7,6 +7,7 @@ new one (docs/facts/comfyui.md#sockets).
 
 import asyncio
 import contextlib
+import json
 import uuid
 from typing import Any
 
@@ -26,7 +27,7 @@ class Hub:
         self.last_node: str | None = None
         self.mute = False
         self._loop = loop
-        self._messages: asyncio.Queue[tuple[Message | None, str | None]] = asyncio.Queue()
+        self._messages: asyncio.Queue[tuple[Message | str | None, str | None]] = asyncio.Queue()
         self._sockets: dict[str, web.WebSocketResponse] = {}
         self._transports: dict[str, asyncio.Transport] = {}
         self._cut: set[str] = set()
@@ -52,6 +53,10 @@ class Hub:
         """Cut the connection of the running prompt's client, after the messages queued so far."""
         self._cut.add(self.client_id or "")
         self._queue(None, self.client_id)
+
+    def say(self, text: str) -> None:
+        """Queue any text for the client of the running prompt."""
+        self._queue(text, self.client_id)
 
     def silence(self) -> None:
         """From now on nothing is sent or answered."""
@@ -104,15 +109,15 @@ class Hub:
                     await self._deliver({"type": "feature_flags", "data": FEATURES}, sid)
                 first = False
 
-    async def _deliver(self, message: Message, sid: str | None) -> None:
+    async def _deliver(self, message: Message | str, sid: str | None) -> None:
         receivers = (
             list(self._sockets.values()) if sid is None else [self._sockets[s] for s in [sid] if s in self._sockets]
         )
         for socket in receivers:
             with contextlib.suppress(aiohttp.ClientError, ConnectionError):
-                await socket.send_json(message)
+                await socket.send_str(message if isinstance(message, str) else json.dumps(message))
 
-    def _queue(self, message: Message | None, sid: str | None) -> None:
+    def _queue(self, message: Message | str | None, sid: str | None) -> None:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._messages.put_nowait, (message, sid))
 

@@ -149,7 +149,8 @@ def _clip_plan(call: Call) -> tuple[Outputs, Ui | None]:
         folder = str(Path(folder) / f"{stamp}_{mode}_output")
         Path(folder).mkdir(parents=True, exist_ok=True)
     window = windows.window_size(call.number("frame_window_size"))
-    plan = ClipPlan(portrait, width, height, window, call.number("motion_frame"), mode, folder)
+    tiled = call.flag("tiled_vae", False)
+    plan = ClipPlan(portrait, width, height, window, call.number("motion_frame"), mode, folder, tiled)
     return (plan, folder), None
 
 

@@ -2,8 +2,8 @@
 
 It runs the graphs of this project (WanVideoImageToVideoMultiTalk and MultiTalkWav2VecEmbeds into WanVideoSampler) and
 refuses others. Where the real server fails it fails at the same point, with the same exception; it is stricter in two
-places on purpose: the number of masks, and masks that vanish on the token grid, which the real one turns into a bad
-video.
+places on purpose: more masks than speakers and a background, and masks that vanish on the token grid, which the real
+one turns into a bad video.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from simulator import pictures, windows
+from simulator import pictures, vae, windows
 from simulator.audio import loudness
 from simulator.call import Call
 from simulator.frames import Artist, centre_mask
@@ -23,6 +23,7 @@ WEIGHTS = 1233
 WEIGHT_TICKS = 12
 WEIGHT_SECONDS = 1.0
 STEP_SECONDS = 0.25
+ENCODE_SECONDS = 0.15
 DECODE_SECONDS = 0.3
 MEASURED_CLIP = (81, 400, 704)
 ENDLESS_PAUSE_SECONDS = 0.01
@@ -38,6 +39,7 @@ class Clip:
     plan: ClipPlan
     voices: VoiceEmbeds
     portrait: Image.Image
+    mode: str
     negative: bool
     cfg: float
     steps: int
@@ -53,9 +55,18 @@ class Clip:
         return STEP_SECONDS * share * (1 + (self.cfg != 1.0) + self.voices.audio_passes)
 
     @property
+    def encode_seconds(self) -> float:
+        """Simulated seconds of encoding what one window begins with."""
+        return ENCODE_SECONDS * self._size
+
+    @property
     def decode_seconds(self) -> float:
         """Simulated seconds of decoding one window."""
-        return DECODE_SECONDS * self.plan.width * self.plan.height / (MEASURED_CLIP[1] * MEASURED_CLIP[2])
+        return DECODE_SECONDS * self._size
+
+    @property
+    def _size(self) -> float:
+        return self.plan.width * self.plan.height / (MEASURED_CLIP[1] * MEASURED_CLIP[2])
 
 
 def sample(call: Call) -> Samples:
@@ -75,6 +86,7 @@ def sample(call: Call) -> Samples:
     frames = 0
     for window in windows.walk(total, plan.window, plan.overlap):
         call.faults.at_window(window.number)
+        _work_vae(call, vae.encoding(plan, clip.mode, window.number), clip.encode_seconds, window.number)
         for _ in range(clip.steps):
             call.clock.wait(clip.step_seconds)
             if window.number == 1:
@@ -82,7 +94,7 @@ def sample(call: Call) -> Samples:
             call.tick(min(next(done), most), most, window.number)
             if plan.window < plan.overlap and window.number > 1:
                 call.clock.pause(ENDLESS_PAUSE_SECONDS)
-        call.clock.wait(clip.decode_seconds)
+        _work_vae(call, vae.decoding(plan), clip.decode_seconds, window.number)
         frames += window.frames
         if plan.folder:
             artist = artist or _artist(clip)
@@ -95,13 +107,25 @@ def _clip(call: Call) -> Clip:
     voices, text = call.get("multitalk_embeds", VoiceEmbeds), call.get("text_embeds", TextEmbeds)
     _load_weights(call)
     steps = _steps(call.text("scheduler"), call.number("steps"))
-    if voices is None or text is None or plan.portrait is None or model.talk is None or call.inputs.get("samples"):
+    if voices is None or plan.portrait is None or model.talk is None or call.inputs.get("samples"):
         raise RuntimeError(
-            "simulator: only this project's graphs run here: WanVideoSampler needs text_embeds, multitalk_embeds of "
+            "simulator: only this project's graphs run here: WanVideoSampler needs multitalk_embeds of "
             "MultiTalkWav2VecEmbeds, image_embeds of WanVideoImageToVideoMultiTalk with a start_image, a model with a "
             "multitalk_model, and no samples"
         )
-    return Clip(plan, voices, plan.portrait, text.has_negative, call.real("cfg", 1.0), steps)
+    mode = model.talk.mode if plan.mode == "auto" else plan.mode
+    negative = text is not None and text.has_negative
+    return Clip(plan, voices, plan.portrait, mode, negative, call.real("cfg", 1.0), steps)
+
+
+def _work_vae(call: Call, runs: vae.Runs, seconds: float, window: int) -> None:
+    """Take the time, and tell each tile's progress where the VAE works tile by tile."""
+    ticks = [(value, most) for most in runs for value in (*range(1, most + 1), 0)]
+    for value, most in ticks:
+        call.clock.wait(seconds / len(ticks))
+        call.tick(value, most, window)
+    if not ticks:
+        call.clock.wait(seconds)
 
 
 def _load_weights(call: Call) -> None:
@@ -147,9 +171,11 @@ def _first_step(clip: Clip, had_split: bool) -> None:
 
 
 def _check_masks(masks: tuple[Image.Image, ...], speakers: int, plan: ClipPlan) -> None:
-    if len(masks) != speakers + 1:
+    if len(masks) < speakers:
+        raise IndexError(f"index {len(masks)} is out of bounds for dimension 0 with size {len(masks)}")
+    if len(masks) > speakers + 1:
         raise RuntimeError(
-            f"simulator: {speakers} speakers need {speakers + 1} masks, background last; there are {len(masks)}"
+            f"simulator: {speakers} speakers have {speakers + 1} masks, background last; there are {len(masks)}"
         )
     for number, mask in enumerate(masks, 1):
         if not pictures.has_tokens(mask, plan.width, plan.height):

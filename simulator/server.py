@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from simulator.execution import Machine, work
+from simulator.faults import AT_ANSWER, BEFORE_ANSWER
 from simulator.folders import inside
 from simulator.hub import FEATURES, exec_info
 from simulator.prompt_queue import PromptQueue
@@ -28,6 +29,7 @@ LARGEST_BODY = 100 * 1024 * 1024
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 VRAM_BYTES = 24 * 1024**3
 PRETENDED = {"comfyui_version": "0.3.64", "pytorch_version": "2.9.1+simulated"}
+FAULTY = {("POST", "prompt"), ("GET", "queue"), ("GET", "history"), ("GET", "object_info")}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -70,7 +72,9 @@ class Server:
         ]
 
     async def _start(self, _: web.Application) -> None:
-        threading.Thread(target=work, args=(self._queue, self._machine), name="prompt-worker", daemon=True).start()
+        threading.Thread(
+            target=work, args=(self._queue, self._machine), name="Thread-1 (prompt_worker)", daemon=True
+        ).start()
 
     @web.middleware
     async def _gate(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -81,9 +85,34 @@ class Server:
         local = (urlsplit(f"//{request.host}").hostname or "") in LOOPBACK
         if local and origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
             return web.Response(status=403)
-        response = await handler(request)
+        response = await self._misled(request, handler)
         if self._machine.hub.mute:
             await asyncio.Event().wait()
+        return response
+
+    async def _misled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What the handler answers, or what a fault makes of it."""
+        path = request.path.removeprefix("/api").strip("/").split("/")[0]
+        if (request.method, path) not in FAULTY:
+            return await handler(request)
+        await request.read()
+        fault = self._machine.faults.at_request(path, BEFORE_ANSWER)
+        if fault is not None and fault.kind == "lost":
+            return _cut(request)
+        if fault is not None:
+            await asyncio.sleep(fault.seconds)
+        response = await handler(request)
+        text = response.text if isinstance(response, web.Response) else None
+        if text is None or (path == "history" and text == "{}"):
+            return response
+        fault = self._machine.faults.at_request(path, AT_ANSWER)
+        if fault is not None and fault.kind == "cut":
+            await _begin(request, text)
+            return _cut(request)
+        if fault is not None:
+            posted = await request.json() if path == "prompt" else {}
+            prompt_id = request.match_info.get("prompt_id") or str(posted.get("prompt_id"))
+            return web.Response(text=fault.message.replace("PROMPT", prompt_id), content_type="application/json")
         return response
 
     async def _ws(self, request: web.Request) -> web.StreamResponse:
@@ -225,6 +254,21 @@ class Server:
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         headers = {"Content-Disposition": f'filename="{path.name}"', "Content-Type": kind}
         return web.FileResponse(path, headers=headers)
+
+
+async def _begin(request: web.Request, text: str) -> None:
+    """Send the head of an answer, and half of its body."""
+    body = text.encode()
+    begun = web.StreamResponse(headers={"Content-Length": str(len(body)), "Content-Type": "application/json"})
+    await begun.prepare(request)
+    await begun.write(body[: len(body) // 2])
+
+
+def _cut(request: web.Request) -> web.Response:
+    """End the connection; the response is for nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
 
 
 def _free_name(target: Path, content: bytes) -> Path:

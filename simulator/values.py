@@ -93,7 +93,8 @@ class VoiceEmbeds:
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """What WanVideoImageToVideoMultiTalk hands to the sampler. folder: where frames go, "" for none."""
+    """What WanVideoImageToVideoMultiTalk hands to the sampler. folder: where frames go, "" for none; tiled: whether the
+    VAE works tile by tile."""
 
     portrait: Image.Image | None
     width: int
@@ -102,6 +103,7 @@ class ClipPlan:
     overlap: int
     mode: str
     folder: str
+    tiled: bool = False
 
 
 @dataclass(frozen=True)

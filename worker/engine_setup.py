@@ -33,6 +33,7 @@ WRAPPER = "ComfyUI-WanVideoWrapper"
 OUR_NODES = "comfy_nodes"
 REPOSITORY = Path(__file__).resolve().parent.parent
 LARGE_GPU_GB = 70.0
+GGUF_BASES = ("q4_k_m", "q8_0")
 MODELS_REMEDY = "(below MODEL_ROOTS; scripts/download_models.sh gets them, ENGINE=simulator needs none)"
 
 
@@ -215,7 +216,8 @@ def choose_precision(settings: Settings, facts: GpuFacts) -> Precision:
         suits = Precision(
             base="fp16_fast" if accumulates else "fp16",
             attention="sageattn" if facts.sage else "sdpa",
-            force_offload=facts.memory_gb < LARGE_GPU_GB,
+            # The weights of a GGUF base are read anew by every job, kept or not: keeping them only takes room.
+            force_offload=facts.memory_gb < LARGE_GPU_GB or settings.base_model in GGUF_BASES,
         )
     return Precision(
         base=settings.base_precision or suits.base,

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     simulator_faults: str = Field("", description="faults that the simulator shows, separated by blanks")
     stall_seconds: float = Field(300, gt=0, description="a sampling that shows no progress for this long is ended")
     load_seconds: float = Field(900, gt=0, description="the same before the first step: weights load without a word")
+    silence_seconds: float = Field(
+        120, gt=0, description="a ComfyUI that answers nothing for this long is started again; sooner once it samples"
+    )
     comfyui_node_packs: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="further node packs to allow, separated by ':'"
     )

@@ -248,7 +248,7 @@ def make_resources(
         variants=variants(settings),
         pace=Pace(speed_of(ready.gpu)),
         job_seconds=settings.job_timeout_seconds,
-        stall_timeouts=StallTimeouts(step=settings.stall_seconds, load=settings.load_seconds),
+        stall_timeouts=StallTimeouts(settings.stall_seconds, settings.load_seconds, settings.silence_seconds),
         work_dir=settings.work_dir,
         least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,

@@ -26,8 +26,8 @@ Graph = dict[str, dict[str, Any]]
 class Precision:
     """What suits the GPU: number formats and the attention kernel, as the loader nodes name them.
 
-    `force_offload` takes the weights off the GPU after each job; without it the next job starts sooner, where
-    VAE and text encoder fit beside them.
+    `force_offload` takes the weights off the GPU after each job; without it the next job starts sooner, where they are
+    no GGUF, and VAE and text encoder fit beside them (docs/facts/talk-models.md#precision-and-memory).
     """
 
     base: str = "fp16_fast"

@@ -73,6 +73,11 @@ class Plan:
         return self.generated / FPS
 
     @property
+    def latent_frames(self) -> int:
+        """Of a window in the VAE, which makes four pictures one, but for the first."""
+        return (self.window - 1) // 4 + 1
+
+    @property
     def passes(self) -> int:
         """Runs of the DiT in the whole job."""
         return self.windows * self.steps * self.passes_per_step

@@ -2,7 +2,7 @@
 
 import pytest
 
-from comfy_client.clocks import HistoryPoll, SilenceClock, StallClock, StallTimeouts
+from comfy_client.clocks import BeginClock, HistoryPoll, SilenceClock, StallClock, StallTimeouts
 
 START = 1000.0
 PATIENT = StallTimeouts(step=300, load=900)
@@ -57,9 +57,41 @@ def test_the_same_number_again_is_no_progress() -> None:
 
 @pytest.mark.parametrize(("refused", "seconds"), [(True, 5), (False, 120)])
 def test_a_silent_server_is_given_up_long_after_one_that_is_gone(refused: bool, seconds: float) -> None:
-    silence = SilenceClock(START)
+    silence = SilenceClock(START, 120)
     assert not silence.expired(START + seconds, refused=refused)
     assert silence.expired(START + seconds + 0.1, refused=refused)
     silence.answered(START + seconds)
     assert not silence.expired(START + 2 * seconds, refused=refused)
     assert silence.expired(START + 2 * seconds + 0.1, refused=refused)
+
+
+@pytest.mark.parametrize(
+    ("pauses", "longest", "seconds"),
+    [
+        ([], 120, 120),
+        ([0.2, 0.2], 120, 30),
+        ([4, 4, 9, 4], 120, 45),
+        ([40, 40], 120, 120),
+        ([0.2, 0.2], 10, 10),
+    ],
+)
+def test_once_it_samples_its_own_pace_tells_how_long_it_may_be_silent(
+    pauses: list[float], longest: float, seconds: float
+) -> None:
+    silence, now = SilenceClock(START, longest), START
+    silence.sampled(now)
+    for pause in pauses:
+        now += pause
+        silence.sampled(now)
+    assert silence.seconds == seconds
+    assert not silence.expired(now + seconds, refused=False)
+    assert silence.expired(now + seconds + 0.1, refused=False)
+
+
+def test_a_prompt_that_waits_at_an_idle_server_is_given_up_after_20_seconds() -> None:
+    begin = BeginClock()
+    assert not begin.waits(START, alone=True)
+    assert not begin.waits(START + 20, alone=True)
+    assert not begin.waits(START + 21, alone=False), "something else runs"
+    assert not begin.waits(START + 22, alone=True)
+    assert begin.waits(START + 42.1, alone=True)

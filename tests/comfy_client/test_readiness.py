@@ -60,3 +60,23 @@ def test_another_version_of_a_node_is_found_out(spoil: str) -> None:
 def test_a_jobs_own_files_are_not_looked_for() -> None:
     assert "portrait.png" not in FACTS["LoadImage"]["input"]["required"]["image"][0]
     assert shortcomings(_graph(), FACTS).models == ()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"input": None},
+        {"input": {"required": []}},
+        {"input": {"required": {"model": []}}},
+        {"input": {"required": {"model": "INT"}}},
+        {"input": {"required": {}}, "output": None},
+    ],
+)
+def test_facts_that_cannot_be_read_are_told_and_break_nothing(told: object) -> None:
+    facts = _facts()
+    facts[LOADER] = told
+    assert any(LOADER in other for other in shortcomings(_graph(), facts).others)

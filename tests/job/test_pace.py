@@ -2,9 +2,10 @@
 
 import pytest
 
+from comfy_client.progress import Position
 from contract.errors import ErrorCode, Stage, WorkerError
 from job.limits import TimeLimit, limit_of, refuse_hopeless
-from job.pace import STAGES, Pace, StepTimer, Work, speed_of
+from job.pace import GUESS, Beside, Forecast, Pace, StepTimer, Work, speed_of
 from workflows.plan import make_plan
 
 PETA = 1e15
@@ -30,37 +31,34 @@ def _learned(jobs: int = 12) -> Pace:
     return pace
 
 
-def test_percent_rises_from_stage_to_stage_and_ends_at_100() -> None:
-    for forecast in (Pace().forecast(), Pace().forecast(SMALL), _learned().forecast(SMALL)):
-        points = [forecast.percent(Stage.VALIDATE, 0)]
-        points += [forecast.percent(stage, share) for stage in STAGES for share in (0, 0.5, 1)]
-        assert points == sorted(points)
-        assert points[0] == 0
-        assert points[-1] == pytest.approx(100)
+def test_the_sampling_of_a_job_is_known_where_the_gpu_is_or_a_job_was() -> None:
+    assert not Pace().forecast(SMALL).sure
+    assert Pace(speed_of("NVIDIA GeForce RTX 4090")).forecast(Work(14 * PETA, PETA)).seconds[
+        Stage.SAMPLE
+    ] == pytest.approx(100)
+    assert _learned(1).forecast(WORK) == _learned(12).forecast(WORK), "a guess does not outweigh what was seen"
+    assert _learned().forecast(TWICE).seconds == {**TOOK, Stage.SAMPLE: pytest.approx(200)}
 
 
-def test_percent_follows_the_measured_shares() -> None:
-    forecast = _learned().forecast(WORK)
-    assert forecast.percent(Stage.SAMPLE, 0) == pytest.approx(10, abs=0.5)
-    assert forecast.percent(Stage.SAMPLE, 0.5) == pytest.approx(51.7, abs=0.5)
-    twice = _learned().forecast(TWICE)
-    assert twice.percent(Stage.SAMPLE, 0) == pytest.approx(100 * 12 / 220, abs=0.5)
+def test_models_that_are_loaded_already_take_less_time() -> None:
+    pace = Pace()
+    for _ in range(3):
+        pace.learn(
+            WORK, {**TOOK, Stage.LOAD: 80.0 if pace.forecast(WORK, "a").seconds[Stage.LOAD] == 30 else 2.0}, models="a"
+        )
+    assert pace.forecast(WORK, "a").seconds[Stage.LOAD] == 2
+    assert pace.forecast(WORK, "b").seconds[Stage.LOAD] == 80
+    pace.unload()
+    assert pace.forecast(WORK, "a").seconds[Stage.LOAD] == 80
 
 
-def test_nobody_knows_the_end_of_the_first_job_on_an_unknown_gpu_until_it_samples() -> None:
-    forecast = Pace().forecast(SMALL)
-    assert forecast.left(Stage.VALIDATE, 0, 0) is None
-    assert forecast.left(Stage.LOAD, 0, 3) is None
-    assert forecast.left(Stage.SAMPLE, 0, 0) is None
-    assert forecast.left(Stage.SAMPLE, 0.25, 10) == pytest.approx(30 + 3.5)
-
-
-def test_the_time_left_is_known_where_the_gpu_is_or_a_job_was() -> None:
-    assert Pace(speed_of("NVIDIA GeForce RTX 4090")).forecast(Work(14 * PETA, PETA)).left(
-        Stage.SAMPLE, 0, 0
-    ) == pytest.approx(103.5)
-    assert _learned().forecast(WORK).left(Stage.LOAD, 0, 4) == pytest.approx(114, abs=1)
-    assert _learned().forecast(WORK).left(Stage.LOAD, 0, 400) == pytest.approx(108, abs=1), "a late stage is over soon"
+def test_each_place_of_a_sampling_has_its_share_and_what_follows_the_last_step_is_left() -> None:
+    forecast = Forecast(GUESS, sure=True, beside=Beside(before=1, after=3))
+    places = [Position(1, 2, 0, 4), *(Position(window, 2, step, 4) for window in (1, 2) for step in range(1, 5))]
+    shares = [forecast.share(place) for place in places]
+    assert shares == pytest.approx([share / 16 for share in (0, 2, 3, 4, 5, 10, 11, 12, 13)])
+    ends = [share + forecast.share_of_next(place) for place, share in zip(places, shares, strict=True)]
+    assert ends == pytest.approx([*shares[1:], 1])
 
 
 def test_a_job_that_took_no_time_teaches_nothing() -> None:
@@ -148,3 +146,21 @@ def test_steps_are_timed_within_a_window_and_as_the_usual_one() -> None:
     for window, step in [(1, 1), (1, 2), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2), (2, 4)]:
         steps.done(window, step)
     assert steps.seconds == pytest.approx(2.0)
+    assert steps.beside is None
+
+
+@pytest.mark.parametrize("windows", [1, 3])
+def test_what_a_window_takes_beside_its_steps_is_timed_too(windows: int) -> None:
+    """Half a step before the first one, three after the last."""
+    now = 100.0
+    timer = StepTimer(lambda: now)
+    timer.done(1, 0)
+    for window in range(1, windows + 1):
+        now += 1.0
+        for step in range(1, 5):
+            now += 2.0
+            timer.done(window, step)
+        now += 6.0
+    timer.ended()
+    assert timer.beside is not None
+    assert (timer.beside.before, timer.beside.after) == pytest.approx((0.5, 3.0))

@@ -106,6 +106,18 @@ def test_the_first_step_of_the_sampling_tells_nothing_of_the_time_left(known: bo
     assert caller.updates[0]["eta_seconds"] == pytest.approx(expected, abs=1)
 
 
+def test_time_moves_it_on_where_nothing_is_reported() -> None:
+    caller = Caller()
+    with Reporter(caller, pause=0, beat=0.01) as report:
+        report(Stage.LOAD)
+        while len(caller.updates) < 5:
+            caller.arrived.clear()
+            assert caller.arrived.wait(20)
+    assert {update["stage"] for update in caller.updates} == {"load"}
+    percents = [update["percent"] for update in caller.updates]
+    assert percents == sorted(percents)
+
+
 def test_nothing_is_sent_once_the_job_is_left() -> None:
     begun, released, finished = threading.Event(), threading.Event(), threading.Event()
 

@@ -76,13 +76,15 @@ class RealBench:
         outcome = Outcome([])
         prompt_id = new_id()
         plan = made["inputs"].plan
-        reader = ProgressReader(prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps)
+        ticks = plan.latent_frames if made["memory"].tiled_vae else None
+        reader = ProgressReader(
+            prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps, vae_ticks=ticks
+        )
 
         def moved(read: ProgressReader) -> None:
             if read.node and outcome.nodes[-1:] != [read.node]:
                 outcome.nodes.append(read.node)
-            position = read.position
-            outcome.steps = max(outcome.steps, (position.window - 1) * position.steps + position.step)
+            outcome.steps = max(outcome.steps, read.position.done)
 
         callbacks = Callbacks(watching.get("on_poll", lambda: None), moved, lambda: 0)
         self.client.run(graph, reader, callbacks, StallTimeouts(1800, 1800), watching.get("cancel") or Cancellation())

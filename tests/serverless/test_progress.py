@@ -62,7 +62,7 @@ def test_each_update_has_the_same_keys_and_windows_only_while_it_samples(told: l
             assert places == [None] * 4
         else:
             assert 1 <= update["window"] <= update["windows"] == windows
-            assert 1 <= update["step"] <= update["steps"] == STEPS
+            assert 0 <= update["step"] <= update["steps"] == STEPS
 
 
 def test_there_is_at_most_one_in_two_seconds(told: list[Told]) -> None:

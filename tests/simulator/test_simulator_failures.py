@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.simulator.simulator_process import (
     Graph,
@@ -18,6 +19,7 @@ from tests.simulator.simulator_process import (
     tone,
     two_speakers,
     write_masks,
+    write_portrait,
     write_wav,
 )
 
@@ -69,6 +71,19 @@ def lost_mask(graph: Graph, folder: Path) -> Graph:
     return changed(graph, "mimg", image=str(write_masks(folder / "lost.png", (64, 64), boxes)))
 
 
+def one_mask(speakers: int) -> Change:
+    def change(graph: Graph, folder: Path) -> Graph:
+        graph = with_voices(speakers, 2)(graph, folder)
+        Image.new("RGB", (64, 64), (255, 255, 255)).save(folder / "one.png")
+        return changed(graph, "mimg", image=str(folder / "one.png"))
+
+    return change
+
+
+def picture_for_voice(graph: Graph, folder: Path) -> Graph:
+    return changed(graph, "audio1", audio=str(write_portrait(folder / "voice.png")))
+
+
 def plain_base(graph: Graph, _: Path) -> Graph:
     graph = changed(graph, "model", model="Wan2_1-I2V-14B-480P_fp8_e4m3fn.safetensors")
     return changed(graph, "talk", model="Wan2_1-InfiniteTalk_Multi_Q8.gguf")
@@ -110,7 +125,9 @@ FAILURES: list[tuple[Change, tuple[str, str, str]]] = [
         with_input("i2v", frame_window_size=17, motion_frame=17),
         ("sample", "ZeroDivisionError", "integer division or modulo by zero"),
     ),
-    (with_voices(3, 2), ("sample", "RuntimeError", "simulator: 3 speakers need 4 masks, background last; there are 3")),
+    (one_mask(2), ("sample", "IndexError", "index 1 is out of bounds for dimension 0 with size 1")),
+    (one_mask(3), ("sample", "IndexError", "index 1 is out of bounds for dimension 0 with size 1")),
+    (picture_for_voice, ("audio1", "ValueError", "No audio stream found in the file.")),
 ]
 
 
@@ -131,6 +148,7 @@ def test_a_graph_fails_as_on_the_real_server(
     [
         (lost_mask, ("sample", "RuntimeError", "nothing of mask 1 is left")),
         (no_wav, ("audio1", "av.error.InvalidDataError", "Invalid data found when processing input")),
+        (with_voices(2, 3), ("sample", "RuntimeError", "2 speakers have 3 masks, background last; there are 4")),
         (
             with_input("sample", multitalk_embeds=None),
             ("sample", "RuntimeError", "only this project's graphs run here"),
@@ -157,6 +175,8 @@ def test_a_graph_that_cannot_be_simulated_says_why(
         with_voices(2, 2),
         with_voices(3, 3),
         with_voices(4, 4),
+        with_voices(3, 2),
+        with_input("sample", text_embeds=None),
         with_input("sample", cfg=5.0, scheduler="unipc", steps=1),
         with_input("text", negative=None),
         with_input("i2v", colormatch="mkl", tiled_vae=True),
@@ -256,3 +276,28 @@ def test_a_48_khz_stereo_voice_is_as_long_as_it_sounds(simulator: Simulator, tmp
     sound = write_wav(tmp_path / "stereo.wav", tone(3.0 * 2 * 48 / 16), rate=48_000, channels=2)
     outcome = simulator.run(changed(changed(graph, "audio1", audio=str(sound)), "emb", num_frames=10000))
     assert len(outcome.frames) == 17 + 8 * 8
+
+
+def all_ticks_of(outcome: Outcome) -> list[tuple[float, float]]:
+    """Of the sampler, from the last weight on."""
+    ticks = [message["data"] for message in outcome.messages if is_tick(message) and message["data"]["max"] != 1233]
+    return [(tick["value"], tick["max"]) for tick in ticks]
+
+
+@pytest.mark.parametrize(("mode", "motion"), [("infinitetalk", [1, 3]), ("multitalk", [])])
+def test_a_tiled_vae_tells_its_own_progress_beside_the_steps(
+    mode: str, motion: list[int], simulator: Simulator, tmp_path: Path
+) -> None:
+    """Two windows of 33 pictures, 9 in the VAE: nine tiles are encoded, one is decoded at 64x64."""
+    graph = changed(one_speaker(tmp_path, 2.0), "i2v", frame_window_size=33, motion_frame=9, tiled_vae=True, mode=mode)
+    outcome = simulator.run(changed(graph, "emb", num_frames=57))
+
+    def runs(most: int, tiles: int) -> list[tuple[int, int]]:
+        return [(value, most) for value in (*range(1, most + 1), 0)] * tiles
+
+    expected: list[tuple[int, int]] = []
+    for window in (1, 2):
+        before = runs(motion[window - 1], 9) if motion else []
+        steps = [((window - 1) * 4 + step, 12) for step in range(1, 5)]
+        expected += [*runs(9, 9), *before, *steps, *runs(9, 1)]
+    assert all_ticks_of(outcome) == expected

@@ -178,3 +178,56 @@ def test_a_fault_nobody_knows_is_refused(spec: str) -> None:
     result = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert result.returncode == 2
     assert "--fault" in result.stderr
+
+
+def test_an_answer_is_replaced_once_its_prompt_has_ended(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", 'answer:path=history,message={"PROMPT": [1, 2]}')
+    client = begin(simulator, tmp_path)
+    assert simulator.get("/history/other").json() == {}
+    client.until(ended("p"))
+    assert simulator.get("/history/p").json() == {"p": [1, 2]}
+    assert simulator.get("/history/p").json()["p"]["status"]["completed"] is True
+
+
+@pytest.mark.parametrize(("kind", "known"), [("cut", True), ("lost", False)])
+def test_a_post_is_cut_after_it_was_taken_or_before(kind: str, known: bool, start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", f"{kind}:path=prompt", "--fault", "hang:node=vae")
+    with pytest.raises(requests.RequestException):
+        simulator.queue(one_speaker(tmp_path), prompt_id="p")
+    queue = simulator.get("/queue").json()
+    assert ("p" in [item[1] for item in queue["queue_running"] + queue["queue_pending"]]) is known
+    assert simulator.queue(one_speaker(tmp_path), prompt_id="again").status_code == 200
+
+
+def test_late_is_taken_late(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "late:path=prompt,seconds=0.5")
+    with pytest.raises(requests.Timeout):
+        requests.post(f"{simulator.url}/prompt", json={"prompt": one_speaker(tmp_path), "prompt_id": "p"}, timeout=0.1)
+    assert simulator.get("/history/p").json() == {}
+    while "p" not in simulator.get("/history/p").json():
+        assert simulator.process.poll() is None
+
+
+def test_any_text_is_sent_beside_a_tick(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "answer:path=ws,message=[1]")
+    client = begin(simulator, tmp_path)
+    with pytest.raises(TypeError):  # what a test's client does with it
+        client.until(ended("p"))
+
+
+def test_a_dead_worker_takes_no_prompt_after_the_one_that_it_ended(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "dead-after")
+    begin(simulator, tmp_path).until(ended("p"))
+    simulator.queue(one_speaker(tmp_path), prompt_id="behind")
+    state = simulator.get("/queue").json()
+    assert [len(state["queue_running"]), len(state["queue_pending"])] == [0, 1]
+    assert set(simulator.get("/history").json()) == {"p"}
+
+
+def test_a_base_exception_ends_the_worker_within_its_prompt(start: Start, tmp_path: Path) -> None:
+    simulator = start("--speed", "0", "--fault", "base-exception:window=2,message=not recognized")
+    client = begin(simulator, tmp_path)
+    client.until(steps_done)
+    simulator.queue(one_speaker(tmp_path), prompt_id="behind")
+    state = simulator.get("/queue").json()
+    assert [item[1] for item in state["queue_running"] + state["queue_pending"]] == ["p", "behind"]

@@ -72,8 +72,8 @@ def test_the_simulator_says_the_version_that_was_recorded(simulator: Simulator) 
     assert system["comfyui_version"] == recorded("recorded_with")["ComfyUI"]
 
 
-def test_progress_comes_as_a_pair_for_each_tick(simulator: Simulator, tmp_path: Path) -> None:
-    messages = simulator.run(Session(tmp_path).prompts()["success_frames_to_disk"]).messages
+def test_progress_comes_as_a_pair_for_each_tick(start: Start, tmp_path: Path) -> None:
+    messages = start("--speed", "0").run(Session(tmp_path).prompts()["success_frames_to_disk"]).messages
     ticks = [place for place, message in enumerate(messages) if message["type"] == "progress"]
     assert [messages[place]["data"]["value"] for place in ticks if messages[place]["data"]["max"] == 16] == [
         *range(1, 9)

@@ -34,7 +34,7 @@ class GraphArguments(TypedDict):
     precision: Precision
 
 
-def arguments(mode: Mode, voices: int = 1, *, base: str = "q4_k_m", **changes: Any) -> GraphArguments:
+def arguments(mode: Mode, voices: int = 1, /, *, base: str = "q4_k_m", **changes: Any) -> GraphArguments:
     """For a job of a mode with a number of voices and, where there are several, masks. A change is named as in any of
     the objects that `build_graph` takes; `width` and `height` are the plan's."""
     sent = {"image_url": "portrait.png", "audio_urls": [f"{number}.wav" for number in range(voices)], "seed": 7}
