@@ -21,7 +21,7 @@ class StoppedError(Exception):
 
 
 class Task(threading.Thread, Generic[T]):
-    """A thread with a result. It is a daemon: one that hangs in the network must not keep the process alive.
+    """A thread with a result. It is a daemon: one that hangs must not keep the process alive.
 
     Args:
         work: what to do, in the log context of the starter.
@@ -29,7 +29,7 @@ class Task(threading.Thread, Generic[T]):
     """
 
     def __init__(self, work: Callable[[], T], ended: "SimpleQueue[Task[T]]") -> None:
-        super().__init__(name="storage", daemon=True)
+        super().__init__(name="background", daemon=True)
         self._work = work
         self._ended = ended
         self._context = contextvars.copy_context()
