@@ -23,7 +23,7 @@ tests: setup-dev ffmpeg # in the order of tests/conftest.py
 test-long: setup-dev ffmpeg ## the tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow -rs
 
-check: ## lint, types and import rules alone
+check: setup-dev ## lint, types and import rules alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

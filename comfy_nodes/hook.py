@@ -1,8 +1,9 @@
 """Puts `Pictures` into ComfyUI-WanVideoWrapper at run time; no file of it is touched.
 
-Two names are replaced, and only where both look as they do in commit 088128b: `Image` in
-multitalk/multitalk_loop.py, and `multitalk_loop` as nodes_sampler.py calls it, so that the sampler returns
-after the last frame is saved. Anything else is left as it is, with one warning that says why.
+Names are replaced, and only where all look as they do in commit 088128b: `Image` in multitalk/multitalk_loop.py;
+`multitalk_loop` as nodes_sampler.py calls it, so that the sampler returns after the last frame is saved and frames
+stay on the device until they are bytes; and `load_weights` there, so that weights are not copied twice. Anything else
+is left as it is, with one warning that says why.
 """
 
 import functools
@@ -18,6 +19,7 @@ import PIL.Image
 
 from .pictures import Pictures
 from .saver import thread_count
+from .weights import keep_weights
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,9 @@ FOLDER_VARIABLE = "TALKING_VIDEO_FRAMES_DIR"
 SAMPLER_NODE = "WanVideoSampler"
 LOOP = "multitalk_loop"
 USED_BY_LOOP = {"Image", "fromarray", "save"}
+# What the loop does with a decoded window: frames.Frames must know each of them.
+USED_ON_FRAMES = {"decode", "cpu", "clamp", "add", "div", "mul", "float", "numpy", "transpose", "astype", "unsqueeze"}
+LOADER, USED_BY_LOADER = "load_weights", {"GGUFParameter", "named_parameters", "set_module_tensor_to_device"}
 
 Modules = Mapping[str, ModuleType]
 Prompt = dict[str, Any]
@@ -41,6 +46,18 @@ class Target:
     writer: ModuleType
     caller: ModuleType
     loop: FunctionType
+
+    @property
+    def frames_stay(self) -> bool:
+        """Whether the loop does with a window what `frames.Frames` knows."""
+        return set(self.loop.__code__.co_names) >= USED_ON_FRAMES
+
+    @property
+    def loader(self) -> FunctionType | None:
+        """The loader of weights, where it is the one that we know."""
+        found = getattr(self.caller, LOADER, None)
+        known = isinstance(found, FunctionType) and set(found.__code__.co_names) >= USED_BY_LOADER
+        return found if known else None
 
 
 def attach(folder: str | None, modules: Modules) -> None:
@@ -84,16 +101,27 @@ def find_target(mappings: Mapping[str, Any], modules: Modules) -> Target:
 
 
 def install(target: Target, pictures: Pictures) -> None:
-    """Replace the two names."""
-    loop = target.loop
+    """Replace the names."""
+    loop, prepare = target.loop, _preparation(target)
 
     @functools.wraps(loop)
     def saving_loop(*arguments: Any, **options: Any) -> Any:
         with pictures.saving():
-            return loop(*arguments, **options)
+            return loop(*arguments, **prepare(options))
 
     setattr(target.writer, "Image", pictures)  # noqa: B010 - it is no attribute of ModuleType
     setattr(target.caller, LOOP, saving_loop)
+    if target.loader is not None:
+        setattr(target.caller, LOADER, keep_weights(target.loader))
+
+
+def _preparation(target: Target) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What is done to the loop's arguments."""
+    if not target.frames_stay:
+        return lambda options: options
+    from .frames import keep_frames_on_device  # noqa: PLC0415 - torch is there in ComfyUI alone
+
+    return keep_frames_on_device
 
 
 def _hook(folder: Path, mappings: Mapping[str, Any], modules: Modules) -> None:
@@ -103,7 +131,8 @@ def _hook(folder: Path, mappings: Mapping[str, Any], modules: Modules) -> None:
         log.warning("talking-video: %s; frames are saved by the sampler itself, slower", reason)
         return
     install(target, Pictures(PIL.Image, folder))
-    log.info("talking-video: frames below %s are saved by %d threads", folder, thread_count())
+    where = "on their device" if target.frames_stay else "by the sampler"
+    log.info("talking-video: frames below %s are saved by %d threads, converted %s", folder, thread_count(), where)
 
 
 def _hook_at_first_prompt(folder: Path, mappings: Mapping[str, Any], modules: Modules) -> None:

@@ -40,7 +40,7 @@ SPEEDS = {
     "RTX 4090": GpuSpeed(140e12, 380e12),
     "L40S": GpuSpeed(170e12, 362e12),
     "A100": GpuSpeed(160e12, 312e12),
-    "H100": GpuSpeed(420e12, 989e12),
+    "H100": GpuSpeed(320e12, 989e12),  # docs/gpu: a whole sampling at 400x704; 430 at 720x1280
 }
 
 

@@ -12,6 +12,7 @@ from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
 from media.audio import Voice
 from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
+from media.losses import SPARE_SECONDS
 from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
@@ -20,8 +21,7 @@ from workflows.graph import GraphInputs
 from workflows.modes import MODES
 from workflows.plan import Plan, frames_for, make_plan
 
-# Decoded beyond a limit: enough to see that a voice is longer, without decoding hours of it. Encoders pad the end.
-PADDING_SECONDS = 0.1
+PADDING_SECONDS = 0.1  # that encoders put behind the end
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _voices(
 ) -> Timeline:
     asked = request.max_audio_duration
     most = longest if asked is None else min(asked, longest)
-    voices = decode_voices(inputs.voices, folder, most + 2 * PADDING_SECONDS, cancel)
+    voices = decode_voices(inputs.voices, folder, most + SPARE_SECONDS, cancel)
     if asked is None or asked > longest:
         _refuse_longer(voices, longest)
     offsets = [speaker.offset_seconds for speaker in request.speakers]

@@ -5,15 +5,18 @@ Decoding is ffmpeg's, with the demuxer forced after a look at the first bytes (`
 """
 
 import math
-import re
 import wave
 from dataclasses import dataclass
 from pathlib import Path
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
-from media.ffmpeg import FFMPEG, FfmpegError, run
+from media.ffmpeg import DECODE, FfmpegError, run
 from media.kinds import sound_demuxer
+from media.losses import judge, judge_rest, lost_of
+from media.measures import loudness_of, peak_of
+from media.tracks import Track, clock_filters, clock_options, look_at
+from media.wav import plain_wav
 
 LISTENER_RATE = 48_000
 MODEL_RATE = 16_000
@@ -21,16 +24,22 @@ SILENT_BELOW_DBFS = -50.0
 MODEL_LUFS = -23.0
 MODEL_PEAK_DBFS = -1.0
 UNMEASURABLE_LUFS = -69.0
-RATES = (4_000, 768_000)
 MOST_STREAMS = 64
-NO_TRACK = "matches no streams"
+CHATTER_BYTES = 1 << 24  # a decoder may have a word for each frame
+# Encoders that lose something overshoot by a few tenths, which every player clips. The largest whole number of 32 bit,
+# taken for a fraction, is 187 dB over; what is farther off is no sound.
+OVER_DBFS, FARTHEST_DBFS, CEILING_DBFS = 0.5, 200.0, -0.1
+OWN_OPTIONS = {
+    "mov": ("-enable_drefs", "0"),
+    "flac": ("-err_detect", "crccheck+explode"),  # else a damaged frame is noise at full scale
+}
+LOUDNESS = "ebur128=peak=sample:framelog=48"  # 48: its lines about each 0.1 s go where nobody listens
 # What people send in the containers that are taken; a film's pictures are not even looked at.
 DECODERS = (
-    "pcm_u8,pcm_s16le,pcm_s24le,pcm_s32le,pcm_f32le,pcm_f64le,pcm_s16be,pcm_s24be,pcm_s32be,pcm_f32be,pcm_alaw,"
-    "pcm_mulaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,gsm_ms,mp3float,mp3,mp2float,mp2,aac,alac,ac3,eac3,amrnb,amrwb,"
-    "flac,opus,vorbis"
+    "pcm_u8,pcm_s8,pcm_s16le,pcm_s24le,pcm_s32le,pcm_f32le,pcm_f64le,pcm_s16be,pcm_s24be,pcm_s32be,pcm_f32be,"
+    "pcm_f64be,pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,gsm,gsm_ms,mp3float,mp3,mp2float,mp2,aac,alac,"
+    "ac3,eac3,amrnb,amrwb,flac,opus,vorbis,wmav1,wmav2,wmapro,wmavoice,wmalossless"
 )
-DECODE = (*FFMPEG, "-loglevel", "error", "-filter_threads", "1", "-filter_complex_threads", "1")
 PCM = ("-map_metadata", "-1", "-bitexact", "-c:a", "pcm_s16le", "-f", "wav")
 
 
@@ -44,6 +53,7 @@ class Voice:
         samples: its length at 48 kHz.
         loudness_lufs: integrated loudness of the model's mix (EBU R128); about -70 where it is too short or silent.
         peak_dbfs: highest sample of the model's mix.
+        told: what the caller is told of it; each goes on from "the audio of speaker 1 ".
     """
 
     listener: Path
@@ -51,6 +61,7 @@ class Voice:
     samples: int
     loudness_lufs: float
     peak_dbfs: float
+    told: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -80,70 +91,85 @@ def decode(source: Path, folder: Path, name: str, most_seconds: float, cancel: C
     """Decode at most `most_seconds` of `source` into `folder`.
 
     Raises:
-        WorkerError: AUDIO_INVALID for what is not decodable audio, CANCELLED.
+        WorkerError: AUDIO_INVALID for what is not decodable audio, or lacks more than a tenth of it; CANCELLED.
     """
-    opened = _open(sound_demuxer(source), source)
-    listener, model = folder / f"{name}_48k.wav", folder / f"{name}_16k.wav"
+    demuxer = sound_demuxer(source)
+    if demuxer == "wav":
+        source = plain_wav(source, folder / f"{name}_plain.wav")
+    files = folder / f"{name}_48k.wav", folder / f"{name}_16k.wav"
     try:
-        _check_stream(opened, folder, cancel)
-        # rematrix_maxval keeps a mix of many channels from clipping; ffmpeg does so by itself in whole numbers only.
-        most = math.ceil(most_seconds * LISTENER_RATE)
-        chain = f"[0:a:0]aresample={LISTENER_RATE}:rematrix_maxval=1.0,aformat=channel_layouts=mono|stereo"
-        chain += f",atrim=end_sample={most}"
-        # A stream that changes its rate starts the filters anew, and their count: -t and the file's size bound the
-        # whole. Both leave room, because time passes in a damaged stream without any sound.
-        room = 2 * most_seconds + 1
-        command = [*DECODE, *opened, "-filter_complex", chain, "-t", f"{room:f}", *PCM, f"file:{listener}"]
-        run(command, folder, cancel, file_bytes=_wav_bytes(room, LISTENER_RATE, 2))
-        samples, channels = _wav_shape(listener)
+        opened = _open(demuxer, source)
+        track = look_at(demuxer, opened, folder, cancel)
+        log = _decode(opened, track, files, most_seconds, cancel)
+        told = judge_rest(source, demuxer)
+        if OVER_DBFS < (peak := peak_of(log)) < FARTHEST_DBFS:
+            # Only once it is decoded is it known how loud it is.
+            log = _decode(opened, track, files, most_seconds, cancel, gain_db=CEILING_DBFS - peak)
+            told.append(f"goes beyond full scale and was turned down by {peak - CEILING_DBFS:.1f} dB as a whole")
+        samples, _ = _wav_shape(files[0])
         if samples == 0:
             raise WorkerError(ErrorCode.AUDIO_INVALID, "the file holds no sound")
-        mix = "pan=mono|c0=0.5*c0+0.5*c1" if channels > 1 else "anull"
-        loudness, peak = _write_model_mix(listener, model, mix, most_seconds, cancel)
+        told += judge(lost_of(source, track, samples / LISTENER_RATE, most_seconds, log))
+        loudness, peak = loudness_of(log)
         if peak < SILENT_BELOW_DBFS:
             # Opposite signals left and right cancel out in a mono mix; a listener hears them all the same.
-            loudness, peak = _write_model_mix(listener, model, "pan=mono|c0=c0", most_seconds, cancel)
+            loudness, peak = _model_mix_of_one_side(files, most_seconds, cancel)
     except (FfmpegError, EOFError, wave.Error) as error:
         detail = error.log[-2000:] if isinstance(error, FfmpegError) else str(error)
         raise WorkerError(ErrorCode.AUDIO_INVALID, "the audio cannot be decoded", detail=detail) from error
-    return Voice(listener, model, samples, loudness, peak)
+    return Voice(*files, samples, loudness, peak, tuple(told))
 
 
 def _open(demuxer: str, source: Path) -> list[str]:
     """Options that open a file as this one kind, with these decoders, and nothing that it may name."""
-    own = ["-enable_drefs", "0"] if demuxer == "mov" else []
+    own = OWN_OPTIONS.get(demuxer, ())
     return [
         *("-protocol_whitelist", "file,pipe", "-format_whitelist", demuxer, "-codec_whitelist", DECODERS),
         *("-max_streams", str(MOST_STREAMS), *own, "-threads", "1", "-f", demuxer, "-i", f"file:{source}"),
     ]
 
 
-def _check_stream(opened: list[str], folder: Path, cancel: Cancellation) -> None:
-    """Refuse a file without sound, or with a rate that no recorder has: resampling it could take hours."""
-    # ffprobe would open a decoder for every track; this looks at the first packet of sound and decodes nothing.
-    look = [*DECODE, *opened, "-map", "0:a:0", "-c", "copy", "-frames:a", "1", "-f", "framecrc", "pipe:1"]
-    try:
-        printed, _ = run(look, folder, cancel)
-    except FfmpegError as error:
-        if NO_TRACK not in error.log:
-            raise
-        raise WorkerError(ErrorCode.AUDIO_INVALID, "the file has no sound track", detail=error.log) from error
-    found = re.search(r"^#sample_rate 0: (\d+)", printed, re.MULTILINE)
-    rate = int(found[1]) if found else 0
-    if not RATES[0] <= rate <= RATES[1]:
-        raise WorkerError(
-            ErrorCode.AUDIO_INVALID, f"a sample rate of {rate} Hz cannot be decoded; send {RATES[0]} to {RATES[1]} Hz"
-        )
+def _decode(
+    opened: list[str],
+    track: Track,
+    files: tuple[Path, Path],
+    seconds: float,
+    cancel: Cancellation,
+    *,
+    gain_db: float = 0,
+) -> str:
+    """Write both files of a voice in one run; returns what ffmpeg said."""
+    # rematrix_maxval keeps a mix of many channels from clipping; ffmpeg does so by itself in whole numbers only.
+    listener = [
+        *clock_filters(track),
+        f"aresample={LISTENER_RATE}:rematrix_maxval=1.0{clock_options(track)}",
+        f"aformat=sample_fmts=flt:channel_layouts={'mono' if track.mono else 'stereo'}",
+        *([f"volume={gain_db:f}dB"] if gain_db else []),
+        f"atrim=end_sample={math.ceil(seconds * LISTENER_RATE)}",
+        "astats=measure_perchannel=none:measure_overall=Peak_level",
+    ]
+    model = ["aresample=ochl=mono:rematrix_maxval=1.0", LOUDNESS, f"aresample={MODEL_RATE}"]
+    graph = f"[0:a:{track.number}]{','.join(listener)},asplit[l][m];[m]{','.join(model)}[n]"
+    # A stream that changes its rate starts the filters anew, and their count: -t and the file's size bound the
+    # whole. Both leave room, because time passes in a damaged stream without any sound.
+    room = 2 * seconds + 1
+    outputs = [
+        part
+        for label, path in zip(("[l]", "[n]"), files, strict=True)
+        for part in ("-map", label, "-t", f"{room:f}", *PCM, f"file:{path}")
+    ]
+    command = [*DECODE, "-loglevel", "repeat+level+verbose", "-copyts", *opened, "-filter_complex", graph, *outputs]
+    size = _wav_bytes(room, LISTENER_RATE, 2)
+    return run(command, files[0].parent, cancel, file_bytes=size, log_bytes=CHATTER_BYTES)[1]
 
 
-def _write_model_mix(
-    listener: Path, model: Path, mono: str, seconds: float, cancel: Cancellation
-) -> tuple[float, float]:
-    """The mono mix at 16 kHz; returns its loudness in LUFS and its peak in dBFS."""
-    chain = f"{mono},ebur128=peak=sample:framelog=verbose,aresample={MODEL_RATE}"
-    command = [*DECODE, "-loglevel", "info", *_open("wav", listener), "-af", chain, *PCM, f"file:{model}"]
-    _, log = run(command, model.parent, cancel, file_bytes=_wav_bytes(2 * seconds + 1, MODEL_RATE, 1))
-    return _measured(log, "I"), _measured(log, "Peak")
+def _model_mix_of_one_side(files: tuple[Path, Path], seconds: float, cancel: Cancellation) -> tuple[float, float]:
+    """The model's file from the left channel alone; returns its loudness in LUFS and its peak in dBFS."""
+    listener, model = files
+    chain = f"pan=mono|c0=c0,{LOUDNESS},aresample={MODEL_RATE}"
+    command = [*DECODE, "-loglevel", "level+info", *_open("wav", listener), "-af", chain, *PCM, f"file:{model}"]
+    size = _wav_bytes(2 * seconds + 1, MODEL_RATE, 1)
+    return loudness_of(run(command, model.parent, cancel, file_bytes=size)[1])
 
 
 def _wav_bytes(seconds: float, rate: int, channels: int) -> int:
@@ -155,9 +181,3 @@ def _wav_shape(path: Path) -> tuple[int, int]:
     """Samples per channel, and channels, of a PCM WAV."""
     with wave.open(str(path), "rb") as sound:
         return sound.getnframes(), sound.getnchannels()
-
-
-def _measured(log: str, name: str) -> float:
-    """A figure of the summary that ffmpeg's ebur128 filter prints at the end; -inf for digital silence."""
-    values = re.findall(rf"^\s+{name}:\s+(-?[\d.]+|-inf|nan) (?:LUFS|dBFS)", log, re.MULTILINE)
-    return float(values[-1]) if values and values[-1] != "nan" else float("-inf")

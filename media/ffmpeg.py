@@ -4,23 +4,27 @@ What touches a caller's file goes through `run`. Every protocol but plain files 
 named by us, and the program starts with an empty environment in the job's folder.
 """
 
+import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from media.witness import Witness
 
 FFMPEG = ("ffmpeg", "-nostdin", "-hide_banner", "-y")
+DECODE = (*FFMPEG, "-nostats", "-filter_threads", "1", "-filter_complex_threads", "1")
 POLL_SECONDS = 0.02
 WALL_SECONDS = 60.0
 LOG_BYTES = 1 << 20
@@ -82,43 +86,67 @@ def _works(folder: Path, cancel: Cancellation) -> bool:
 
 
 def _run(
-    command: Sequence[str], folder: Path, cancel: Cancellation, *, file_bytes: int = 0, seconds: float = WALL_SECONDS
+    command: Sequence[str],
+    folder: Path,
+    cancel: Cancellation,
+    *,
+    file_bytes: int = 0,
+    log_bytes: int = LOG_BYTES,
+    seconds: float = WALL_SECONDS,
 ) -> tuple[str, str]:
     """Run one ffmpeg or ffprobe in `folder` to its end.
 
     Args:
         command: program and arguments.
         file_bytes: the most that it may write into one file.
+        log_bytes: the most that it may log.
         seconds: of wall clock.
 
     Returns:
-        What it printed and what it logged, at most LOG_BYTES of each.
+        What it printed, at most LOG_BYTES of it, and what it logged.
 
     Raises:
         FfmpegError: a non-zero exit, or a limit that was reached.
         WorkerError: CANCELLED; INTERNAL where the program is not installed.
     """
-    limits = {**LIMITS, "RLIMIT_FSIZE": max(file_bytes, 2 * LOG_BYTES), "RLIMIT_CORE": 0}
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
-        process = _start_limited(command, folder, limits, out.fileno(), log.fileno())
-        waited = 0.0
+    limits = {**LIMITS, "RLIMIT_FSIZE": max(file_bytes, log_bytes + LOG_BYTES), "RLIMIT_CORE": 0}
+    end, hold = os.pipe()
+    with (
+        os.fdopen(end, "rb") as ended,
+        os.fdopen(hold, "wb") as held,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as log,
+    ):
+        process = _start_limited(command, folder, limits, out=out.fileno(), log=log.fileno(), held=held.fileno())
+        held.close()
+        until = time.monotonic() + seconds
         try:
             while process.poll() is None:
-                cancel.wait(POLL_SECONDS)
-                waited += POLL_SECONDS
-                if waited > seconds or os.fstat(log.fileno()).st_size > LOG_BYTES:
-                    raise FfmpegError(f"took more than {seconds:g} s, or said too much: {_read(log.fileno())[:2000]}")
+                cancel.check()
+                _wait_for_end(process, ended)
+                if time.monotonic() > until or os.fstat(log.fileno()).st_size > log_bytes:
+                    said = _read(log.fileno(), 2000)
+                    raise FfmpegError(f"took more than {seconds:g} s, or said too much: {said}")
         finally:
             _stop_group(process)
-        printed, said = _read(out.fileno()), _read(log.fileno())
+        printed, said = _read(out.fileno(), LOG_BYTES), _read(log.fileno(), log_bytes)
     if process.returncode:
         raise FfmpegError(f"exit {process.returncode}: {said}", process.returncode)
     return printed, said
 
 
+def _wait_for_end(process: subprocess.Popen[bytes], ended: IO[bytes]) -> None:
+    """Wait until the program has ended, POLL_SECONDS at most."""
+    if select.select([ended], [], [], POLL_SECONDS)[0]:
+        # It let go of its end of the pipe, which is all but its last act.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_SECONDS)
+
+
 def _start_limited(
-    command: Sequence[str], folder: Path, limits: Mapping[str, int], out: int, log: int
+    command: Sequence[str], folder: Path, limits: Mapping[str, int], *, out: int, log: int, held: int
 ) -> subprocess.Popen[bytes]:
+    """The program; `held`, the writing end of a pipe, is closed when it ends."""
     program = shutil.which(command[0])
     if program is None:
         raise WorkerError(ErrorCode.INTERNAL, f"{command[0]} is not installed on this worker")
@@ -131,6 +159,7 @@ def _start_limited(
         cwd=folder,
         env={"LC_ALL": "C", "MALLOC_ARENA_MAX": "2"},
         process_group=0,
+        pass_fds=(held,),
     )
 
 
@@ -141,8 +170,8 @@ def _stop_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _read(descriptor: int) -> str:
-    return os.pread(descriptor, LOG_BYTES, 0).decode("utf-8", "replace")
+def _read(descriptor: int, most: int) -> str:
+    return os.pread(descriptor, most, 0).decode("utf-8", "replace")
 
 
 def start(command: Sequence[str], log: int, *, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:

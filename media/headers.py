@@ -36,7 +36,7 @@ def read_picture(path: Path) -> Picture:
     data = path.read_bytes()
     try:
         picture = _read(data)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise damaged(str(error)) from error
     _check_size(picture)
     return picture

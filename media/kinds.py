@@ -8,13 +8,16 @@ import re
 from pathlib import Path
 
 from contract.errors import ErrorCode, WorkerError
+from media.frames import first_frame
 
 HEAD_BYTES = 512
-SOUND = "WAV, MP3, M4A, AAC, OGG, Opus, FLAC or WebM"
+FRAMES_BYTES = 1 << 14
+SOUND = "WAV, MP3, M4A, AAC, OGG, Opus, FLAC, WebM, AIFF, CAF, AMR or WMA"
 PICTURES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
 WEB_PAGE = "a web page (HTML)"
 TAGS_IN_A_ROW = 4
 UNKNOWN = "nothing this worker knows"
+ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 # Beginnings of files that have a fixed place for their mark.
 MARKS: tuple[tuple[int, bytes, str], ...] = (
@@ -71,6 +74,11 @@ MARKS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x7fELF", "a program"),
     (0, b"MZ", "a program"),
 )
+# Sound all the same, though of a kind that is not taken.
+OTHER_SOUND = (
+    *("a big-endian WAV file", "a Wave64 file", "an AU file", "a MIDI file", "a WavPack file", "a Monkey's Audio file"),
+    *("a DSD file", "an AAC file in ADIF form"),
+)
 # Brands of the ISO base media format that hold no sound.
 STILL_BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"), "a HEIC picture"),
@@ -108,7 +116,13 @@ def demuxer_of(head: bytes) -> str | None:
         return "wav"
     if head[4:8] == b"ftyp":
         return None if head[8:12] in STILL_BRANDS else "mov"
-    magic = {b"fLaC": "flac", b"OggS": "ogg", b"\x1a\x45\xdf\xa3": "matroska"}.get(head[:4])
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return "aiff"
+    if head.startswith(ASF_HEADER):
+        return "asf"
+    if head.startswith((b"#!AMR\n", b"#!AMR-WB\n")):
+        return "amr"
+    magic = {b"fLaC": "flac", b"OggS": "ogg", b"\x1a\x45\xdf\xa3": "matroska", b"caff": "caf"}.get(head[:4])
     return magic or _frame_of(head)
 
 
@@ -141,12 +155,17 @@ def sound_demuxer(source: Path) -> str:
             place += 10 + size
             file.seek(place)
             head = file.read(HEAD_BYTES)
-    if demuxer := demuxer_of(head):
-        return demuxer
-    name = name_of(head)
+        if demuxer := demuxer_of(head):
+            return demuxer
+        name = name_of(head)
+        file.seek(place)
+        # What is cut out of a stream begins in the middle of a frame.
+        if name == UNKNOWN and (found := first_frame(file.read(FRAMES_BYTES))):
+            return found[1].kind
     if place and name == UNKNOWN:
         return "mp3"  # padding may follow the tag; the MP3 demuxer looks for its frames and can follow nothing
-    raise WorkerError(ErrorCode.AUDIO_INVALID, f"{_hint(name)}, not audio; send {SOUND}")
+    untaken = "of a kind that is not taken" if name in OTHER_SOUND else "not audio"
+    raise WorkerError(ErrorCode.AUDIO_INVALID, f"{_hint(name)}, {untaken}; send {SOUND}")
 
 
 def name_of(head: bytes) -> str:

@@ -8,8 +8,10 @@ import array
 import random
 import wave
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pydub import AudioSegment
@@ -56,20 +58,25 @@ def decode_voices(
     Raises:
         WorkerError: AUDIO_INVALID, naming the speaker; CANCELLED.
     """
-    voices: list[Voice] = []
-    refused: list[tuple[str, str]] = []
-    for number, source in enumerate(sources, start=1):
+
+    def decode_one(number: int, source: Path) -> Voice | WorkerError:
         try:
-            voices.append(decode(source, folder, f"voice_{number}", most_seconds, cancel))
+            return decode(source, folder, f"voice_{number}", most_seconds, cancel)
         except WorkerError as error:
             if error.code is not ErrorCode.AUDIO_INVALID:
                 raise
-            refused.append((f"speaker {number}: {error.message}", error.detail))
+            return error
+
+    with ThreadPoolExecutor(len(sources), thread_name_prefix="decode") as pool:
+        results = list(pool.map(decode_one, range(1, len(sources) + 1), sources))
+    refused = {number: result for number, result in enumerate(results, 1) if isinstance(result, WorkerError)}
     if refused:
-        begin = "No voice can be used: " if not voices else ""
-        reasons, details = "; ".join(reason for reason, _ in refused), "\n".join(detail for _, detail in refused)
-        raise WorkerError(ErrorCode.AUDIO_INVALID, begin + reasons, detail=details)
-    return tuple(voices)
+        reasons = "; ".join(
+            f"the audio of speaker {number} cannot be used: {error.message}" for number, error in refused.items()
+        )
+        details = "\n".join(error.detail for error in refused.values())
+        raise WorkerError(ErrorCode.AUDIO_INVALID, reasons[0].upper() + reasons[1:], detail=details)
+    return tuple(result for result in results if isinstance(result, Voice))
 
 
 def lay_out(
@@ -91,7 +98,7 @@ def lay_out(
         warnings.append(f"the audio is longer than {most_seconds:g} s and was cut there")
         length = round(most_seconds * LISTENER_RATE)
         placed = [Placed(item.voice, item.start, max(0, min(item.length, length - item.start))) for item in placed]
-    _warn_about_silence(placed, warnings)
+    _tell_of_voices(placed, warnings)
     if _sounding(placed) < SHORTEST_SECONDS * LISTENER_RATE:
         remedy = "send more of it" if most_seconds is None else "send more of it, or a larger max_audio_duration"
         raise WorkerError(ErrorCode.AUDIO_TOO_SHORT, f"The audio is shorter than {SHORTEST_SECONDS} s; {remedy}")
@@ -108,8 +115,9 @@ def _sounding(placed: Sequence[Placed]) -> int:
     return total
 
 
-def _warn_about_silence(placed: Sequence[Placed], warnings: list[str]) -> None:
+def _tell_of_voices(placed: Sequence[Placed], warnings: list[str]) -> None:
     for number, item in enumerate(placed, start=1):
+        warnings += [f"the audio of speaker {number} {told}" for told in item.voice.told]
         if item.length == 0:
             warnings.append(f"speaker {number} begins after the end of the video and is not heard")
         elif item.voice.silent:
@@ -206,6 +214,7 @@ def _cut(block: AudioSegment, most: int) -> bytes:
     return data[: max(0, most) * block.frame_width]
 
 
+@cache
 def _room_tone() -> AudioSegment:
     """BLOCK_SECONDS of soft noise, 16 kHz mono, at about -70 dBFS; the same in every job."""
     source = random.Random(0)  # noqa: S311 - sound, not a secret

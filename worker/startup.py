@@ -161,12 +161,14 @@ def default_storage(settings: Settings, volumes: Volumes) -> Storage:
     Raises:
         WorkerError: STORAGE_MISCONFIGURED where the settings name no bucket that could be used.
     """
-    if settings.storage_kind == "local":
-        return LocalStorage(settings.output_dir, volume=volumes.of(settings.output_dir))
-    if settings.storage_kind == "volume":
-        mount = settings.volume_dir
-        return LocalStorage(mount / VIDEOS, must_be_mount=mount, note=ON_VOLUME, volume=volumes.of(mount))
-    return S3Storage(bucket_of(settings), attempts=settings.s3_attempts, check_urls=settings.s3_check_urls)
+    match settings.storage_kind:
+        case "local":
+            return LocalStorage(settings.output_dir, volume=volumes.of(settings.output_dir))
+        case "volume":
+            mount = settings.volume_dir
+            return LocalStorage(mount / VIDEOS, must_be_mount=mount, note=ON_VOLUME, volume=volumes.of(mount))
+        case "s3":
+            return S3Storage(bucket_of(settings), attempts=settings.s3_attempts, check_urls=settings.s3_check_urls)
 
 
 def bucket_of(settings: Settings) -> S3Config:

@@ -92,6 +92,7 @@ def _tiffs() -> Iterator[Case]:
     yield Case("strip_outside.tiff", _tiff(*_grey(64, 64, 1, at=2**32 - 1, size=4096)), REFUSED)
     yield Case("rare_compression.tiff", _tiff(*_grey(64, 64, 34_712, at=end, size=9), behind=noise(9)), REFUSED)
     yield Case("directory_outside.tiff", b"II*\0\xff\xff\xff\xff", REFUSED)
+    yield Case("directory_far_outside.tiff", b"II+\0\x08\0\0\0" + b"\xff" * 8, REFUSED)
     yield Case("directory_of_65535.tiff", b"II*\0\x08\0\0\0\xff\xff" + noise(65_535 * 12), EITHER)
     following = _tiff(*_grey(64, 64, 1, at=end, size=4096), behind=bytes(4096))
     yield Case("directory_after_itself.tiff", following[: end - 4] + b"\x08\0\0\0" + following[end:], EITHER)

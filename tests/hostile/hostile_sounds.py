@@ -17,7 +17,11 @@ SEEDS = {
     "voice.opus": ("-c:a", "libopus", "-b:a", "64k"),
     "voice.flac": ("-c:a", "flac", "-ar", "8000"),
     "voice.webm": ("-c:a", "libopus", "-b:a", "64k"),
+    "voice.aiff": ("-c:a", "pcm_s16be", "-ar", "8000"),
+    "voice.caf": ("-c:a", "pcm_s16be", "-ar", "8000"),
+    "voice.wma": ("-c:a", "wmav2", "-b:a", "64k"),
 }
+FINELY_CUT = ("voice.mp3", "voice.m4a", "voice.aac", "voice.ogg", "voice.opus", "voice.webm")
 # Those are read from their index, which comes first; the others from frame to frame, so that most of them is heard.
 NEED_A_WHOLE_FILE = ("voice.m4a",)
 
@@ -37,11 +41,12 @@ def sounds(scratch: Path) -> Iterator[Case]:
     seeds = {name: make_seed(scratch, name, options) for name, options in SEEDS.items()}
     for name, data in seeds.items():
         yield Case(name, data, TAKEN)
-        yield from truncations(name, data, EITHER, 4096 if name in ("voice.wav", "voice.flac") else 1024)
+        yield from truncations(name, data, EITHER, 1024 if name in FINELY_CUT else 4096)
     yield from _lying_wavs()
     yield from _long_ones(scratch, seeds)
     yield from _mp4s(seeds["voice.m4a"])
     yield from _others(seeds)
+    yield from _newer_kinds(seeds)
     yield from _disguised(seeds)
 
 
@@ -192,10 +197,49 @@ def _others(seeds: dict[str, bytes]) -> Iterator[Case]:
         "aac": b"\xff\xf1\x50\x80",
         "mp3": b"\xff\xfb\x90\x64",
         "tagged.mp3": b"ID3\4\0\0\0\0\0\0",
+        "aiff": b"FORM\x7f\xff\xff\xffAIFF",
+        "caf": b"caff\0\1\0\0desc",
+        "wma": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
     }
     for suffix, mark in marks.items():
         yield Case(f"noise_behind_the_mark.{suffix}", mark + noise(1_000_000), EITHER)
         yield Case(f"zeros_behind_the_mark.{suffix}", mark, (AUDIO, SHORT), zeros=20_000_000)
+
+
+def _newer_kinds(seeds: dict[str, bytes]) -> Iterator[Case]:
+    """AIFF, CAF, AMR and WMA: lengths, rates and counts that lie, hours in little space, places elsewhere."""
+    aiff, caf, wma = (seeds[f"voice.{suffix}"] for suffix in ("aiff", "caf", "wma"))
+    comm = aiff.index(b"COMM") + 8
+    yield Case("rate_of_zero.aiff", aiff[: comm + 8] + bytes(10) + aiff[comm + 18 :], REFUSED)
+    yield Case("rate_of_2_to_the_60.aiff", aiff[: comm + 8] + b"\x40\x3b\x80" + bytes(7) + aiff[comm + 18 :], REFUSED)
+    yield Case("65535_channels.aiff", aiff[:comm] + b"\xff\xff" + aiff[comm + 2 :], REFUSED)
+    yield Case("4_billion_samples.aiff", aiff[: comm + 2] + b"\xff" * 4 + aiff[comm + 6 :], EITHER)
+    yield Case("chunk_of_4_gigabytes.aiff", aiff[:12] + b"ANNO\xff\xff\xff\xff" + aiff[12:], REFUSED)
+    yield Case("200000_notes.aiff", aiff[:12] + b"ANNO\0\0\0\2ab" * 200_000 + aiff[12:], EITHER)
+    desc = caf.index(b"desc") + 12
+    yield Case("rate_that_is_no_number.caf", caf[:desc] + b"\x7f\xf8" + bytes(6) + caf[desc + 8 :], REFUSED)
+    yield Case("rate_of_a_billion.caf", caf[:desc] + struct.pack(">d", 1e9) + caf[desc + 8 :], REFUSED)
+    yield Case("4_billion_channels.caf", caf[: desc + 24] + b"\xff" * 4 + caf[desc + 28 :], REFUSED)
+    yield Case("chunk_of_2_to_the_63.caf", caf[:52] + b"free\x7f" + b"\xff" * 7 + caf[52:], REFUSED)
+    yield Case("chunk_of_less_than_nothing.caf", caf[:52] + b"free" + b"\xff" * 8 + caf[52:], EITHER)
+    packets = b"pakt" + struct.pack(">qqqii", 24, 2**62, 2**62, 0, 0)
+    yield Case("packets_without_end.caf", caf[:52] + packets + caf[52:], EITHER)
+    size = caf.index(b"data") + 4
+    yield Case("samples_of_untold_length.caf", caf[:size] + b"\xff" * 8 + caf[size + 8 :], TAKEN)
+    properties = wma.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    yield Case("packets_of_4_gigabytes.wma", wma[: properties + 92] + b"\xff" * 8 + wma[properties + 100 :], EITHER)
+    yield Case("played_for_ever.wma", wma[: properties + 64] + b"\xff" * 8 + wma[properties + 72 :], EITHER)
+    yield Case("header_of_2_to_the_63.wma", wma[:16] + b"\xff" * 7 + b"\x7f" + wma[24:], EITHER)
+    yield Case("object_of_no_length.wma", wma[:46] + bytes(8) + wma[54:], EITHER)
+    script = bytes.fromhex("301afb1e620bd011a39b00a0c90348f6") + struct.pack("<Q", 4096)
+    script += "URL http://127.0.0.1:9/x".encode("utf-16-le").ljust(4072, b"\0")
+    yield Case("script_that_names_an_address.wma", wma[:30] + script + wma[30:], EITHER)
+    for mode, size in ((15, 0), (8, 5), (7, 31)):
+        frame = bytes([mode << 3 | 4]) + noise(size)
+        yield Case(f"hours_of_mode_{mode}.amr", b"#!AMR\n" + frame * 40_000, (LONG, *EITHER))
+        yield Case(f"a_second_of_mode_{mode}.amr", b"#!AMR\n" + frame * 50, EITHER)
+    yield Case("hours_of_nothing.amr", b"#!AMR-WB\n" + b"\x7c" * 2_000_000, (LONG, *EITHER))
+    yield Case("several_channels.amr", b"#!AMR_MC1.0\n\0\0\0\x06" + noise(2_000), REFUSED)
 
 
 def _syncsafe(size: int) -> bytes:

@@ -25,6 +25,7 @@ STEREO = f"{LEFT}|{RIGHT}"
 FEW_MS = 0.005
 # ADTS and an MP3 without the LAME header carry no word about the encoder's own lead and tail.
 UNTOLD_AAC, UNTOLD_MP3 = 2 * 1024 / 44_100, 2 * 1152 / 44_100 + 529 / 44_100
+UNTOLD_OPUS, UNTOLD_WMA = 0.03, 3 * 2048 / 44_100
 # ffmpeg plays the last packet of these to its end.
 ROUNDED_UP = ("aac.m4a", "index_at_the_end.mp4", "vorbis.webm")
 LAST_PACKET = 1024 / 44_100 + FEW_MS
@@ -37,6 +38,12 @@ STEREO_FILES = {
     "float32.wav": (("-c:a", "pcm_f32le"), FEW_MS),
     "float64.wav": (("-c:a", "pcm_f64le"), FEW_MS),
     "rf64.wav": (("-c:a", "pcm_s16le", "-rf64", "always"), FEW_MS),
+    "whole.aiff": (("-c:a", "pcm_s16be"), FEW_MS),
+    "float.aifc": (("-c:a", "pcm_f32be", "-f", "aiff"), FEW_MS),
+    "little_endian.aifc": (("-c:a", "pcm_s16le", "-f", "aiff"), FEW_MS),
+    "pcm.caf": (("-c:a", "pcm_s24be"), FEW_MS),
+    "opus.caf": (("-c:a", "libopus", "-ar", "48000"), UNTOLD_OPUS),
+    "windows.wma": (("-c:a", "wmav2"), UNTOLD_WMA),
     "id3.mp3": (("-c:a", "libmp3lame", "-id3v2_version", "3", "-metadata", "title=a voice"), FEW_MS),
     "no_id3.mp3": (("-c:a", "libmp3lame", "-id3v2_version", "0"), FEW_MS),
     "no_lame_header.mp3": (("-c:a", "libmp3lame", "-id3v2_version", "0", "-write_xing", "0"), UNTOLD_MP3),

@@ -3,8 +3,10 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from PIL import Image
+import pytest
+from PIL import Image, ImageChops
 
 from comfy_client.client import Callbacks, new_id
 from comfy_client.clocks import StallTimeouts
@@ -24,14 +26,16 @@ class Saved:
     folder: Path
     held: list[float]
 
-    def frames(self) -> list[bytes]:
-        """The pixels, in order."""
-        return [Image.open(file).tobytes() for file in sorted(self.folder.glob("*.png"))]
+    def frames(self) -> list[Image.Image]:
+        """In order."""
+        return [Image.open(file) for file in sorted(self.folder.glob("*.png"))]
 
 
-def _probe(real: RealBench, parent: Path, *, hooked: bool) -> Saved:
-    inputs = {"output_path": str(parent), "width": 400, "height": 704, "windows": WINDOWS, "hooked": hooked}
-    graph = {"probe": {"class_type": "FrameProbe", "inputs": {**inputs, "window_seconds": 6.0}}}
+def _probe(real: RealBench, parent: Path, *, hooked: bool, **changes: Any) -> Saved:
+    size = {"width": 400, "height": 704, "windows": WINDOWS, "window_seconds": 6.0}
+    usual = {"mode": "infinitetalk", "colour_match": "disabled", **size}
+    inputs = {"output_path": str(parent), "hooked": hooked, **usual, **changes}
+    graph = {"probe": {"class_type": "FrameProbe", "inputs": inputs}}
     prompt_id = new_id()
     reader = ProgressReader(prompt_id, "probe", WINDOWS, 4, WINDOWS * 4)
     callbacks = Callbacks(lambda: None, lambda _: None, lambda: 0)
@@ -48,7 +52,37 @@ def test_the_sampler_is_not_held_by_saving(real: RealBench, settings: Settings) 
         assert len(saved.held) == WINDOWS
         assert len(list(saved.folder.glob("*.png"))) == FRAMES
     assert sorted(after.folder.glob(".*")) == [], "no half-written frame stays"
-    assert after.frames() == before.frames()
+    assert [frame.tobytes() for frame in after.frames()] == [frame.tobytes() for frame in before.frames()]
     # The last window waits for its own saves by design: the sampler returns after the last frame.
     followed = slice(0, WINDOWS - 1)
     assert max(after.held[followed]) < 0.1 * min(before.held[followed]), (before.held, after.held)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour_match", "most"),
+    [
+        ("infinitetalk", "disabled", 0),
+        ("infinitetalk", "mkl", 1),
+        ("infinitetalk", "mvgd", 1),
+        ("infinitetalk", "hm", 0),
+        ("multitalk", "mkl", 1),
+    ],
+)
+def test_frames_finished_on_their_device_are_those_of_the_loop(
+    real: RealBench, settings: Settings, mode: str, colour_match: str, most: int
+) -> None:
+    parent = settings.work_dir / new_id()
+    small = {"width": 160, "height": 288, "windows": 2, "window_seconds": 0.0}
+    asked = {"mode": mode, "colour_match": colour_match, **small}
+    before, after = (_probe(real, parent, hooked=hooked, **asked).frames() for hooked in (False, True))
+    assert len(before) == len(after) == 81 + 56
+    assert max(band[1] for pair in zip(before, after, strict=True) for band in _differences(*pair)) <= most
+    if colour_match != "disabled":
+        plain = _probe(real, parent, hooked=True, **{**asked, "colour_match": "disabled"}).frames()
+        changed = max(band[1] for pair in zip(plain, after, strict=True) for band in _differences(*pair))
+        assert changed > 20, "the colours were matched at all"
+
+
+def _differences(one: Image.Image, other: Image.Image) -> list[tuple[int, int]]:
+    """Least and most of each band."""
+    return [channel.getextrema() for channel in ImageChops.difference(one, other).split()]  # type: ignore[misc]

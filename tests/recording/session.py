@@ -9,9 +9,7 @@ from tests.simulator.simulator_process import (
     Graph,
     changed,
     load_graph,
-    one_speaker,
     tone,
-    two_speakers,
     write_masks,
     write_portrait,
     write_wav,
@@ -85,14 +83,3 @@ class Session:
         inputs = {"video": ["video", 0], "filename_prefix": f"job/{name}", "format": "auto", "codec": "auto"}
         graph["save"] = {"class_type": "SaveVideo", "inputs": inputs}
         return graph
-
-
-def graph_to_run(name: str, folder: Path) -> Graph:
-    """One of `GRAPHS` as it stands, with inputs of its own in a folder."""
-    inputs = two_speakers(folder, tone(2.0), tone(2.0)) if "two" in name else one_speaker(folder)
-    graph = load_graph(name)
-    for node in ("img", "audio1", "audio2", "mimg"):
-        if node in graph:
-            graph[node]["inputs"] = inputs[node]["inputs"]
-    graph["i2v"]["inputs"]["output_path"] = str(folder / "frames")
-    return graph

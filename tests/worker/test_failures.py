@@ -56,8 +56,13 @@ def _job(bench: Bench, **more: Any) -> dict[str, Any]:
             "No valid audio files could be downloaded: ",
         ),
         ({"image_url": "v.wav"}, "image_invalid", "prepare", "The image is not"),
-        ({"audio_urls": ["portrait.png"]}, "audio_invalid", "prepare", "No voice can be used: speaker 1: a PNG"),
-        ({"audio_urls": ["v.wav", "portrait.png"]}, "audio_invalid", "prepare", "speaker 2"),
+        ({"audio_urls": ["portrait.png"]}, "audio_invalid", "prepare", "The audio of speaker 1 cannot be used: a PNG"),
+        (
+            {"audio_urls": ["v.wav", "portrait.png"]},
+            "audio_invalid",
+            "prepare",
+            "The audio of speaker 2 cannot be used",
+        ),
     ],
 )
 def test_a_bad_request_is_answered_before_the_gpu_works(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from comfy_client.server import NOT_FOR_ENGINES
 from worker.settings import Settings, SettingsError, misspelt, read_settings
 
 DEFAULTS: dict[str, object] = {
@@ -343,3 +344,13 @@ def test_a_container_that_ends_is_no_place_for_videos_unless_asked_for(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert read_settings().storage_kind == kind
+
+
+def test_every_secret_is_hidden_from_the_log_and_from_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+    assert names
+    monkeypatch.setenv("S3_BUCKET", "videos")
+    for name in names:
+        monkeypatch.setenv(name.upper(), f"hidden-{name}")
+    assert {f"hidden-{name}" for name in names} <= set(Settings().secrets)
+    assert {name.upper() for name in names} <= set(NOT_FOR_ENGINES)

@@ -14,20 +14,22 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nodes
+import numpy
 import PIL.Image
 import torch
 
 WINDOW, OVERLAP, STEPS = 81, 25, 4
 FOREVER_CHANGED = float("nan")
+PORTRAIT = Path(__file__).parents[4] / "examples/portrait.png"
 
 
 class Vae:
-    """Decodes to one and the same picture sequence."""
+    """Decodes to one and the same picture sequence, in the format of a GPU's VAE."""
 
-    dtype = torch.float32
+    dtype = torch.bfloat16
 
     def __init__(self, video):
-        self._video = video
+        self._video = video.to(self.dtype)
 
     def to(self, *_):
         return self
@@ -86,14 +88,20 @@ def hooks(sampler, wanted):
 
 
 def pictures(width, height):
-    """81 noisy gradients, -1 to 1: PNGs of about a portrait's size."""
+    """A portrait that moves, in 81 lights, -1 to 1."""
     generator = torch.Generator().manual_seed(1)
-    base = torch.linspace(-1, 1, height)[None, :, None].expand(3, height, width)
-    noisy = [base + torch.randn(base.shape, generator=generator) * 0.015 for _ in range(WINDOW)]
-    return torch.stack(noisy, 1).clamp(-1, 1)
+    with PIL.Image.open(PORTRAIT) as opened:
+        levels = numpy.asarray(opened.convert("RGB").resize((width, height)), dtype=numpy.float32)
+    base = torch.from_numpy(levels / 127.5 - 1).permute(2, 0, 1)
+    frames = []
+    for number in range(WINDOW):
+        light = torch.eye(3) + 0.05 * torch.randn(3, 3, generator=generator)
+        moved = torch.roll(base, number, 1) + 0.015 * torch.randn(base.shape, generator=generator)
+        frames.append(torch.einsum("ij,jhw->ihw", light, moved))
+    return torch.stack(frames, 1).clamp(-1.1, 1.1)
 
 
-def arguments(folder, *, width, height, windows, window_seconds, read):
+def arguments(folder, *, width, height, windows, window_seconds, read, mode, colour_match):
     """What nodes_sampler.py hands to the loop, as far as the loop looks at it."""
     video = pictures(width, height)
     frames = WINDOW + (WINDOW - OVERLAP) * (windows - 1)
@@ -120,12 +128,13 @@ def arguments(folder, *, width, height, windows, window_seconds, read):
         "multitalk_audio_embeds": Embeds([torch.zeros(frames, 12, 768)], read),
         "audio_stride": 1,
         "image_embeds": {
-            "multitalk_mode": "infinitetalk",
+            "multitalk_mode": mode,
+            "colormatch": colour_match,
             "frame_window_size": WINDOW,
             "motion_frame": OVERLAP,
             "target_w": width,
             "target_h": height,
-            "multitalk_start_image": video[None, :, :1],
+            "multitalk_start_image": video[None, :, :1].flip(-1) * 0.8,
             "output_path": str(folder),
         },
         "humo_reference_count": 0,
@@ -150,6 +159,8 @@ class FrameProbe:
                 "windows": ("INT", {"default": 3}),
                 "window_seconds": ("FLOAT", {"default": 6.0}),
                 "hooked": ("BOOLEAN", {"default": True}),
+                "mode": ("STRING", {"default": "infinitetalk"}),
+                "colour_match": ("STRING", {"default": "disabled"}),
             }
         }
 
@@ -162,7 +173,7 @@ class FrameProbe:
     def IS_CHANGED(cls, **_):  # noqa: N802
         return FOREVER_CHANGED
 
-    def run(self, *, output_path, width, height, windows, window_seconds, hooked):
+    def run(self, *, output_path, width, height, windows, window_seconds, hooked, mode, colour_match):
         sampler = sys.modules[nodes.NODE_CLASS_MAPPINGS["WanVideoSampler"].__module__]
         log = sys.modules[sampler.__name__.rsplit(".", 1)[0] + ".utils"].log
         folder = Path(output_path) / datetime.datetime.now().strftime("%Y%m%d_%H%M%S_%f")
@@ -171,8 +182,14 @@ class FrameProbe:
         log.addHandler(holds)
         try:
             with hooks(sampler, hooked) as loop:
-                size = {"width": width, "height": height, "windows": windows}
-                loop(self=self, **arguments(folder, **size, window_seconds=window_seconds, read=holds.over))
+                asked = {
+                    "width": width,
+                    "height": height,
+                    "windows": windows,
+                    "mode": mode,
+                    "colour_match": colour_match,
+                }
+                loop(self=self, **arguments(folder, **asked, window_seconds=window_seconds, read=holds.over))
                 holds.over()
         finally:
             log.removeHandler(holds)

@@ -1,0 +1,1 @@
+"""What `scripts/gpu_bench.py` is made of."""
