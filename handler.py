@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from job.pipeline import Resources, run_job
 from job.reporter import Reporter, Update
 from worker import logs
 from worker.children import end_with_this_process
+from worker.job_thread import JobThread, is_any_left
+from worker.late_jobs import with_late_jobs
 from worker.local_run import LOCAL_ID, USAGE, USUAL_FILE, LocalRun
 from worker.processor import processor_name_only
 from worker.settings import Settings, SettingsError, misspelt, read_settings
@@ -60,14 +63,15 @@ Send = Callable[[Job, Update], None]
 
 
 def make_handler(
-    resources: Callable[[], Resources], send: Send | None = None, retire: Callable[[], None] = lambda: None
+    resources: Callable[[], Resources], send: Send | None = None, retire: Callable[[bool], None] = lambda _: None
 ) -> Callable[[Job], Awaitable[dict[str, Any]]]:
     """The coroutine function that the SDK calls with each job.
 
     Args:
         resources: what jobs need; called for each job.
         send: passes a progress update of a job on; None: nobody is told.
-        retire: called when this worker should be replaced after the job.
+        retire: called when this worker should be replaced after the job; with True where the SDK, which is not told
+            how a cancelled job ended, must be stopped.
     """
     turn = asyncio.Lock()
 
@@ -76,27 +80,26 @@ def make_handler(
         async with turn:
             cancel = Cancellation()
             update = None if send is None else lambda told: send(job, told)
-            work = asyncio.ensure_future(asyncio.to_thread(answer, job, resources(), cancel, update))
+            now = resources()
+            work = JobThread(lambda: answer(job, now, cancel, update), cancel, now.obey_seconds)
             try:
-                reply = await asyncio.shield(work)
+                reply = await work.reply() or _left_behind(str(job["id"]))
             except asyncio.CancelledError:
                 cancel.cancel()
-                await _until_done(work)
+                last = await work.last_reply() or _left_behind(str(job["id"]))
+                if last.get("refresh_worker", False):
+                    retire(True)
                 raise
             if reply.pop("refresh_worker", False):
-                retire()
+                retire(False)
             return reply
 
     return handle
 
 
-async def _until_done(work: "asyncio.Future[dict[str, Any]]") -> None:
-    """Wait for the job's thread, even when the stop is asked for again: two jobs must never share the GPU."""
-    while not work.done():
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError:
-            continue
+def _left_behind(job_id: str) -> dict[str, Any]:
+    error = WorkerError(ErrorCode.WORKER_UNFIT, "This worker hangs: the job could not be ended")
+    return {**_failed(error, job_id, None), "refresh_worker": True}
 
 
 def answer(
@@ -105,7 +108,7 @@ def answer(
     """Run one job and turn whatever happens into plain JSON: the edge.
 
     `refresh_worker` in it asks for a new worker: after a fault of the GPU or the disk, where ComfyUI failed again and
-    again, and after two jobs in a row that failed for a cause in this worker.
+    again, where a volume hangs, and after two jobs in a row that failed for a cause in this worker.
     """
     reporter = Reporter(send)
     try:
@@ -114,17 +117,22 @@ def answer(
         json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
         resources.health.succeeded()
         log.info("completed in %.1f s", reply["processing_time_seconds"])
-        return {**reply, "refresh_worker": True} if resources.engine.gave_up else reply
+        return _asking(reply, resources)
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:
             resources.engine.distrust()
         reply = _failed(error, str(job["id"]), reporter.stage)
-        replace = resources.health.failed(error) or resources.engine.gave_up or error.code in UNFIT
-        return {**reply, "refresh_worker": True} if replace else reply
+        return _asking(reply, resources, resources.health.failed(error) or error.code in UNFIT)
     except Exception as error:
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")
         log.exception("unexpected: %s", type(error).__name__)
-        return _failed(unexpected, str(job["id"]), reporter.stage)
+        return _asking(_failed(unexpected, str(job["id"]), reporter.stage), resources)
+
+
+def _asking(reply: dict[str, Any], resources: Resources, replace: bool = False) -> dict[str, Any]:
+    """The reply, asking for a new worker where `replace` says so or this one is not what it was."""
+    replace = replace or resources.engine.gave_up or resources.health.hangs
+    return {**reply, "refresh_worker": True} if replace else reply
 
 
 def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, Any]:
@@ -204,16 +212,35 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
             else:
                 check()
         config: dict[str, Any] = {}
+
+        def retire(stop: bool) -> None:
+            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job:
+            # docs/facts/runpod.md#replacing-a-worker.
+            config["refresh_worker"] = True
+            if stop:
+                signal.raise_signal(signal.SIGTERM)
+
         handle = make_handler(
             lambda: startup.resources,
             ProgressSender(runpod.serverless.progress_update) if on_runpod else None,
-            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job:
-            # docs/facts/runpod.md#replacing-a-worker.
-            lambda: config.update(refresh_worker=True),
+            retire,
         )
         config["handler"] = test.wrap(handle) if test else handle
+        _mend_sdk()
         end_with_this_process()
         runpod.serverless.start(config)
+    if startup.hangs or is_any_left():
+        logging.shutdown()
+        os._exit(0)  # a thread that waits for a volume is waited for by nobody
+
+
+def _mend_sdk() -> None:
+    """Do what the SDK (1.12.0) leaves undone, and has no setting for: docs/upstream.md."""
+    from aiohttp import ClientConnectionError  # noqa: PLC0415 - after `runpod`, which reads the environment
+    from runpod.serverless.modules import rp_http, rp_scale  # noqa: PLC0415
+
+    rp_scale.JobScaler = with_late_jobs(rp_scale.JobScaler, rp_scale.AsyncClientSession)
+    rp_http.FibonacciRetry = partial(rp_http.FibonacciRetry, exceptions={ClientConnectionError})
 
 
 class ProgressSender:

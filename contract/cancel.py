@@ -1,6 +1,7 @@
 """How a job is told to stop: one flag that every blocking step looks at, set by a caller or by a deadline."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ class Cancellation:
         self._flag = threading.Event()
         self._lock = threading.Lock()
         self._reason = CANCELLED
+        self._asked_at: float | None = None
 
     def cancel(self) -> None:
         """Ask the job to stop at its next look."""
@@ -39,11 +41,23 @@ class Cancellation:
         """Whether the job was asked to stop."""
         return self._flag.is_set()
 
+    @property
+    def asked_seconds(self) -> float:
+        """How long ago the job was asked to stop; 0 where it was not."""
+        with self._lock:
+            return 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
+
     def check(self) -> None:
         """Raises WorkerError CANCELLED or DEADLINE_EXCEEDED once the job was asked to stop."""
         with self._lock:
             if self._flag.is_set():
                 raise WorkerError(*self._reason)
+
+    def check_wish(self) -> None:
+        """As `check`, for the caller's own cancel alone, whatever the time."""
+        with self._lock:
+            if self._flag.is_set() and self._reason is CANCELLED:
+                raise WorkerError(*CANCELLED)
 
     def wait(self, seconds: float) -> None:
         """Pause, ending at once with `check`'s error when the job is asked to stop."""
@@ -54,12 +68,14 @@ class Cancellation:
         with self._lock:
             if reason is CANCELLED or not self._flag.is_set():  # a caller's wish outweighs a deadline
                 self._reason = reason
+            self._asked_at = self._asked_at or time.monotonic()
             self._flag.set()
 
     def _withdraw(self, reason: tuple[ErrorCode, str]) -> None:
         with self._lock:
             if self._reason is reason:
                 self._reason = CANCELLED
+                self._asked_at = None
                 self._flag.clear()
 
 

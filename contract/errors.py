@@ -110,7 +110,9 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.INTERRUPTED: ErrorKind(Stage.SAMPLE, True, "The generation was interrupted from outside the job."),
     ErrorCode.ENCODE_FAILED: ErrorKind(Stage.ENCODE, True, "The frames could not be made into an MP4."),
     ErrorCode.WORKER_UNFIT: ErrorKind(
-        Stage.PREPARE, True, "This worker's disk is full, read-only or broken; it asks to be replaced."
+        Stage.PREPARE,
+        True,
+        "This worker's disk is full, read-only or broken, or hangs; the worker asks to be replaced.",
     ),
     ErrorCode.STORAGE_MISCONFIGURED: ErrorKind(
         Stage.START,

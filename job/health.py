@@ -3,6 +3,7 @@
 import logging
 
 from contract.errors import WorkerError
+from contract.volume import Volumes
 
 log = logging.getLogger(__name__)
 
@@ -14,10 +15,19 @@ class Health:
 
     One may be an accident; a worker that stays after two takes jobs as fast as it fails them. Failures that are the
     job's own count neither way.
+
+    Args:
+        volumes: what this worker's folders are on; None: nothing that could hang.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, volumes: Volumes | None = None) -> None:
         self._failed = 0
+        self._volumes = volumes
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a thread of this worker waits for a volume that does not answer: it cannot be ended."""
+        return self._volumes is not None and self._volumes.hang
 
     def succeeded(self) -> None:
         """A job has been completed."""

@@ -45,7 +45,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Resources:
     """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"; `job_seconds` is the longest
-    that a job may take where it has no limit of its own (None: no limit)."""
+    that a job may take where it has no limit of its own (None: no limit); the thread of one that was asked to stop is
+    left behind after `obey_seconds`."""
 
     engine_name: Literal["comfyui", "simulator"]
     engine: Engine
@@ -62,6 +63,7 @@ class Resources:
     least_disk_bytes: int
     audio_max_seconds: float
     health: Health = field(default_factory=Health)
+    obey_seconds: float = 180.0
 
 
 @dataclass(frozen=True)
@@ -152,13 +154,13 @@ def _recall(
     job_id: str, fingerprint: str, storage: Storage, keeper: Keeper, cancel: Cancellation
 ) -> dict[str, Any] | None:
     """The reply of this very job where it was done before. Else the storage has been found to be usable."""
-    delivered = keeper.recall_without_storage(job_id, fingerprint)  # whose place may have expired since
+    delivered = keeper.recall_without_storage(job_id, fingerprint, cancel)  # whose place may have expired since
     if delivered is not None:
         return delivered
     try:
         storage.check(Stage.VALIDATE)
     except WorkerError as error:
-        raise keeper.with_kept_video(job_id, fingerprint, error) from error
+        raise keeper.with_kept_video(job_id, fingerprint, error, cancel) from error
     return keeper.recall(job_id, fingerprint, storage, cancel)
 
 

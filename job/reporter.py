@@ -1,14 +1,15 @@
 """Tells where a job is: a log line for each stage and window, and progress updates for the caller."""
 
-import contextvars
 import logging
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
 from comfy_client.progress import Position
+from contract.background import Task
 from contract.errors import Stage
 from job.course import Course
 from job.pace import Forecast, Pace
@@ -19,6 +20,7 @@ PAUSE_SECONDS = 2.0
 BEAT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 15.0
 SETTLE_SECONDS = 10.0
+MOST_RESTARTS = 3  # of its threads
 Update = dict[str, Any]
 
 
@@ -46,23 +48,37 @@ class Reporter:
         self._course = Course(time.monotonic(), Pace().forecast())
         self._position: Position | None = None
         self._logged: tuple[object, ...] = ()
-        self._threads: list[threading.Thread] = []
+        self._threads: list[tuple[Task[None], Callable[[], None]]] = []
+        self._restarts = 0
         self.stage: Stage | None = None
 
     def __enter__(self) -> "Reporter":
         loops = {"heartbeat": self._beat} | ({"progress": self._pulse} if self._send is not None else {})
         for name, loop in loops.items():
-            thread = threading.Thread(target=contextvars.copy_context().run, args=(loop,), name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            self._start(name, loop)
         return self
+
+    def _start(self, name: str, loop: Callable[[], None]) -> None:
+        task = Task(loop, SimpleQueue())
+        task.name = name
+        self._threads.append((task, loop))
+        task.start()
+
+    def _look_after_threads(self) -> None:
+        """One that has ended too early is told, and started again, a few times: the job goes on in any case."""
+        for task, loop in [pair for pair in self._threads if not pair[0].is_alive()]:
+            self._threads.remove((task, loop))
+            log.error("the %s thread ended too early", task.name, exc_info=task.error)
+            self._restarts += 1
+            if self._restarts <= MOST_RESTARTS:
+                self._start(task.name, loop)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed.set()
         self._news.set()
-        for thread in self._threads:
+        for thread, _ in self._threads:
             thread.join(SETTLE_SECONDS)
 
     def expect(self, forecast: Forecast) -> None:
@@ -82,6 +98,7 @@ class Reporter:
         if news != told:
             where = f", window {position.window} of {position.windows}" if position else ""
             log.info("%3.0f %% %s%s", percent, stage, where)
+        self._look_after_threads()
         self._news.set()
 
     def _beat(self) -> None:

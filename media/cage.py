@@ -14,11 +14,12 @@ from pathlib import Path
 from PIL import Image
 
 from contract.cancel import Cancellation
-from contract.errors import WorkerError
+from contract.errors import ErrorCode, WorkerError
 from media.drawing import draw
 from media.ffmpeg import LIMITER
 from media.headers import read_picture
 from media.picture import refused
+from media.witness import Witness
 
 CAGED = ("HEIC", "AVIF", "TIFF")
 POLL_SECONDS = 0.02
@@ -42,17 +43,20 @@ def draw_caged(source: Path, cancel: Cancellation) -> Image.Image:
     """As `draw`, of a file.
 
     Raises:
-        WorkerError: IMAGE_INVALID for damage, and where a limit was reached; CANCELLED.
+        WorkerError: IMAGE_INVALID for damage, and where a limit was reached; INTERNAL, likely well elsewhere, where
+            the decoder was killed; CANCELLED.
     """
+    witness = Witness()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
         process = _start(source, out, log)
-        waited = 0.0
+        waited, ended_here = 0.0, False
         try:
             while process.poll() is None and waited < WALL_SECONDS:
                 cancel.wait(POLL_SECONDS)
                 waited += POLL_SECONDS
         finally:
             if process.poll() is None:
+                ended_here = True
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         out.seek(0)
@@ -63,6 +67,9 @@ def draw_caged(source: Path, cancel: Cancellation) -> Image.Image:
         if process.returncode:
             said = os.pread(log.fileno(), LOG_BYTES, 0).decode("utf-8", "replace")
             detail = f"exit {process.returncode} after {waited:.1f} s: {said}"
+            if not ended_here and witness.blames_machine(process.returncode, LIMITS["RLIMIT_CPU"]):
+                message = "This worker could not decode the image: its decoder was killed"
+                raise WorkerError(ErrorCode.INTERNAL, message, detail=detail, elsewhere=True)
             raise refused("The image is damaged, or takes too long to decode; save it as JPEG or PNG", detail)
         width, height = (int(part) for part in head.split())
         return Image.frombytes("RGB", (width, height), out.read())

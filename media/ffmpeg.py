@@ -13,12 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
+import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from media.witness import Witness
 
 FFMPEG = ("ffmpeg", "-nostdin", "-hide_banner", "-y")
 DECODE = (*FFMPEG, "-nostats", "-filter_threads", "1", "-filter_complex_threads", "1")
@@ -41,14 +44,48 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class FfmpegError(Exception):
-    """ffmpeg ended with an error; `log` is what it said."""
+    """ffmpeg ended with an error; `log` is what it said, `returncode` is None where it was ended here."""
 
-    def __init__(self, log: str) -> None:
+    def __init__(self, log: str, returncode: int | None = None) -> None:
         super().__init__("ffmpeg failed")
         self.log = log
+        self.returncode = returncode
 
 
-def run(
+def run(command: Sequence[str], folder: Path, cancel: Cancellation, **limits: Any) -> tuple[str, str]:
+    """As `_run`; what this machine did to the program is no fault of the file.
+
+    Raises:
+        WorkerError: INTERNAL, likely well elsewhere: it was killed, as by the kernel that had no memory left, or it
+            fails on a file that is known to be good.
+    """
+    witness = Witness()
+    try:
+        return _run(command, folder, cancel, **limits)
+    except FfmpegError as error:
+        if witness.blames_machine(error.returncode, LIMITS["RLIMIT_CPU"]) or not _works(folder, cancel):
+            message = "This worker could not decode the audio: its ffmpeg was killed, or does not work"
+            raise WorkerError(ErrorCode.INTERNAL, message, detail=error.log[-2000:], elsewhere=True) from error
+        raise
+
+
+def _works(folder: Path, cancel: Cancellation) -> bool:
+    good = folder / f"good-{uuid.uuid4().hex}.wav"
+    with wave.open(str(good), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(1600))
+    try:
+        _run([*FFMPEG, "-f", "wav", "-i", f"file:{good}", "-f", "null", "-"], folder, cancel)
+    except FfmpegError:
+        return False
+    finally:
+        good.unlink()
+    return True
+
+
+def _run(
     command: Sequence[str],
     folder: Path,
     cancel: Cancellation,
@@ -94,7 +131,7 @@ def run(
             _stop_group(process)
         printed, said = _read(out.fileno(), LOG_BYTES), _read(log.fileno(), log_bytes)
     if process.returncode:
-        raise FfmpegError(f"exit {process.returncode}: {said}")
+        raise FfmpegError(f"exit {process.returncode}: {said}", process.returncode)
     return printed, said
 
 

@@ -12,8 +12,10 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO
 
+from contract.background import Task
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from media.ffmpeg import FFMPEG, start, stop
@@ -67,10 +69,9 @@ class FrameEncoder:
         self._complete = threading.Event()
         self._fed = self._taken = 0
         self._error: WorkerError | None = None
-        self._finished = False
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._ffmpeg = start(_command(spec, output), self._log.fileno(), stdin=subprocess.PIPE)
-        self._thread = threading.Thread(target=self._work, name="encoder")
+        self._thread = Task(self._work, SimpleQueue())
         self._thread.start()
 
     def __enter__(self) -> "FrameEncoder":
@@ -92,6 +93,8 @@ class FrameEncoder:
 
     def check(self) -> None:
         """Raises the encoder's error as soon as there is one, so that a GPU does not work for nothing."""
+        if not self._thread.is_alive():
+            self._thread.result()  # raises what nobody expected
         if self._error is not None:
             raise self._error
 
@@ -123,20 +126,16 @@ class FrameEncoder:
                 stop(self._ffmpeg)
         self._cancel.check()
         self.check()
-        if not self._finished:  # the thread ended with an error that nobody expected
-            raise WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=self._said())
         return self._output
 
     def _work(self) -> None:
         try:
             self._feed()
             self._finish()
-            self._finished = True
         except WorkerError as error:
             self._error = error
         except OSError as error:
-            said = f"{error}; {self._said()}"
-            self._error = WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=said)
+            self._error = self._failed(f"{error}; {self._said()}")
 
     def _feed(self) -> None:
         pipe = self._ffmpeg.stdin
@@ -170,7 +169,11 @@ class FrameEncoder:
             if waited > CLOSE_SECONDS:
                 raise WorkerError(ErrorCode.ENCODE_FAILED, "The encoder did not finish in time")
         if self._ffmpeg.returncode:
-            raise WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=self._said())
+            # Frames and sound are of this worker's own making: whatever ended it is no fault of the job.
+            raise self._failed(self._said())
+
+    def _failed(self, said: str) -> WorkerError:
+        return WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=said, elsewhere=True)
 
     def _said(self) -> str:
         self._log.seek(0)

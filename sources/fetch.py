@@ -6,6 +6,7 @@ while they arrive; what a server says of their number is not believed.
 
 import filecmp
 import re
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from contract.volume import Pulse, Volume
 from sources.line import Line, UnavailableError, save_pieces
 from sources.local import data_pieces, file_pieces
 from sources.places import WebPolicy
@@ -24,12 +26,13 @@ SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
 
 @dataclass(frozen=True)
 class FetchLimits:
-    """Where a path may point, how many bytes a source may have, and where on the web it may be."""
+    """Where a path may point and what that is on, how many bytes a source may have, and where on the web it may be."""
 
     roots: tuple[Path, ...]
     image_bytes: int
     audio_bytes: int
     policy: WebPolicy = field(default_factory=WebPolicy)
+    volume: Volume = field(default_factory=Volume)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def fetch_inputs(
     web: Web | None = None,
 ) -> Inputs:
     """Bring the portrait and every voice into `folder`, in parallel. No thread of it is left at its end, save
-    look-ups of names that nobody answers.
+    look-ups of names and reads of folders that nobody answers.
 
     Raises:
         WorkerError: IMAGE_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
@@ -64,7 +67,7 @@ def fetch_inputs(
         for number, voice in enumerate(voices, start=1)
     ]
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="fetch") as pool:
-        jobs = [pool.submit(_bring, source, limits.roots, web) for source in wanted]
+        jobs = [pool.submit(_bring, source, limits, web) for source in wanted]
         try:
             while wait(jobs, timeout=POLL_SECONDS).not_done:
                 for source in wanted:
@@ -121,15 +124,15 @@ class _Source:
     line: Line
 
 
-def _bring(source: _Source, roots: tuple[Path, ...], web: Web) -> Path:
+def _bring(source: _Source, limits: FetchLimits, web: Web) -> Path:
     with ExitStack() as on_failure:
         on_failure.callback(source.target.unlink, missing_ok=True)
-        _save(source, roots, web)
+        _save(source, limits, web)
         on_failure.pop_all()
     return source.target
 
 
-def _save(source: _Source, roots: tuple[Path, ...], web: Web) -> None:
+def _save(source: _Source, limits: FetchLimits, web: Web) -> None:
     match = SCHEME.match(source.named)
     scheme = match[1].lower() if match else ""
     if scheme in ("http", "https"):
@@ -139,4 +142,23 @@ def _save(source: _Source, roots: tuple[Path, ...], web: Web) -> None:
     elif scheme:
         raise WorkerError(ErrorCode.SOURCE_REFUSED, "A source must be an http(s) URL, a data: URI or a path")
     else:
-        save_pieces(file_pieces(source.named, roots, source.most), source.target, source.most, source.line)
+        _copy(source, limits)
+
+
+def _copy(source: _Source, limits: FetchLimits) -> None:
+    """A volume that hangs holds neither the job nor, at the worker's end, the process."""
+
+    def copy(pulse: Pulse) -> None:
+        pieces = file_pieces(source.named, limits.roots, source.most)
+        save_pieces(_counted(pieces, pulse), source.target, source.most, source.line)
+
+    try:
+        limits.volume.do(copy, source.line.check)
+    except TimeoutError as error:
+        raise UnavailableError("the folder of this worker that it is in does not answer") from error
+
+
+def _counted(pieces: Iterator[bytes], pulse: Pulse) -> Iterator[bytes]:
+    for piece in pieces:
+        pulse()
+        yield piece

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from storage.background import StoppedError
+from contract.background import StoppedError
 
 
 class FileBody:

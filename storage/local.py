@@ -1,6 +1,7 @@
 """Videos in a folder, such as a network volume: each appears whole under its name, or not at all."""
 
 import hashlib
+import itertools
 import os
 import stat
 import time
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from contract.volume import Pulse, Volume
 from storage.base import StoredVideo
 
 PIECE_BYTES = 1024 * 1024
+SYNC_PIECES = 16  # pieces that a slow disk has to take before it is asked for a sign of life
 UNFINISHED_SECONDS = 24 * 3600.0
 
 
@@ -28,26 +31,38 @@ class LocalStorage:
             the storage is STORAGE_MISCONFIGURED and nothing is created: the container's own disk would take the
             video and lose it.
         note: what callers should know of its URLs.
+        volume: what the folder is on; where that does not answer, everything is STORAGE_FAILED.
     """
 
-    def __init__(self, folder: Path, *, must_be_mount: Path | None = None, note: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        must_be_mount: Path | None = None,
+        note: str | None = None,
+        volume: Volume | None = None,
+    ) -> None:
         self._folder = folder
         self._mount = must_be_mount
         self._note = note
+        self._volume = volume or Volume()
 
     def check(self, stage: Stage = Stage.START) -> None:
         """Create the folder if it is missing, then write and remove a one-byte file; what killed workers were about to
         store directly in it a day ago is removed too. Errors as `Storage.check`.
         """
-        self._look_for_mount(stage)
         with _os_errors_as(ErrorCode.STORAGE_MISCONFIGURED, stage, "The storage folder cannot be written"):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _remove_unfinished(self._folder)
-            probe = _temporary_in(self._folder)
-            try:
-                probe.write_bytes(b"\0")
-            finally:
-                probe.unlink(missing_ok=True)
+            self._volume.do(lambda _: self._probe(stage))
+
+    def _probe(self, stage: Stage) -> None:
+        self._look_for_mount(stage)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(self._folder)
+        probe = _temporary_in(self._folder)
+        try:
+            probe.write_bytes(b"\0")
+        finally:
+            probe.unlink(missing_ok=True)
 
     def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:
         """Copy `video` to folder/key in one visible step. Errors as `Storage.put`.
@@ -56,27 +71,36 @@ class LocalStorage:
         STORAGE_MISCONFIGURED: the contract refuses such keys, so a symbolic link in the folder leads away.
         """
         cancel.check()
-        self._look_for_mount(Stage.UPLOAD)
-        with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The video could not be stored in the folder"):
+
+        def store(pulse: Pulse) -> StoredVideo:
+            self._look_for_mount(Stage.UPLOAD)
             target = self._confined(key)
             target.parent.mkdir(parents=True, exist_ok=True)
-            size, version = _copy_atomically(video, target, cancel)
-        return StoredVideo(target.as_uri(), size, None, version, self._note)
+            size, version = _copy_atomically(video, target, cancel, pulse)
+            return StoredVideo(target.as_uri(), size, None, version, self._note)
+
+        with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The video could not be stored in the folder"):
+            return self._volume.do(store, cancel.check)
 
     def find(self, key: str, size_bytes: int) -> StoredVideo | None:
         """Look for a file of this size at folder/key, and read it all. Errors as `Storage.find`."""
-        self._look_for_mount(Stage.UPLOAD)
         with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The storage folder could not be read"):
-            target = self._confined(key)
-            try:
-                found = target.stat()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-            if not stat.S_ISREG(found.st_mode) or found.st_size != size_bytes:
-                return None
-            with target.open("rb") as content:
-                version = hashlib.file_digest(content, "sha256").hexdigest()
-        return StoredVideo(target.as_uri(), size_bytes, None, version, self._note)
+            return self._volume.do(lambda pulse: self._find(key, size_bytes, pulse))
+
+    def _find(self, key: str, size_bytes: int, pulse: Pulse) -> StoredVideo | None:
+        self._look_for_mount(Stage.UPLOAD)
+        target, digest = self._confined(key), hashlib.sha256()
+        try:
+            found = target.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size_bytes:
+            return None
+        with target.open("rb") as content:
+            while piece := content.read(PIECE_BYTES):
+                pulse()
+                digest.update(piece)
+        return StoredVideo(target.as_uri(), size_bytes, None, digest.hexdigest(), self._note)
 
     def _look_for_mount(self, stage: Stage) -> None:
         if self._mount is None:
@@ -103,20 +127,26 @@ class LocalStorage:
         return target
 
 
-def _copy_atomically(source: Path, target: Path, cancel: Cancellation) -> tuple[int, str]:
+def _copy_atomically(source: Path, target: Path, cancel: Cancellation, pulse: Pulse) -> tuple[int, str]:
     """Returns the number of bytes written and their SHA-256. Leaves no temporary file, whatever happens."""
     temporary, digest = _temporary_in(target.parent), hashlib.sha256()
     try:
         with source.open("rb") as reader, temporary.open("xb") as writer:
-            while piece := reader.read(PIECE_BYTES):
+            for number in itertools.count(1):
+                piece = reader.read(PIECE_BYTES)
                 cancel.check()
+                pulse()
                 writer.write(piece)
                 digest.update(piece)
-            writer.flush()
-            # Without this a crash after the rename can leave an empty file under the final name.
-            os.fsync(writer.fileno())
+                if not piece or number % SYNC_PIECES == 0:
+                    writer.flush()
+                    # Without this a crash after the rename can leave an empty file under the final name.
+                    os.fsync(writer.fileno())
+                if not piece:
+                    break
             size = writer.tell()
         cancel.check()
+        pulse()
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -142,6 +172,9 @@ def _os_errors_as(code: ErrorCode, stage: Stage, what: str) -> Iterator[None]:
     """Turns an OSError into a `WorkerError` that gives the system's reason, without the path."""
     try:
         yield
+    except TimeoutError as error:
+        message = f"{what}: {error.strerror}."
+        raise WorkerError(ErrorCode.STORAGE_FAILED, message, stage=stage, elsewhere=True) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise WorkerError(code, f"{what}: {reason}.", stage=stage, detail=repr(error)) from error

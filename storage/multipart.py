@@ -13,8 +13,8 @@ from time import monotonic
 
 from botocore.exceptions import ClientError
 
+from contract.background import StoppedError, Task, next_ended
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.background import StoppedError, Task, next_ended
 from storage.body import FileBody
 from storage.s3_client import Part, S3Client
 from storage.s3_errors import error_code, is_forbidden, retries_of, storage_errors

@@ -10,9 +10,9 @@ from time import monotonic
 
 from botocore.exceptions import ClientError
 
+from contract.background import StoppedError, Task, next_ended, watched
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.background import StoppedError, Task, next_ended, watched
 from storage.base import StoredVideo
 from storage.bucket import Bucket
 from storage.guarded import Guard

@@ -13,8 +13,8 @@ from botocore.handlers import add_expect_header
 from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
 
+from contract.background import StoppedError
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.background import StoppedError
 from storage.body import FileBody
 from storage.guarded import Guard, guarded_pools, judged
 from storage.s3_errors import storage_errors

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import urllib3
 
+from contract.background import StoppedError, watched
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.background import StoppedError, watched
 from storage.base import StoredVideo
 from storage.body import FileBody
 from storage.guarded import Guard, guarded_session, judged

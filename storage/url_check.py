@@ -16,9 +16,9 @@ import urllib3
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 
+from contract.background import StoppedError
 from contract.errors import WorkerError
 from storage.address import ELSEWHERE, named_region
-from storage.background import StoppedError
 from storage.s3_client import S3Client
 
 MOST_REDIRECTS = 5

@@ -30,6 +30,7 @@ NOT_OFFERED = {
         "VOLUME_DIR",
     ),
     *(
+        "VOLUME_SECONDS",
         "KEEP_DIR",
         "KEEP_MAX_GB",
         "S3_ATTEMPTS",

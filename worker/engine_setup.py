@@ -22,6 +22,7 @@ from comfy_client.supervisor import Engine, RunningServer, SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
+from contract.volume import Volumes
 from worker.settings import Settings
 from workflows.graph import Precision, template_graph
 from workflows.models import ModelFile, Variants, read_models
@@ -48,11 +49,11 @@ class ReadyEngine:
 
 
 @contextmanager
-def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
+def running_engine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine]:
     """The engine of these settings, for as long as the `with` block lasts.
 
     Raises:
-        WorkerError: ENGINE_UNAVAILABLE, or MODELS_MISSING ("Required models are missing: …").
+        WorkerError: ENGINE_UNAVAILABLE, WORKER_UNFIT, or MODELS_MISSING ("Required models are missing: …").
     """
     if settings.comfyui_url:
         server = RunningServer(settings.comfyui_url)
@@ -67,13 +68,17 @@ def running_engine(settings: Settings) -> Iterator[ReadyEngine]:
             log.info("the simulator is ready: no GPU is used, and the frames are stand-ins")
             yield ReadyEngine(engine, Precision(), tuple(MODES))
         return
-    with _comfyui_of_this_machine(settings) as ready:
+    with _comfyui_of_this_machine(settings, volumes) as ready:
         yield ready
 
 
 @contextmanager
-def _comfyui_of_this_machine(settings: Settings) -> Iterator[ReadyEngine]:
-    modes, files = find_models(settings)
+def _comfyui_of_this_machine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine]:
+    try:
+        modes, files = volumes.of(settings.volume_dir).do(lambda pulse: find_models(settings, pulse))
+    except TimeoutError as error:
+        message = f"The folders of models cannot be read: {error.strerror}"
+        raise WorkerError(ErrorCode.WORKER_UNFIT, message, stage=Stage.START) from error
     facts = probe_gpu(settings.comfyui_python)
     if facts.device == "cpu" and settings.runpod_webhook_get_job:
         # A worker that is paid for by the second must not sample on its processor because the card is broken.
@@ -170,8 +175,10 @@ def check_nodes_and_models(
         )
 
 
-def find_models(settings: Settings) -> tuple[tuple[Mode, ...], list[tuple[WantedFile, Path]]]:
-    """The modes whose files are all on this machine, and where these are.
+def find_models(
+    settings: Settings, pulse: Callable[[], None] = lambda: None
+) -> tuple[tuple[Mode, ...], list[tuple[WantedFile, Path]]]:
+    """The modes whose files are all on this machine, and where these are; `pulse` is called after each mode.
 
     Raises:
         WorkerError: MODELS_MISSING where an enabled mode lacks files; with MODES=auto, where every mode does, naming
@@ -183,6 +190,7 @@ def find_models(settings: Settings) -> tuple[tuple[Mode, ...], list[tuple[Wanted
     missing: dict[Mode, list[str]] = {}
     for mode in wanted:
         places = {file: find_file(file, roots, settings.model_cache) for file in _files_of(mode, variants(settings))}
+        pulse()
         missing[mode] = [file.file for file, place in places.items() if place is None]
         found[mode] = {file: place for file, place in places.items() if place is not None}
     modes = tuple(mode for mode in wanted if not missing[mode])

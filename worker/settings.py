@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     volume_dir: Path = Field(
         Path("/runpod-volume"), description="where RunPod mounts the network volume; STORAGE=volume uses its videos/"
     )
+    volume_seconds: float = Field(
+        30, gt=0, description="a volume, or another folder below, that does not answer for so long is given up"
+    )
     keep_dir: Path | None = Field(
         None, description="results, and videos that could not be stored; default: on the volume, else in WORK_DIR"
     )

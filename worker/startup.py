@@ -19,6 +19,8 @@ from comfy_client.clocks import StallTimeouts
 from contract.errors import ErrorCode, WorkerError
 from contract.job import Job
 from contract.request import Request
+from contract.volume import Pulse, Volumes
+from job.health import Health
 from job.keeper import Keeper
 from job.pace import Pace, speed_of
 from job.pipeline import Resources
@@ -40,6 +42,7 @@ log = logging.getLogger(__name__)
 MEGABYTE = 1_000_000
 GIGABYTE = 1_000_000_000
 ENCODERS = ("libx264", "aac")
+OBEY_VOLUME_SECONDS = 6  # to stop, a job may wait for a volume, for ComfyUI (a minute) and for its end
 VIDEOS = "videos"
 KEPT = "talking-video"
 ON_VOLUME = (
@@ -60,6 +63,7 @@ class Startup:
         self._settings, self._stack, self._remembers = settings, stack, remembers
         self._resources: Resources | None = None
         self._own_storage: Storage | None = None
+        self._volumes = volumes_of(settings)
 
     @property
     def checks(self) -> list[Callable[[], None]]:
@@ -69,18 +73,26 @@ class Startup:
             check_ffmpeg()
 
         def disk() -> None:
+            check_disk(self._settings.work_dir, self._settings.min_disk_gb, self._volumes)
             remove_leftovers(self._settings.work_dir)
-            check_disk(self._settings.work_dir, self._settings.min_disk_gb)
 
         def storage() -> None:
-            self._own_storage = default_storage(self._settings)
+            self._own_storage = default_storage(self._settings, self._volumes)
             self._own_storage.check()
 
         def comfyui() -> None:
-            ready = self._stack.enter_context(running_engine(self._settings))
-            self._resources = make_resources(self._settings, ready, self._own_storage, remembers=self._remembers)
+            ready = self._stack.enter_context(running_engine(self._settings, self._volumes))
+            own = self._own_storage
+            self._resources = make_resources(
+                self._settings, ready, own, remembers=self._remembers, volumes=self._volumes
+            )
 
         return [_telling(check) for check in (ffmpeg, disk, storage, comfyui)]
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a thread waits for a volume that does not answer."""
+        return self._volumes.hang
 
     @property
     def resources(self) -> Resources:
@@ -120,21 +132,30 @@ def check_ffmpeg() -> None:
         raise WorkerError(ErrorCode.INTERNAL, f"ffmpeg lacks {' and '.join(missing)}")
 
 
-def check_disk(folder: Path, gigabytes: float) -> None:
+def volumes_of(settings: Settings) -> Volumes:
+    """What the folders of this worker are on."""
+    return Volumes(settings.volume_dir, settings.volume_seconds)
+
+
+def check_disk(folder: Path, gigabytes: float, volumes: Volumes) -> None:
     """Raises WorkerError INTERNAL where `folder` cannot be written or has less than `gigabytes` (10^9 bytes) free."""
-    try:
+
+    def free_gigabytes(_pulse: Pulse) -> float:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".probe"
         probe.write_bytes(b"\0")
         probe.unlink()
-        free = shutil.disk_usage(folder).free / GIGABYTE
+        return shutil.disk_usage(folder).free / GIGABYTE
+
+    try:
+        free = volumes.of(folder).do(free_gigabytes)
     except OSError as error:
         raise WorkerError(ErrorCode.INTERNAL, f"WORK_DIR cannot be written: {error.strerror}") from error
     if free < gigabytes:
         raise WorkerError(ErrorCode.INTERNAL, f"WORK_DIR has {free:.1f} GB free and needs {gigabytes:g} GB")
 
 
-def default_storage(settings: Settings) -> Storage:
+def default_storage(settings: Settings, volumes: Volumes) -> Storage:
     """The place for the videos of jobs that name none. One for all of them: it learns where its bucket is.
 
     Raises:
@@ -142,9 +163,10 @@ def default_storage(settings: Settings) -> Storage:
     """
     match settings.storage_kind:
         case "local":
-            return LocalStorage(settings.output_dir)
+            return LocalStorage(settings.output_dir, volume=volumes.of(settings.output_dir))
         case "volume":
-            return LocalStorage(settings.volume_dir / VIDEOS, must_be_mount=settings.volume_dir, note=ON_VOLUME)
+            mount = settings.volume_dir
+            return LocalStorage(mount / VIDEOS, must_be_mount=mount, note=ON_VOLUME, volume=volumes.of(mount))
         case "s3":
             return S3Storage(bucket_of(settings), attempts=settings.s3_attempts, check_urls=settings.s3_check_urls)
 
@@ -209,17 +231,18 @@ def storage_of(job: Job, request: Request, settings: Settings, own: Storage) -> 
     return own
 
 
-def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
+def make_keeper(settings: Settings, volumes: Volumes, *, remembers: bool) -> Keeper:
     """Keeps on the volume where one is mounted, and on the worker's own disk where that is full."""
-    mounted = os.path.ismount(settings.volume_dir)  # a plain folder there would end with the worker
+    mounted = _is_mounted(settings, volumes)  # a plain folder there would end with the worker
     default = settings.volume_dir / KEPT if mounted else settings.work_dir / KEPT
     folder = settings.keep_dir or default
     on_volume = mounted and folder.is_relative_to(settings.volume_dir)
     inline_bytes = int(settings.inline_max_mb * MEGABYTE)
     kept_bytes = int(settings.keep_max_gb * GIGABYTE)
-    own_disk = Keeper(settings.work_dir / KEPT, False, inline_bytes, remembers, kept_bytes=kept_bytes)
+    own = settings.work_dir / KEPT
+    own_disk = Keeper(own, False, inline_bytes, remembers, kept_bytes=kept_bytes, volume=volumes.of(own))
     spare = own_disk if folder != own_disk.folder else None
-    keeper = Keeper(folder, on_volume, inline_bytes, remembers, spare, kept_bytes)
+    keeper = Keeper(folder, on_volume, inline_bytes, remembers, spare, kept_bytes, volumes.of(folder))
     if remembers and not keeper.can_write():
         log.error("%s cannot be written: results are remembered on this worker alone", folder)
         keeper = own_disk
@@ -227,22 +250,37 @@ def make_keeper(settings: Settings, *, remembers: bool) -> Keeper:
     return keeper
 
 
+def _is_mounted(settings: Settings, volumes: Volumes) -> bool:
+    try:
+        return volumes.of(settings.volume_dir).do(lambda _: os.path.ismount(settings.volume_dir))
+    except TimeoutError as error:
+        log.error("the volume at %s is left alone: %s", settings.volume_dir, error.strerror)
+        return False
+
+
 def make_resources(
-    settings: Settings, ready: ReadyEngine, own_storage: Storage | None = None, *, remembers: bool = False
+    settings: Settings,
+    ready: ReadyEngine,
+    own_storage: Storage | None = None,
+    *,
+    remembers: bool = False,
+    volumes: Volumes | None = None,
 ) -> Resources:
     """What every job of this worker shares."""
-    own = own_storage or default_storage(settings)
+    volumes = volumes or volumes_of(settings)
+    own = own_storage or default_storage(settings, volumes)
     return Resources(
         engine_name=settings.engine,
         engine=ready.engine,
         modes=ready.modes,
         storage_of=lambda job, request: storage_of(job, request, settings, own),
-        keeper=make_keeper(settings, remembers=remembers),
+        keeper=make_keeper(settings, volumes, remembers=remembers),
         limits=FetchLimits(
             roots=settings.input_roots,
             image_bytes=int(settings.image_max_mb * MEGABYTE),
             audio_bytes=int(settings.audio_max_mb * MEGABYTE),
             policy=policy_of(settings),
+            volume=volumes.of(settings.input_roots[0] if settings.input_roots else settings.volume_dir),
         ),
         precision=ready.precision,
         variants=variants(settings),
@@ -252,4 +290,6 @@ def make_resources(
         work_dir=settings.work_dir,
         least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,
+        health=Health(volumes),
+        obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,
     )

@@ -195,8 +195,8 @@ def test_an_upload_url_is_remembered_as_it_cannot_be_asked(tmp_path: Path) -> No
     record: dict[str, Any] = {"job": JOB, "key": "v.mp4", "reply": REPLY, "size": 3, "url": "https://a.example/v.mp4"}
     keeper = _keeper(tmp_path)
     _write(keeper, record)
-    assert keeper.recall_without_storage("job/1", fingerprint_of("another")) is None
-    reply = keeper.recall_without_storage("job/1", JOB)
+    assert keeper.recall_without_storage("job/1", fingerprint_of("another"), Cancellation()) is None
+    reply = keeper.recall_without_storage("job/1", JOB, Cancellation())
     assert reply is not None
     assert reply["output_video_url"] == "https://a.example/v.mp4"
 

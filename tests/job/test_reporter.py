@@ -199,3 +199,25 @@ def test_nothing_but_loading_is_told_so() -> None:
                 assert not listener.enough.wait(0.02)
     finally:
         log.removeHandler(listener)
+
+
+def test_a_thread_that_ended_too_early_is_told_and_started_again_at_the_next_report(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caller, failed = Caller(), threading.Event()
+
+    def send(update: dict[str, Any]) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("can't start new thread")
+        caller(update)
+
+    with Reporter(send, pause=0) as report:
+        report(Stage.FETCH)
+        assert failed.wait(20)
+        for _ in range(400):
+            report(Stage.PREPARE)
+            if caller.arrived.wait(0.05):
+                break
+    assert caller.updates[0]["stage"] == "prepare"
+    assert "can't start new thread" in caplog.text

@@ -1,7 +1,9 @@
 """The encoder follows the frames folder: never a half-written PNG, each gone once fed, none too many, none missing."""
 
 import gc
+import struct
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -231,3 +233,19 @@ def test_a_finished_encoder_leaves_nothing_but_the_video(tmp_path: Path) -> None
     assert leftovers() == []
     assert open_files() == before
     assert boxes_of(tmp_path / "video.mp4")[0] == "ftyp"
+
+
+def _poll(encoder: FrameEncoder) -> None:
+    for _ in range(1000):
+        encoder.check()
+        threading.Event().wait(PATIENCE / 1000)
+
+
+def test_an_error_that_nobody_expected_is_seen_at_the_next_poll(tmp_path: Path) -> None:
+    """The GPU must not work to the end for an encoder that is gone."""
+    spec = replace(make_spec(tmp_path, 4), width=2**40)
+    with FrameEncoder(spec, tmp_path / "frames", tmp_path / "video.mp4", Cancellation()) as encoder:
+        with pytest.raises(struct.error):
+            _poll(encoder)
+        with pytest.raises(struct.error):
+            encoder.result()

@@ -14,6 +14,7 @@ from tests.real.bench import RealBench
 from tests.real.engine import real_settings, tiny_models
 from worker.engine_setup import ReadyEngine, running_engine
 from worker.settings import Settings
+from worker.startup import volumes_of
 
 HOW = "needs a real ComfyUI: set COMFYUI_DIR and COMFYUI_PYTHON and call `make test-real`"
 
@@ -39,7 +40,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def ready(settings: Settings) -> Iterator[ReadyEngine]:
-    with running_engine(settings) as engine:
+    with running_engine(settings, volumes_of(settings)) as engine:
         yield engine
 
 

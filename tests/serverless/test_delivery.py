@@ -16,21 +16,21 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         yield stand
 
 
-@pytest.mark.parametrize("failures", [1, 2])
-def test_a_control_plane_that_fails_for_a_moment_is_told_again(stand: Stand, failures: int) -> None:
-    job_id = f"late-{failures}"
-    stand.plane.answer_results(500, times=failures)
+@pytest.mark.parametrize(("failures", "status"), [(1, 500), (2, 500), (1, DROPPED), (2, DROPPED)])
+def test_a_control_plane_that_fails_for_a_moment_is_told_again(stand: Stand, failures: int, status: int) -> None:
+    job_id = f"late-{failures}-{status}"
+    stand.plane.answer_results(status, times=failures)
     stand.give(job_id)
     assert stand.plane.wait_for_result(job_id)["output"]["status"] == "completed"
-    assert [post.answered for post in stand.plane.results(job_id)] == [500] * failures + [200]
+    assert [post.answered for post in stand.plane.results(job_id)] == [status] * failures + [200]
     stand.assert_next_works()
 
 
-@pytest.mark.parametrize(("job_id", "status", "tries"), [("ill", 500, 3), ("refused", 400, 1), ("cut", DROPPED, 1)])
+@pytest.mark.parametrize(("job_id", "status", "tries"), [("ill", 500, 3), ("refused", 400, 1), ("cut", DROPPED, 3)])
 def test_a_result_that_nobody_takes_is_lost_but_its_video_is_not(
     stand: Stand, job_id: str, status: int, tries: int
 ) -> None:
-    """The SDK tries three times at a 5xx, and once at everything else; it does not tell the worker how that went."""
+    """Three tries at a 5xx or a hang-up, one at everything else; the SDK does not tell the worker how that went."""
     stand.plane.answer_results(status)
     stand.give(job_id)
     stand.worker.wait_for_log(lambda line: LOST in line and f'"{job_id}"' in line)

@@ -7,24 +7,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.serverless.disks import small_disk
 from tests.serverless.stand import Stand
 from tests.serverless.stores import assert_plays, files_in, prompts, quick, result, undelivered, volume
-
-
-@contextmanager
-def small_disk(folder: Path, size: str = "8k") -> Iterator[Path]:
-    """A file system of a few pages, or the reason why there is none."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0777", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def grow(disk: Path) -> None:

@@ -40,6 +40,26 @@ def test_an_idle_worker_ends_at_once_and_well(tmp_path: Path) -> None:
         assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_job_that_an_idle_worker_takes_after_the_signal_is_done(tmp_path: Path, cancelled: bool) -> None:
+    """RunPod holds the poll for a job open, and may answer it after the signal."""
+    with standing(tmp_path, SIMULATOR_SPEED="4", hold_seconds=60.0) as stand, watched(stand.worker) as family:
+        stand.worker.signal(signal.SIGTERM)
+        stand.give("late", audio_urls=["long.wav"], max_audio_duration=5)
+        stand.worker.wait_for_stage("late", "sample")
+        if cancelled:
+            stand.plane.stop("late")
+        else:
+            assert stand.plane.wait_for_result("late")["output"]["status"] == "completed"
+        stand.plane.answer_polls_at_once()
+        stand.give("too-late")
+        assert stand.worker.ended() == 0
+        assert stand.plane.taken == ["late"]
+        assert stand.is_stored("late") is not cancelled
+        assert still_there(family) == []
+        assert stand.worker.leftovers() == []
+
+
 @pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
 def test_a_busy_worker_ends_after_its_job(tmp_path: Path, signals: list[int]) -> None:
     """However it is told, and however often; it takes no other job."""

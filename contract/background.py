@@ -21,7 +21,8 @@ class StoppedError(Exception):
 
 
 class Task(threading.Thread, Generic[T]):
-    """A thread with a result. It is a daemon: one that hangs in the network must not keep the process alive.
+    """A thread with a result. It is a daemon: one that hangs must not keep the process alive. `error` is what its work
+    raised, or None.
 
     Args:
         work: what to do, in the log context of the starter.
@@ -29,12 +30,12 @@ class Task(threading.Thread, Generic[T]):
     """
 
     def __init__(self, work: Callable[[], T], ended: "SimpleQueue[Task[T]]") -> None:
-        super().__init__(name="storage", daemon=True)
+        super().__init__(name="background", daemon=True)
         self._work = work
         self._ended = ended
         self._context = contextvars.copy_context()
         self._results: list[T] = []
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
 
     def run(self) -> None:
         """What the thread does; called by `start`."""
@@ -45,8 +46,8 @@ class Task(threading.Thread, Generic[T]):
 
     def result(self) -> T:
         """What `work` returned. Raises what `work` raised. Only for a task that has ended."""
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         return self._results[0]
 
     @property
@@ -57,7 +58,7 @@ class Task(threading.Thread, Generic[T]):
     def _keep_error(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> bool:
-        self._error = error
+        self.error = error
         return True
 
 
