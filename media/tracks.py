@@ -75,7 +75,7 @@ def look_at(demuxer: str, opened: list[str], folder: Path, cancel: Cancellation)
         raise WorkerError(ErrorCode.AUDIO_INVALID, "the file has no sound track", detail=error.log) from error
     lines = log.partition("\nOutput #0")[0]
     tracks = AUDIO.findall(lines)
-    number = next((place for place, words in enumerate(tracks) if words.endswith("(default)")), 0)
+    number = next((place for place, words in enumerate(tracks) if "(default)" in words), 0)
     mono = number < len(tracks) and MONO.search(tracks[number]) is not None
     rate, start = _first_packet(printed, number)
     if not RATES[0] <= rate <= RATES[1]:

@@ -166,7 +166,7 @@ def test_what_is_no_sound_is_named_and_told_what_to_send(data: bytes, name: str,
     with pytest.raises(WorkerError) as caught:
         decode(source, tmp_path, "v", 10, Cancellation())
     assert caught.value.message.startswith(name)
-    assert "send WAV, MP3, M4A, AAC, OGG, Opus, FLAC or WebM" in caught.value.message
+    assert "send WAV, MP3, M4A, AAC, OGG, Opus, FLAC, WebM, AIFF, CAF, AMR or WMA" in caught.value.message
 
 
 def _prepared(folder: Path, seconds: float, limit: float, **fields: object) -> tuple[PreparedJob, list[str]]:

@@ -49,8 +49,10 @@ def shift(sound: "Samples[int]", begin: float, at: float, most: float = 0.03) ->
     """How many seconds from `at` the piece from `begin` on is heard (within `most`), and the correlation there."""
     first, count = round(begin * RATE), round(0.4 * RATE)
     piece = known_sound()[first : first + count]
-    places = range(max(0, round((at - most) * RATE)), round((at + most) * RATE) + 1)
-    # A short piece finds the place, a longer one proves it.
-    short = piece[: count // 8]
+    low, high = max(0, round((at - most) * RATE)), round((at + most) * RATE) + 1
+    # Every fourth sample of a short piece finds the place, near which all of them are tried; the whole piece proves it.
+    short = piece[: count // 4]
+    near = max(range(low, high, 4), key=lambda place: similarity(short[::4], sound[place : place + len(short) : 4]))
+    places = range(max(low, near - 3), min(high, near + 4))
     best = max(places, key=lambda place: similarity(short, sound[place : place + len(short)]))
     return best / RATE - at, similarity(piece, sound[best : best + count])

@@ -87,12 +87,12 @@ def test_recordings_one_behind_the_other_are_heard_one_after_the_other(tmp_path:
     assert shift(sound, 2.5, 2.5)[1] > 0.9
 
 
-@pytest.mark.parametrize("name", ["two.m4a", "two.mkv"])
-def test_the_default_track_is_heard_where_it_is_not_the_first(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "marks"), [("two.m4a", "default"), ("two.mkv", "default+original")])
+def test_the_default_track_is_heard_where_it_is_not_the_first(name: str, marks: str, tmp_path: Path) -> None:
     path = tmp_path / name
     inputs = ("-f", "lavfi", "-i", "sine=3000:d=1", "-i", str(known_wav(tmp_path)), "-map", "0:a", "-map", "1:a")
     ffmpeg(
         *("-loglevel", "error", *inputs, *AAC),
-        *("-disposition:a:0", "0", "-disposition:a:1", "default", str(path)),
+        *("-disposition:a:0", "0", "-disposition:a:1", marks, str(path)),
     )
     assert shift(heard(decoded(path, tmp_path).listener), 0.5, 0.5, 0.2)[1] > 0.9

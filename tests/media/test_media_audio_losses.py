@@ -9,8 +9,8 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from media.losses import SPARE_SECONDS
 from media.voices import decode_voices, lay_out
-from tests.media.media_pieces import RATE, SECONDS, heard, known_sound, known_wav, shift
-from tests.media.media_sounds import decoded, ffmpeg, write_wav
+from tests.media.media_pieces import SECONDS, heard, known_wav, shift
+from tests.media.media_sounds import decoded, ffmpeg
 
 KINDS = {
     "whole.wav": (),
@@ -140,14 +140,3 @@ def test_samples_beyond_full_scale_are_turned_down_as_a_whole(
     (told,) = voice.told
     assert "turned down by" in told
     assert -1 < voice.peak_dbfs <= 0
-
-
-def test_a_voice_that_two_speakers_have_is_told(tmp_path: Path) -> None:
-    first = known_wav(tmp_path)
-    same, other = tmp_path / "same.wav", write_wav(tmp_path / "other.wav", RATE, known_sound(3))
-    same.write_bytes(first.read_bytes())
-    warnings: list[str] = []
-    voices = decode_voices([first, other, same], tmp_path, 10, Cancellation())
-    lay_out(voices, [0, 0, 0], "together", None, warnings)
-    (warning,) = warnings
-    assert warning.startswith("the audio of speaker 3 is the same file as that of speaker 1")
