@@ -34,10 +34,19 @@ ALIASES: dict[str, tuple[str, ...]] = {
         *("num_inference_steps", "inference_steps", "num_steps", "n_steps", "sampling_steps", "sample_steps"),
         *("sampler_steps", "infer_steps", "denoising_steps"),
     ),
-    "cfg_scale": ("cfg", "guidance_scale", "guidance", "guide_scale", "text_guidance_scale", "text_guide_scale"),
+    "cfg_scale": (
+        "cfg",
+        "guidance_scale",
+        "guidance",
+        "guide_scale",
+        "text_guidance_scale",
+        "text_guide_scale",
+        "sample_text_guide_scale",
+        "sample_guide_scale",
+    ),
     "scheduler": ("sampler", "sampler_name", "scheduler_name", "scheduler_type", "sample_solver", "solver"),
     "seed": ("random_seed", "noise_seed", "base_seed", "rand_seed"),
-    "mode": ("model", "model_type", "model_name", "workflow"),
+    "mode": ("model", "model_type", "model_name"),
     "use_block_swap": ("block_swap", "enable_block_swap"),
     "blocks_to_swap": ("swap_blocks", "num_blocks_to_swap", "block_swap_count"),
     "use_speed_lora": ("speed_lora", "use_lora", "use_distill_lora", "use_fast_lora", "enable_speed_lora"),
@@ -64,6 +73,7 @@ SPEAKER_ALIASES: dict[str, tuple[str, ...]] = {
     "offset_seconds": ("offset", "delay", "delay_seconds", "start", "start_time", "start_seconds", "offset_secs"),
 }
 _LENGTH = "the video is as long as the sound; max_audio_duration cuts that"
+_GRAPH = "this worker builds its own graph of image_url and audio_urls"
 _ONE_LIST = "send all voices in audio_urls, a list, or in speakers"
 _NO_VIDEO = "this worker makes a video of one picture, image_url"
 _NO_SPEECH = "this worker speaks no text: send the spoken sound in audio_urls"
@@ -80,13 +90,17 @@ ADVICE: dict[str, str] = {
     ),
     **dict.fromkeys(("max_frame_num", "frame_count", "total_frames", "length", "duration", "seconds"), _LENGTH),
     **dict.fromkeys(("video_duration", "duration_seconds", "audio_duration"), _LENGTH),
-    **dict.fromkeys(("order", "audio_order", "audio_type", "speaking_order", "turns"), "did you mean 'timing'?"),
+    **dict.fromkeys(
+        ("order", "audio_order", "audio_type", "multi_audio_type", "speaking_order", "turns"),
+        "did you mean 'timing' ('together' or 'turns')?",
+    ),
     **dict.fromkeys(("voice", "voices", "sound", "sounds", "speech"), "did you mean 'audio_urls'?"),
     **dict.fromkeys(("left_audio", "right_audio", "audio_left", "audio_right", "person_audios"), _ONE_LIST),
     **dict.fromkeys(("video", "video_url", "video_path", "video_base64", "input_video", "cond_video"), _NO_VIDEO),
     **dict.fromkeys(("images", "image_urls", "end_image", "end_image_url", "last_frame", "last_image"), _NO_VIDEO),
     **dict.fromkeys(
-        ("text", "script", "tts", "tts_text", "tts_audio", "voice_id", "tts_voice", "language"), _NO_SPEECH
+        ("text", "text_input", "script", "tts", "tts_text", "tts_audio", "voice_id", "tts_voice", "language"),
+        _NO_SPEECH,
     ),
     **dict.fromkeys(("person_count", "num_speakers", "num_persons", "speaker_count", "input_type"), _COUNT),
     **dict.fromkeys(("audio_guide_scale", "audio_guidance_scale", "sample_audio_guide_scale"), _AUDIO_GUIDANCE),
@@ -101,7 +115,10 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("aspect_ratio", "ratio"), "send width and height, or resolution, which keeps the picture's own"),
     **dict.fromkeys(("lora", "loras", "lora_url", "lora_name"), "the only LoRA is the speed LoRA: use_speed_lora"),
     **dict.fromkeys(("motion_frame", "motion_frames", "overlap_frames", "overlap"), "the mode sets the overlap"),
-    **dict.fromkeys(("denoise", "denoise_strength", "strength"), "the whole picture is sampled, there is none"),
+    **dict.fromkeys(("denoise", "denoise_strength", "strength"), "every frame is made anew, as with 1: leave it out"),
+    **dict.fromkeys(("workflow", "workflow_json", "graph", "comfy_workflow"), _GRAPH),
+    **dict.fromkeys(("turbo", "go_fast", "fast", "acceleration"), "use_speed_lora and steps set the speed"),
+    **dict.fromkeys(("source_url", "start_keyframe_url"), "did you mean 'image_url'?"),
     **dict.fromkeys(("webhook", "webhook_url", "callback", "callback_url"), _BESIDE.format("webhook")),
     **dict.fromkeys(
         ("s3_config", "access_id", "access_secret", "endpoint_url", "bucket_name"), _BESIDE.format("s3Config")
@@ -109,7 +126,18 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("policy", "execution_timeout", "ttl", "timeout"), _BESIDE.format("policy")),
     **dict.fromkeys(("id", "job_id"), _BESIDE.format("id")),
 }
-_NUMBERED = re.compile(r"^(audio|wav|mp3|voice|sound|speech|person|speaker)[a-z]*[0-9]+$")
+SPEAKER_ADVICE: dict[str, str] = {
+    **dict.fromkeys(("name", "id", "label", "speaker", "speaker_id", "role"), "speakers are known by their order"),
+    **dict.fromkeys(("voice", "voice_id", "sound", "text", "script"), "send the spoken sound in audio"),
+    **dict.fromkeys(("mask", "mask_url", "side", "face"), "did you mean 'region'?"),
+    **dict.fromkeys(("end", "end_time", "end_seconds", "duration"), "a voice ends with its sound"),
+    **dict.fromkeys(("image", "image_url", "portrait"), "the one picture is image_url, beside speakers"),
+}
+_ONE_OF_SEVERAL = re.compile(
+    "^(audio|wav|mp3|voice|sound|speech|person|speaker)[a-z]*[0-9]+[a-z]*$"
+    "|^(first|second|third|fourth)(audio|wav|voice|speech|speaker|person)[a-z]*$"
+)
+_INDEX = re.compile(r"\[[0-9]{0,3}\]$")  # as forms write the items of a list
 
 
 def camel(name: str) -> tuple[str, ...]:
@@ -131,15 +159,21 @@ def _taken(fields: dict[str, tuple[str, ...]], names: tuple[str, ...]) -> dict[s
 FIELDS, SPEAKER_FIELDS = tuple(field_names()), tuple(SpeakerInput.model_fields)
 MEANT = _taken(ALIASES, FIELDS)
 MEANT_OF_SPEAKER = _taken(SPEAKER_ALIASES, SPEAKER_FIELDS)
+_NAMES = {*FIELDS, *MEANT}
 _ADVICE = {folded(name): text for name, text in ADVICE.items()}
+_SPEAKER_ADVICE = {folded(name): text for name, text in SPEAKER_ADVICE.items()}
 
 
-def hint(name: str, *, of_speaker: bool = False) -> str:
+def hint(name: str, value: object = None, *, of_speaker: bool = False) -> str:
     """What to do instead of sending a field of this name, as the end of a sentence; empty where nobody can tell."""
     meant, fields = (MEANT_OF_SPEAKER, SPEAKER_FIELDS) if of_speaker else (MEANT, FIELDS)
-    if not of_speaker and (advice := _ADVICE.get(folded(name))):
+    if advice := (_SPEAKER_ADVICE if of_speaker else _ADVICE).get(folded(name)):
         return f": {advice}"
-    if not of_speaker and _NUMBERED.match(folded(name)):
+    inner = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if isinstance(inner, dict) and _NAMES & inner.keys():
+        return ": send what it holds in input itself"
+    if not of_speaker and _ONE_OF_SEVERAL.match(folded(name)):
         return f": {_ONE_LIST}"
+    name = _INDEX.sub("", name)
     near = nearest(name, (*fields, *meant))
     return f", did you mean '{meant.get(near, near)}'?" if near else ""

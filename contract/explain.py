@@ -25,7 +25,6 @@ WORDS = {
     "recursion_depth_exceeded": "send it less deeply nested",
     "string_type": "send text",
     "string_unicode": "send text without lone surrogates",
-    "tuple_type": "send a list",
 }
 WORDS_WITH_LIMIT = {
     "greater_than": "send more than {gt}",
@@ -37,7 +36,9 @@ WORDS_WITH_LIMIT = {
     "string_too_short": "send at least {min_length} character(s)",
     "too_long": "send at most {max_length} {items}",
     "too_short": "send at least {min_length} {item}",
+    "tuple_type": "send a list of {items}",
 }
+IN_DIGITS = {"int_type": ", in digits alone", "float_type": ", in digits alone, with a point before decimals"}
 ITEMS = {"audio_urls": ("source", "sources, one for each speaker"), "speakers": ("speaker", "speakers")}
 SOURCES = ("image_url", "audio_urls", "audio")
 WAY_OUT = {
@@ -65,14 +66,24 @@ def explain(error: ValidationError | None, settled: Settled) -> WorkerError | No
 def _lines(problems: list[tuple[Location, dict[str, Any]]], settled: Settled) -> list[str]:
     lines: dict[Location, str] = {}
     ways_out: dict[str, None] = {}
+    unknown: dict[tuple[str, str], list[str]] = {}
     for place, problem in problems:
         inner = any(other[: len(place)] == place and len(other) > len(place) for other, _ in problems)
         if _is_absent(place, problem) or (place and inner):
             continue  # pydantic counts only the valid items of a list: the invalid one is named by itself
+        if problem["type"] == "extra_forbidden":
+            name, whose = str(place[-1])[:LONGEST_NAME], f" of speaker {int(place[1]) + 1}" if len(place) > 1 else ""
+            what_to_do = hint(name, problem.get("input"), of_speaker=bool(whose))
+            unknown.setdefault((whose, what_to_do), []).append(f"'{name}'")
+            continue
         lines.setdefault(place, _sentence(place, problem, settled))
         if way_out := WAY_OUT.get((_called(place), str(problem["type"]))):
             ways_out[way_out] = None
-    return [*lines.values(), *ways_out]
+    strangers = (
+        f"unknown field{'s' if len(names) > 1 else ''} {', '.join(names)}{whose}{what_to_do}"
+        for (whose, what_to_do), names in unknown.items()
+    )
+    return [*lines.values(), *ways_out, *strangers]
 
 
 def _is_absent(place: Location, problem: dict[str, Any]) -> bool:
@@ -98,14 +109,14 @@ def _called(place: Location) -> str:
 
 def _sentence(place: Location, problem: dict[str, Any], settled: Settled) -> str:
     kind, value = str(problem["type"]), problem.get("input")
-    if kind == "extra_forbidden":
-        name, whose = str(place[-1])[:LONGEST_NAME], f" of speaker {int(place[1]) + 1}" if len(place) > 1 else ""
-        return f"unknown field '{name}'{whose}{hint(name, of_speaker=bool(whose))}"
     if kind in WORDS:
         text = WORDS[kind]
+        if isinstance(value, str):
+            text += IN_DIGITS.get(kind, "")
     elif kind in WORDS_WITH_LIMIT:
         item, items = ITEMS.get(str(place[0]), ("value", "values"))
-        text = WORDS_WITH_LIMIT[kind].format(**{**problem.get("ctx", {}), "item": item, "items": items})
+        limits = {name: _plain(limit) for name, limit in problem.get("ctx", {}).items()}
+        text = WORDS_WITH_LIMIT[kind].format(**{**limits, "item": item, "items": items})
     else:
         text = str(problem["msg"]).removeprefix("Value error, ")
     text = EITHER_OR.get(str(place[-1]), text) if place else text
@@ -118,6 +129,11 @@ def _sentence(place: Location, problem: dict[str, Any], settled: Settled) -> str
         text = f"send text, not {_kind_of(value)}"
     came_as = settled.sent_as.get(str(place[0])) if len(place) < 3 else None
     return f"{_called(place)}: {text}{_shown(settled.fields.get(place[0]) if len(place) == 1 else None, came_as)}"
+
+
+def _plain(limit: object) -> object:
+    """A limit without a needless `.0`."""
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
 
 
 def _kind_of(value: object) -> str:

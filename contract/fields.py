@@ -138,17 +138,18 @@ def _check_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 SIDE = r"(25[6-9]|2[6-9][0-9]|[3-9][0-9]{2}|1[0-4][0-9]{2}|15[0-2][0-9]|153[0-6])"  # 256 to 1536
-NAMED_RESOLUTION = round_blanks("(480|720)[ ]?[pP]?")
-SIZE = round_blanks(f"{SIDE}[ ]?[xX*\u00d7][ ]?{SIDE}")
+NAMED_RESOLUTION = "(480|720)[ ]?[pP]?"
+SIZE = f"{SIDE}[ ]?[xX*\u00d7][ ]?{SIDE}"
 
 
 def _read_resolution(value: object) -> object:
     """480p or 720p, or `WIDTHxHEIGHT`."""
-    text = str(int(value)) if isinstance(value, int | float) and value in (480, 720) else value
-    if isinstance(text, str) and re.search(NAMED_RESOLUTION, text):
-        return trimmed(text)[:3] + "p"
-    if isinstance(text, str) and (size := re.search(SIZE, text)):
-        return f"{size[2]}x{size[3]}"
+    whole_number = isinstance(value, int | float) and value in (480, 720)
+    text = str(int(value)) if whole_number else trimmed(value) if isinstance(value, str) else ""  # type: ignore[call-overload]
+    if re.fullmatch(NAMED_RESOLUTION, text):
+        return text[:3] + "p"
+    if size := re.fullmatch(SIZE, text):
+        return f"{size[1]}x{size[2]}"
     raise ValueError("send '480p', '720p', or a size such as '480x832' with sides of 256 to 1536 pixels")
 
 
@@ -159,7 +160,7 @@ Resolution = Annotated[
         {
             "anyOf": [
                 {"enum": ["480p", "720p", 480, 720]},
-                *({"type": "string", "pattern": p} for p in (NAMED_RESOLUTION, SIZE)),
+                *({"type": "string", "pattern": round_blanks(p)} for p in (NAMED_RESOLUTION, SIZE)),
             ]
         }
     ),

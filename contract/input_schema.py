@@ -13,6 +13,7 @@ from contract.spelling import FRACTION, NO, WHOLE, YES, round_blanks, spelled
 
 Schema = dict[str, Any]
 NULL: Schema = {"type": "null"}
+UNSET: Schema = {"$ref": "#/$defs/Unset"}
 SOURCE = {"$ref": "#/$defs/Source"}
 TEXTS = {"integer": round_blanks(WHOLE), "number": round_blanks(FRACTION)}
 
@@ -22,6 +23,10 @@ def json_schema() -> Schema:
     schema = JobInput.model_json_schema()
     source = schema["properties"]["image_url"]
     definitions = {**schema.pop("$defs"), "Source": {k: v for k, v in source.items() if k != "title"}}
+    definitions["Unset"] = {
+        "description": "counts as not sent",
+        "anyOf": [NULL, {"type": "string", "pattern": round_blanks("")}, {"type": "array", "maxItems": 0}],
+    }
     speaker = definitions["SpeakerInput"]
     _loosen(schema, MEANT, "#")
     _loosen(speaker, MEANT_OF_SPEAKER, "#/$defs/SpeakerInput")
@@ -52,7 +57,7 @@ def _loosen(schema: Schema, meant: dict[str, str], where: str) -> None:
         if name in ("image_url", "audio"):
             branches, outer = [SOURCE], {"title": outer["title"]}
         ways = [way for branch in branches if branch != NULL for way in _ways(branch, name)]
-        schema["properties"][name] = {**outer, "anyOf": [*ways, NULL]}
+        schema["properties"][name] = {**outer, "anyOf": [*ways, UNSET]}
     schema["patternProperties"] = {
         _pattern(_other_names(field, meant)): {"$ref": f"{where}/properties/{field}"}
         for field in dict.fromkeys(meant.values())
@@ -94,8 +99,8 @@ def _take_one_for_a_list(properties: dict[str, Schema]) -> None:
 
 
 def _any_sent(field: str, meant: dict[str, str] = MEANT) -> Schema:
-    """Not every one of the field's names is absent or null."""
-    return {"not": {"patternProperties": {_pattern([field, *_other_names(field, meant)]): NULL}}}
+    """Not every one of the field's names is absent, null or empty."""
+    return {"not": {"patternProperties": {_pattern([field, *_other_names(field, meant)]): UNSET}}}
 
 
 def _pattern(names: list[str]) -> str:
@@ -107,5 +112,5 @@ def _with_scheduler(name: str, field: str, value: object) -> Schema:
     same = [value, 1] if value is True else [value]
     return {
         "if": {"required": ["scheduler"], "properties": {"scheduler": {"const": name}}},
-        "then": {"properties": {field: {"anyOf": [{"enum": same}, {"type": ["string", "null"]}]}}},
+        "then": {"properties": {field: {"anyOf": [{"enum": same}, {"type": ["string", "null", "array"]}]}}},
     }

@@ -72,7 +72,7 @@ def warn_about_quality(fields: JobInput, speakers: int, warnings: list[str]) -> 
 
 def warn_about_no_effect(fields: JobInput, speakers: int, warnings: list[str]) -> None:
     """What was sent and changes nothing."""
-    if fields.cfg_scale == 1.0 and fields.names("negative_prompt"):
+    if fields.cfg_scale == 1.0 and fields.names("negative_prompt") and fields.negative_prompt:
         warnings.append("negative_prompt has no effect at cfg_scale 1.0")
     if fields.names("blocks_to_swap") and fields.blocks_to_swap > 0 and not fields.use_block_swap:
         warnings.append("blocks_to_swap has no effect without use_block_swap true")

@@ -13,6 +13,7 @@ BLANK_RANGES = "\t\n\r \xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u2066-\u
 BLANK = f"[{BLANK_RANGES}]*"
 BLANKS = "".join(c for c in map(chr, range(0x10000)) if re.match(f"[{BLANK_RANGES}]", c))
 EXACT_FLOATS = 2**53
+LONGEST_CHOICE = 80
 WHOLE = r"[+-]?[0-9]{1,40}([.]0{1,40})?"
 FRACTION = r"[+-]?([0-9]{1,40}([.][0-9]{1,40})?|[.][0-9]{1,40})([eE][+-]?[0-9]{1,3})?"
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
@@ -21,6 +22,15 @@ YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 def trimmed(text: str) -> str:
     """The text without the blanks round it."""
     return text.strip(BLANKS)
+
+
+def empty(value: object) -> bool:
+    """Whether a value counts as not sent: null, a text of blanks alone, or a list without items, as forms send them."""
+    return (
+        value is None
+        or (isinstance(value, list | tuple) and not value)
+        or (isinstance(value, str) and not trimmed(value))
+    )
 
 
 def round_blanks(pattern: str) -> str:
@@ -66,11 +76,12 @@ def boolean(value: object) -> object:
 def choice(words: Iterable[str], **synonyms: str) -> Callable[[object], object]:
     """Reads one of `words`, or of the `synonyms` of some, in another spelling."""
     meant = {**{word: word for word in words}, **synonyms}
-    patterns = [(word, re.compile(round_blanks(spelled(name)))) for name, word in meant.items()]
+    patterns = [(word, re.compile(spelled(name))) for name, word in meant.items()]
 
     def read(value: object) -> object:
-        if not isinstance(value, str):
+        text = trimmed(value) if isinstance(value, str) else ""
+        if not 0 < len(text) <= LONGEST_CHOICE:
             return value
-        return next((word for word, pattern in patterns if pattern.search(value)), value)
+        return next((word for word, pattern in patterns if pattern.fullmatch(text)), value)
 
     return read

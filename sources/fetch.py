@@ -14,6 +14,7 @@ from pathlib import Path
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from contract.source import ESCAPED
 from contract.volume import Pulse, Volume
 from sources.line import Line, UnavailableError, save_pieces
 from sources.local import data_pieces, file_pieces
@@ -132,11 +133,21 @@ def _bring(source: _Source, limits: FetchLimits, web: Web) -> Path:
     return source.target
 
 
+def _from_the_web(source: _Source, web: Web) -> None:
+    try:
+        web.save(source.named, source.target, source.most, source.line)
+    except UnavailableError as error:
+        if not (error.lasting and ESCAPED in source.named):
+            raise
+        message = f"{error}; the URL was escaped for HTML: send & where it has {ESCAPED}"
+        raise UnavailableError(message, lasting=True) from error
+
+
 def _save(source: _Source, limits: FetchLimits, web: Web) -> None:
     match = SCHEME.match(source.named)
     scheme = match[1].lower() if match else ""
     if scheme in ("http", "https"):
-        web.save(source.named, source.target, source.most, source.line)
+        _from_the_web(source, web)
     elif scheme == "data":
         save_pieces(data_pieces(source.named), source.target, source.most, source.line)
     elif scheme:

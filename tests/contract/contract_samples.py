@@ -97,7 +97,7 @@ def beyond(number: Number, *, whole: bool) -> tuple[float, float]:
 
 # Not whole numbers and not fractions, whatever a loose reader may make of them.
 NOT_NUMBERS: tuple[object, ...] = (
-    *("5 fps", "1,5", "0x10", "", True, False, math.nan, math.inf, -math.inf),
+    *("5 fps", "1,5", "0x10", True, False, math.nan, math.inf, -math.inf),
     *("five", "1 000", "NaN", "\u0665", [5], {"value": 5}, 10**30, -(10**30)),
 )
 

@@ -161,7 +161,7 @@ def test_every_choice_is_taken(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_another_choice_is_refused_with_the_ones_there_are(name: str) -> None:
-    for other in ("", "other", CHOICES[name][0] + "x", 1, True, ["cover"]):
+    for other in ("other", CHOICES[name][0] + "x", 1, True, ["cover"]):
         message = refusal(job(**{name: other}))
         assert message.startswith(f"Invalid input: {name}: ")
         assert all(f"'{choice}'" in message for choice in CHOICES[name])
@@ -207,7 +207,7 @@ def test_a_boolean_may_be_written_otherwise(name: str, values: tuple[object, ...
 
 
 @pytest.mark.parametrize("name", BOOLEANS)
-@pytest.mark.parametrize("value", [2, -1, 20, 0.5, "", "maybe", "t", "2", [], [True], {}], ids=repr)
+@pytest.mark.parametrize("value", [2, -1, 20, 0.5, "maybe", "t", "2", [True], {}], ids=repr)
 def test_nothing_else_is_a_boolean(name: str, value: object) -> None:
     message = refusal(job(**{name: value}))
     assert message.startswith(f"Invalid input: {name}: ")
@@ -238,7 +238,7 @@ def test_a_window_is_four_times_a_whole_number_plus_one(window: int) -> None:
         assert (kept, type(kept)) == (window, int)
 
 
-@pytest.mark.parametrize("window", [29, 32, 34, 35, 36, 80, 82, 85, 0, -33, 10**30, "82", "", 65.5, 66.0, True, [81]])
+@pytest.mark.parametrize("window", [29, 32, 34, 35, 36, 80, 82, 85, 0, -33, 10**30, "82", 65.5, 66.0, True, [81]])
 def test_any_other_window_is_refused_with_those_there_are(window: object) -> None:
     message = refusal(job(window_frames=window))
     assert message.startswith("Invalid input: window_frames: ")

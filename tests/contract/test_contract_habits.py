@@ -1,6 +1,7 @@
 """What other services' callers send: names and forms that are taken and told, and hints that lead the right way."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,7 +83,8 @@ def test_a_speakers_fields_by_other_names() -> None:
     [
         (job(prompt="a", positive_prompt="b"), ("positive_prompt", "prompt")),
         (job(cfg=2, guidance=3), ("cfg", "guidance", "cfg_scale")),
-        (job(use_lora=1, use_speed_lora=True), ("use_speed_lora",)),
+        (job(use_lora=0, use_speed_lora=True), ("use_speed_lora",)),
+        (job(scheduler="euler", sampler="lcm"), ("sampler",)),
         (job(image="https://a.example/other.png"), ("image", "image_url")),
         (job(audio=["a", "b"]), ("audio", "audio_urls")),
         (speaking({"audio": "a", "url": "b"}), ("audio", "url", "speaker 1")),
@@ -100,7 +102,9 @@ def test_two_names_with_two_values_are_refused(raw: dict[str, Any], told: tuple[
         job(prompt="b", positive_prompt="b"),
         job(audio=VOICE),
         job(steps=4, num_steps=4.0),
-        job(image=None),
+        *(job(steps="4", num_steps=4.0), job(cfg="1", cfg_scale=1.0), job(use_lora=1, use_speed_lora="True")),
+        *(job(image=None), job(image=""), job(audio=[]), job(audio=f" {VOICE}")),
+        *({"image_url": "", "image": IMAGE, "audio_urls": [], "audio": VOICE}, job(speakers=[])),
         speaking({"audio": VOICE, "url": VOICE}),
     ],
 )
@@ -120,7 +124,11 @@ def test_two_names_with_one_value_are_taken(raw: dict[str, Any]) -> None:
         ("num_frames", "max_audio_duration"),
         ("numFrames", "max_audio_duration"),
         ("duration", "max_audio_duration"),
-        ("order", "'timing'"),
+        ("order", "'timing' ('together' or 'turns')"),
+        ("multi_audio_type", "'timing' ('together' or 'turns')"),
+        *((name, "audio_urls, a list") for name in ("first_audio", "second_audio_url", "person1_audio", "audio_url_2")),
+        *(("audio_urls[]", "'audio_urls'"), ("audio_urls[0]", "'audio_urls'"), ("text_input", "speaks no text")),
+        *(("workflow", "builds its own graph"), ("go_fast", "use_speed_lora"), ("source_url", "'image_url'")),
         ("wav_url_2", "audio_urls, a list"),
         ("audio2", "audio_urls, a list"),
         ("video_url", "image_url"),
@@ -174,6 +182,77 @@ def test_a_missing_field_hides_nothing() -> None:
 def test_an_input_within_the_input_is_told() -> None:
     assert "an input of its own" in refusal({"input": job()})
     assert "not as JSON in a text" in refusal('{"image_url": "a"}')
+
+
+@pytest.mark.parametrize("name", ["data", "body", "params", "inputs", "payload"])
+@pytest.mark.parametrize("inner", [job(), {"cfg": 1}, [job()]], ids=["all", "one", "list"])
+def test_fields_that_stand_too_deep_are_told(name: str, inner: object) -> None:
+    assert f"unknown field '{name}': send what it holds in input itself" in refusal(job(**{name: inner}))
+
+
+def test_names_with_one_way_out_are_told_together() -> None:
+    message = refusal({"image_url": IMAGE, "left_audio": "a", "right_audio": "b"}, ErrorCode.MISSING_PARAMETER)
+    assert "unknown fields 'left_audio', 'right_audio': send all voices in audio_urls" in message
+    assert message.count("send all voices") == 1
+
+
+@pytest.mark.parametrize("empty", ["", " \n", "\u200b", []])
+def test_what_is_empty_counts_as_not_sent_and_is_told(empty: object) -> None:
+    names = [name for name in field_names() if name not in ("image_url", "audio_urls", "speakers", "negative_prompt")]
+    told = ", ".join(f"'{name}'" for name in names if name != "positive_prompt")
+    plain = parse(seed=7)
+    found = parse(**dict.fromkeys(names, empty))
+    assert found.warnings == (f"empty and taken as not sent: {told}",)
+    assert replace(found, seed=7, warnings=()) == plain
+    speaker = parse_request(speaking({"audio": VOICE, "region": empty, "offset": empty}))
+    assert speaker.speakers == (Speaker(VOICE, None, 0.0),)
+    assert speaker.warnings == ("empty and taken as not sent: 'region' of speaker 1, 'offset' of speaker 1",)
+
+
+def test_speakers_by_name_have_no_order() -> None:
+    for speakers in ({"anna": {"audio": VOICE}, "ben": {"audio": VOICE}}, {"0": VOICE}):
+        assert "speakers: send a list of speakers" in refusal({"image_url": IMAGE, "speakers": speakers})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("name", "known by their order"),
+        ("voice", "send the spoken sound in audio"),
+        ("text", "send the spoken sound in audio"),
+        ("mask", "'region'"),
+        ("duration", "ends with its sound"),
+        ("image_url", "beside speakers"),
+        ("audio_urls", "'audio'"),
+    ],
+)
+def test_a_speakers_unknown_name_gets_the_right_hint(name: str, words: str) -> None:
+    message = refusal(speaking({"audio": VOICE, name: "x"}))
+    assert f"unknown field '{name}' of speaker 1" in message
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"fps": "25fps"}, "fps: send an integer, in digits alone"),
+        ({"max_audio_duration": "5s"}, "max_audio_duration: send a number, in digits alone, with a point before"),
+        ({"max_audio_duration": 0}, "send more than 0 (got 0)"),
+        ({"audio_scale": -1}, "send 0 or more (got -1)"),
+        ({"audio_urls": {"person1": VOICE}}, "audio_urls: send a list of sources, one for each speaker"),
+        ({"upload_url": "https://a/v?b=1&amp;c=2"}, "send & where it has &amp;"),
+    ],
+    ids=repr,
+)
+def test_a_value_that_is_none_says_what_to_send(changes: dict[str, Any], words: str) -> None:
+    assert words in refusal(job(**changes))
+
+
+@pytest.mark.parametrize("field", ["scheduler", "color_match", "mode", "resolution", "window_frames"])
+def test_a_choice_is_not_sought_in_a_text_that_is_too_long(field: str) -> None:
+    """Millions of blanks before a choice cost seconds for each word that could stand there."""
+    word = "480p" if field == "resolution" else "fit" if field == "window_frames" else "multitalk"
+    assert "send '" in refusal(job(**{field: f"{word[0]}{' ' * 4_000_000}{word}"}))
 
 
 def test_a_size_out_of_range_names_the_way_out() -> None:
@@ -231,6 +310,8 @@ def test_base64_alone_is_a_data_uri(text: str, lines: int) -> None:
     cut = "\n".join(text[begin : begin + 40] for begin in range(0, len(text), 40)) if lines > 1 else text
     assert parse(image_url=cut).image == f"data:;base64,{cut}"
     assert parse(image_url="base64," + cut).image == f"data:;base64,{cut}"
+    for kind in ("audio/x-m4a;codecs=mp4a.40.2", "image/png;charset=utf-8;name=a b.png"):
+        assert parse(image_url=f"{kind};base64,{cut}").image == f"data:{kind};base64,{cut}"
     assert parse(image_url="image/png;base64," + cut).image == f"data:image/png;base64,{cut}"
 
 
@@ -248,7 +329,21 @@ def test_a_path_stays_a_path(path: str) -> None:
         ("cdn.example.com:8443/a.png", "did you forget https://"),
         ("localhost:8000/a.png", "did you forget https://"),
         ("C:\\Users\\me\\a.png", "your machine"),
-        ("file:///home/me/a.png", "your machine"),
+        *((f"{scheme}://me/a.png", "your machine") for scheme in ("file", "content", "ph", "assets-library")),
+        *((f"{scheme}://bucket/a.png", "a presigned https://") for scheme in ("s3", "gs")),
+        *(
+            (empty, "a variable was empty")
+            for empty in ("null", "undefined", "None", "[object Object]", "{{ $json.u }}")
+        ),
+        *(
+            (f"{a}https://a/b.png{b}", "the address alone")
+            for a, b in ('""', "''", "<>", "()", ('["', '"]'), ("![](", ")"))
+        ),
+        *(
+            (text, "the address alone")
+            for text in ("https//a/b.png", "https%3A%2F%2Fa%2Fb", f"b'{PNG}'", f'"data:,{PNG}"')
+        ),
+        *((f"{IMAGE}{mark}{IMAGE}", "several in one text") for mark in (",", ", ", "\n", " | ", ";")),
         ("blob:https://example.com/1", "your machine"),
         (PNG * 200 + "…", "base64 has not"),
         ("", "it is empty"),

@@ -52,6 +52,8 @@ SOURCES = (
 )
 MORE_SOURCES = (
     *(" a", "a\n", "\ufeffhttps://A/b\u200b", "data:image/png;base64,AA\r\nAA", "base64,AAAA", "image/png;base64,AAAA"),
+    *("audio/x-m4a;codecs=mp4a.40.2;base64,AAAA", "nullable/a.wav", "[anna] one.wav", "b'ben.wav"[:1] + "/c"),
+    *("https://a/https://b", "https://a/b?c=d,https://e", "http.wav", "https_/a.wav"),
     *("A" * 8193, "iVBORw0KGgo" + "A" * 60, "/9j/" + "A-_" * 20 + "==", "UklGR" + "AAAA\n" * 20),
 )
 NO_SOURCES = (
@@ -69,10 +71,14 @@ NO_SOURCES = (
     "iVBORw0KGgo\n" * 2,
     "//a.example/b",
     "data:\x00",
+    *("null", " undefined\n", "None", "[object File]", "{{ $json.url }}", "${IMAGE}"),
+    *('"https://a/b"', "<http://a>", "![](https://a/b)", '["https://a/b"]', "b'AAAA'", "https//a/b", "https%3A%2F%2Fa"),
+    *("https://a/b,https://a/c", "https://a/b http://c", "a.wav, https://a/c", "https://a/b\nhttps://a/c"),
     "http://" + "a" * 8192,
 )
+EMPTY: tuple[object, ...] = ("", " \n", [])
 NO_BOXES = ([-0.1, 0, 1, 1], [0, -0.1, 1, 1], [0, 0, 1.1, 1], [0, 0, 1, 1.1], [1, 0, 1, 1], [0, 0, 1, 0])
-NO_NUMBERS: tuple[object, ...] = ("5 fps", "", "1,5", True, [5], {})
+NO_NUMBERS: tuple[object, ...] = ("5 fps", "1,5", True, [5], {})
 
 
 def valid(schema: dict[str, Any], value: object) -> bool:
@@ -139,14 +145,14 @@ def test_ranges_and_defaults_are_published(number: Number) -> None:
 @pytest.mark.parametrize("name", CHOICES)
 def test_choices_are_published(name: str) -> None:
     assert all(valid(INPUT, job(**{name: choice})) for choice in CHOICES[name])
-    assert not any(valid(INPUT, job(**{name: other})) for other in ("other", "", 1, True))
+    assert not any(valid(INPUT, job(**{name: other})) for other in ("other", 1, True))
 
 
 @pytest.mark.parametrize("name", BOOLEANS)
 def test_booleans_are_published(name: str) -> None:
     others = (True, False, 0, 1.0, "true", "No", " ON\n", None)
     assert all(valid(INPUT, job(**{name: value, "scheduler": "unipc"})) for value in others)
-    assert not any(valid(INPUT, job(**{name: value})) for value in (2, "", "maybe", [1], {"a": 1}))
+    assert not any(valid(INPUT, job(**{name: value})) for value in (2, "maybe", [1], {"a": 1}))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +187,11 @@ def test_the_other_defaults_are_published(name: str, default: object) -> None:
         job(foo=1),
         job(image_url=7),
         job(image_url=""),
+        job(image_url="", image=" "),
+        speaking(audio_urls=[]),
+        speaking({"audio": ""}),
+        job(speakers={"anna": {"audio": VOICE}}),
+        {"image_url": "a", "speakers": {"anna": VOICE, "ben": VOICE}},
         job(audio_urls=[]),
         job(audio_urls=[None]),
         job(audio_urls=[VOICE] * 5),
@@ -192,8 +203,8 @@ def test_the_other_defaults_are_published(name: str, default: object) -> None:
         speaking({"audio": None}),
         speaking({"audio": VOICE, "offset_seconds": -1}),
         job(positive_prompt="x" * 2001),
-        *(job(mode=mode) for mode in ("infinite  talk", "infinitetal\u212a", "")),
-        *(job(resolution=other) for other in (481, "480x", "480x255", "1537x480", "1080p", "")),
+        *(job(mode=mode) for mode in ("infinite  talk", "infinitetal\u212a")),
+        *(job(resolution=other) for other in (481, "480x", "480x255", "1537x480", "1080p")),
         *(job(image=7), job(image_url=None, image=None), job(cfg=99), job(imageURLs="a")),
         {"image": "a", "audio": None},
         job(resolution="480p", video_width=400),
@@ -202,12 +213,20 @@ def test_the_other_defaults_are_published(name: str, default: object) -> None:
         job(window_frames=85),
         job(max_audio_duration=0),
         job(metadata=[1]),
-        job(output_key=""),
         *(job(output_key=key) for key in ("../a", "a/..", "./a", "/a", "a/", "a//b", "a b", "é.mp4", "a\\b", "a\n")),
         *(job(output_key=key) for key in ("x" * 256, f"a/{'x' * 256}", ".a.part", "a/.b.part", ".a.part/b")),
         *(
             job(upload_url=url)
-            for url in ("", "x", "ftp://x", "https://", "https:///v", "https://a b", "https://a\nb", "www.a/v")
+            for url in (
+                "x",
+                "ftp://x",
+                "https://",
+                "https:///v",
+                "https://a b",
+                "https://a\nb",
+                "www.a/v",
+                "https://a?b&amp;c",
+            )
         ),
         *(job(upload_url="http://a/" + "x" * 8192), job(upload_url="http\u017f://a/v")),
         *(job(image_url=source) for source in NO_SOURCES),
@@ -252,6 +271,14 @@ def test_what_the_worker_refuses_the_schema_refuses(raw: dict[str, object]) -> N
         {"image_url": "a", "image": None, "speakers": ["b", {"audio": "c", "bbox": ["0", 0, "0.5", 1]}]},
         speaking({"audio": VOICE, "region": "Centre", "offset_seconds": None}),
         job(positive_prompt="", negative_prompt=None),
+        *(
+            {"image_url": "a", "audio_urls": VOICE, name: value}
+            for name in field_names()[2:]
+            for value in EMPTY
+            if name not in ("negative_prompt", "speakers") or value == ""
+        ),
+        {"image_url": "", "image": "a", "audio_urls": [], "speakers": [{"audio": "", "url": VOICE, "region": ""}]},
+        job(scheduler="multitalk", steps=""),
         job(upload_url=" https://a/v\n"),
         *(job(output_key=key) for key in ("a", "a..b", ".a", "...", "a/.../b", ".a/-b/_c", "x" * 255, None)),
         *(job(upload_url=url) for url in ("http://a", "HTTPS://A:1/ä?b=c#d", "http://[::1]/v", None)),

@@ -187,3 +187,15 @@ def test_an_address_that_is_none_is_refused(address: str, tmp_path: Path) -> Non
 def test_a_secret_in_the_address_is_not_told(tmp_path: Path) -> None:
     with serving(image=answer(PICTURE), gone=answer(b"", 403)) as at:
         assert "hush" not in _failed(tmp_path, at + "image", at.replace("//", "//me:hush@") + "gone").message
+
+
+@pytest.mark.parametrize(("status", "told"), [(403, True), (404, True), (200, False)])
+def test_a_refused_url_that_was_escaped_for_html_is_told(tmp_path: Path, status: int, told: bool) -> None:
+    with serving(**{"image": answer(PICTURE), "voice&amp;b=1": answer(VOICE, status)}) as at:
+        url = at + "voice&amp;b=1"
+        if not told:
+            assert fetched(tmp_path, at + "image", url).voices[0].read_bytes() == VOICE
+            return
+        error = _failed(tmp_path, at + "image", url)
+    assert f"HTTP {status}; the URL was escaped for HTML: send & where it has &amp;" in error.message
+    assert not error.retryable
