@@ -103,7 +103,7 @@ FROM sage-${WITH_SAGE} AS sage
 
 # --- models, if asked for --------------------------------------------------------------------------------------------
 FROM base AS models
-COPY scripts/download_models.sh scripts/fetch_model.sh /opt/download/scripts/
+COPY scripts/download_models.sh scripts/fetch_model.sh scripts/transfer_model.sh /opt/download/scripts/
 COPY workflows/models.json /opt/download/workflows/
 ARG MODELS
 ARG BASE
@@ -138,7 +138,7 @@ WORKDIR /app
 COPY docker/NOTICE /NOTICE
 COPY docker/healthcheck.sh /opt/docker/
 COPY workflows/ workflows/
-COPY scripts/download_models.sh scripts/fetch_model.sh scripts/
+COPY scripts/download_models.sh scripts/fetch_model.sh scripts/transfer_model.sh scripts/
 COPY contract/ contract/
 COPY sources/ sources/
 COPY media/ media/

@@ -33,6 +33,8 @@ export LC_ALL=C
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source=scripts/fetch_model.sh
 source "$here/fetch_model.sh"
+# shellcheck source=scripts/transfer_model.sh
+source "$here/transfer_model.sh"
 
 usage() { fail 2 "$* (--help tells more)"; }
 

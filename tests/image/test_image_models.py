@@ -104,6 +104,7 @@ def test_what_the_script_needs_is_in_the_stage() -> None:
     assert copied == {
         "scripts/download_models.sh": "/opt/download/scripts/",
         "scripts/fetch_model.sh": "/opt/download/scripts/",
+        "scripts/transfer_model.sh": "/opt/download/scripts/",
         "workflows/models.json": "/opt/download/workflows/",
     }
     installed = " ".join(run.text for run in DOCKERFILE.stages["base"].all("RUN"))

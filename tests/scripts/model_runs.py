@@ -18,7 +18,7 @@ HANG_SECONDS = 60  # only a defect takes that long
 TOOLS = ("curl", "aria2c")
 PROGRAMS = (
     *("bash", "cat", "curl", "date", "df", "dirname", "flock", "grep", "mkdir", "mkfifo", "mktemp", "mv", "numfmt"),
-    *("readlink", "rm", "sed", "sha256sum", "stat", "sync", "tail", "tr", "wc"),
+    *("readlink", "rm", "sed", "sha256sum", "stat", "sync", "tail", "tee", "tr", "wc"),
 )
 
 
