@@ -203,8 +203,7 @@ class Keeper:
         return KeptVideo(path=str(path)), f"it is kept on {place} as {path.name}; send the same job id again"
 
     def _store_away(self, delivery: Delivery) -> Path:
-        folder = self.folder / "kept"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _shared(self.folder / "kept")
         path = folder / f"{_name(delivery.job_id)}.mp4"
         if path != delivery.video:
             part = folder / f"{uuid.uuid4().hex}.part"
@@ -230,7 +229,7 @@ class Keeper:
         path = folder / f"{_name(delivery.job_id)}.json"
         part = folder / f"{uuid.uuid4().hex}.part"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            _shared(folder)
             part.write_text(json.dumps({**about, **facts}, allow_nan=False), encoding="utf-8")
             part.replace(path)
         except OSError as error:
@@ -243,6 +242,14 @@ class Keeper:
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) else None
+
+
+def _shared(folder: Path) -> Path:
+    """Make a folder that another worker's user, of the same group, can write to as well. Raises OSError."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o2775)
+    return folder
 
 
 def _link_or_copy(video: Path, target: Path) -> None:

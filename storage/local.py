@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import stat
 import time
 import uuid
@@ -41,13 +42,18 @@ class LocalStorage:
         """
         self._look_for_mount(stage)
         with _os_errors_as(ErrorCode.STORAGE_MISCONFIGURED, stage, "The storage folder cannot be written"):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _remove_unfinished(self._folder)
-            probe = _temporary_in(self._folder)
             try:
-                probe.write_bytes(b"\0")
-            finally:
-                probe.unlink(missing_ok=True)
+                self._folder.mkdir(parents=True, exist_ok=True)
+                _remove_unfinished(self._folder)
+                probe = _temporary_in(self._folder)
+                try:
+                    probe.write_bytes(b"\0")
+                finally:
+                    probe.unlink(missing_ok=True)
+            except PermissionError as error:
+                if stage is Stage.START:
+                    raise _not_ours(self._folder, error) from error
+                raise
 
     def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:
         """Copy `video` to folder/key in one visible step. Errors as `Storage.put`.
@@ -121,6 +127,16 @@ def _copy_atomically(source: Path, target: Path, cancel: Cancellation) -> tuple[
     finally:
         temporary.unlink(missing_ok=True)
     return size, digest.hexdigest()
+
+
+def _not_ours(folder: Path, error: PermissionError) -> WorkerError:
+    """For whoever runs the worker: a fresh network volume belongs to root alone."""
+    user, group = os.geteuid(), os.getegid()
+    message = (
+        f"The storage folder cannot be written: {error.strerror}: {folder}, by user {user} of group {group}."
+        f" Run as root where it is mounted: install -d -m 2775 -g {group} {shlex.quote(str(folder))}"
+    )
+    return WorkerError(ErrorCode.STORAGE_MISCONFIGURED, message, stage=Stage.START, detail=repr(error))
 
 
 def _remove_unfinished(folder: Path) -> None:
