@@ -15,6 +15,7 @@
 #
 # environment:
 #   HF_TOKEN          is sent to HF_ENDPOINT and to no other host; not shown by `ps`
+#   HF_TOKEN_PATH     a file with the token, read where HF_TOKEN is not set
 #   HF_ENDPOINT       a mirror (default https://huggingface.co)
 #   MODELS_JSON       another list of files
 #   VOLUME_DIRS       where a network volume may be mounted (default /runpod-volume:/workspace); the first one that is
@@ -67,6 +68,7 @@ read_arguments() {
 
 read_environment() {
   endpoint=${HF_ENDPOINT:-https://huggingface.co} token=${HF_TOKEN:-}
+  if [[ -z $token && -r ${HF_TOKEN_PATH:-} ]]; then token=$(<"$HF_TOKEN_PATH"); fi
   endpoint=${endpoint%/} token=${token//[[:space:]]/}
   unset HF_TOKEN # no program started from here needs it
   RETRY_SECONDS=${RETRY_SECONDS:-2} PROGRESS_SECONDS=${PROGRESS_SECONDS:-10}

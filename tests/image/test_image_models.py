@@ -33,7 +33,8 @@ def _list(*options: str) -> subprocess.CompletedProcess[str]:
 
 def _run(models: str, base: str) -> subprocess.CompletedProcess[str]:
     """The instruction's own shell text, with its files replaced by harmless words."""
-    text = RUN.replace("/opt/download/scripts/download_models.sh", "echo download").replace("/opt/models", "models")
+    text = RUN.removeprefix("--mount=type=secret,id=hf_token ").replace("/opt/models", "models")
+    text = text.replace("/opt/download/scripts/download_models.sh", "echo download")
     environment = {"MODELS": models, "BASE": base, "PATH": "/usr/bin:/bin"}
     command = ["/bin/bash", "-euo", "pipefail", "-c", f"cd $(mktemp -d); {text}; rm -r $PWD"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -97,6 +98,13 @@ def test_the_build_stops_at_a_value_that_it_does_not_know(models: str, base: str
     assert done.returncode == 2
     assert "use " in done.stderr
     assert "download" not in done.stdout
+
+
+def test_a_build_takes_a_token_that_no_layer_and_no_log_has_and_a_mirror() -> None:
+    assert "--mount=type=secret,id=hf_token " in RUN
+    assert "HF_TOKEN_PATH=/run/secrets/hf_token /opt/download/scripts/download_models.sh" in RUN
+    assert "$(" not in RUN, "the shell prints what it substitutes"
+    assert "HF_ENDPOINT=https://huggingface.co" in {arg.text for arg in DOCKERFILE.stages["models"].all("ARG")}
 
 
 def test_what_the_script_needs_is_in_the_stage() -> None:

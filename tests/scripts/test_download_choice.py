@@ -107,7 +107,15 @@ def test_help_tells_every_option_variable_and_exit_code(curl_runs: Runs) -> None
     assert ended.code == 0
     for option in ("mode", "base", "talk", "dest", "jobs", "verify", "repair", "strict", "list"):
         assert f"  --{option} " in ended.log
-    for variable in ("HF_TOKEN", "HF_ENDPOINT", "MODELS_JSON", "RETRY_SECONDS", "PROGRESS_SECONDS"):
+    for variable in (
+        "HF_TOKEN",
+        "HF_TOKEN_PATH",
+        "HF_ENDPOINT",
+        "MODELS_JSON",
+        "VOLUME_DIRS",
+        "RETRY_SECONDS",
+        "PROGRESS_SECONDS",
+    ):
         assert f"  {variable} " in ended.log
     for code in ("0 everything", "2 wrong usage", "3 no space", "4 network", "5 a file", "6 not found"):
         assert code in ended.log
