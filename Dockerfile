@@ -5,17 +5,23 @@
 # build argument  values                                  meaning
 # MODELS          none, multitalk, infinitetalk, all      models to put into the image (none: they come from the volume)
 # BASE            q4_k_m, q8_0, fp8                       base model to download, and the worker's default BASE_MODEL
-# WITH_SAGE       1, 0                                    compile SageAttention (12 min and more), or do without it
-# MAX_JOBS        a number (2)                            its compilers at a time; each takes about 8 GB of RAM
+# WITH_SAGE       0, 1 (or no, yes)                       do without SageAttention, or compile it (12 min and more)
+# MAX_JOBS        a number (2)                            its compilers at a time, and
+# NVCC_THREADS    a number (2)                            the GPU generations that each compiles at a time: about 2 GB of
+#                                                         RAM for each, all compilers together
+# HF_ENDPOINT     an address                              a mirror for MODELS
 # REVISION        text                                    commit of this repository, for the image's label
 # VERSION         text                                    version of the worker, for the image's label
+#
+# MODELS from a repository that asks who you are: --secret id=hf_token,env=HF_TOKEN
+# RunPod builds from GitHub for 30 min at most and without arguments: hence WITH_SAGE=0. Releases are built with 1.
 #
 # What changes least comes first, so that a change of the worker's code costs seconds.
 # apt versions are not pinned: Ubuntu's archive drops old ones, and the base image's digest fixes the release.
 
 # CUDA 12.8 is the first that knows Blackwell (12.0). Ubuntu 24.04 brings Python 3.12 and ffmpeg 6.
-# "runtime" without cuDNN: torch's own packages bring the CUDA libraries that it uses, cuDNN among them.
-ARG CUDA_RUNTIME=nvidia/cuda:12.8.1-runtime-ubuntu24.04@sha256:ebef3c171eeef0298e4eb2e4be843105edf3b8b0ac45e0b43acee358e8046867
+# "base" has none of CUDA's libraries: torch's own packages bring all that it uses.
+ARG CUDA_BASE=nvidia/cuda:12.8.1-base-ubuntu24.04@sha256:133c78a0575303be34164d0b90137a042172bdf60696af01a3c424ab402d86e2
 ARG CUDA_DEVEL=nvidia/cuda:12.8.1-devel-ubuntu24.04@sha256:520292dbb4f755fd360766059e62956e9379485d9e073bbd2f6e3c20c270ed66
 
 # The one place for these pins; tests/image holds everything else in the repository against them.
@@ -27,11 +33,11 @@ ARG SAGEATTENTION_COMMIT=d1a57a546c3d395b1ffcbeecc66d81db76f3b4b5
 
 ARG MODELS=none
 ARG BASE=q4_k_m
-ARG WITH_SAGE=1
+ARG WITH_SAGE=0
 
 
 # --- what every stage stands on --------------------------------------------------------------------------------------
-FROM ${CUDA_RUNTIME} AS base
+FROM ${CUDA_BASE} AS base
 SHELL ["/bin/bash", "-euxo", "pipefail", "-c"]
 # gcc and Python's headers: Triton, which SageAttention's kernels use, compiles its launchers when a job first needs them.
 # hadolint ignore=DL3008
@@ -46,13 +52,26 @@ RUN useradd --uid 10001 --gid 0 --create-home --home-dir /home/worker --shell /u
     install -d -m 1777 /home/worker /output
 
 
-# --- ComfyUI's environment: 8 GB that change with the lock only ------------------------------------------------------
-FROM base AS comfyui-env
+# --- ComfyUI's environment: 8 GB in three layers that are pulled side by side ----------------------------------------
+# A part of the lock that is as it was keeps its layer, whatever moved in the others.
+FROM base AS locks
+WORKDIR /opt/locks
 COPY docker/comfyui-requirements.txt /opt/locks/
+RUN grep -E '^nvidia-' comfyui-requirements.txt >nvidia.txt; \
+    grep -E '^(torch|torchaudio|torchvision|triton)==' comfyui-requirements.txt >torch.txt; \
+    grep -vE '^(#|nvidia-|(torch|torchaudio|torchvision|triton)==)' comfyui-requirements.txt >others.txt
+
+FROM base AS comfyui-env
+RUN python3 -m venv /opt/comfyui-venv
 # --no-deps: the lock is complete, `pip check` proves it, and nothing that it does not name gets in.
-RUN python3 -m venv /opt/comfyui-venv; \
-    /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/comfyui-requirements.txt; \
-    /opt/comfyui-venv/bin/pip check; \
+COPY --from=locks /opt/locks/nvidia.txt /opt/locks/
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/nvidia.txt
+COPY --from=locks /opt/locks/torch.txt /opt/locks/
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/torch.txt
+COPY --from=locks /opt/locks/others.txt /opt/locks/
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/others.txt
+COPY docker/comfyui-requirements.txt /opt/locks/
+RUN /opt/comfyui-venv/bin/pip check; \
     /opt/comfyui-venv/bin/python -c 'import torch; assert torch.version.cuda == "12.8", torch.version.cuda'
 
 
@@ -91,11 +110,18 @@ RUN /opt/docker/fetch_commit.sh https://github.com/thu-ml/SageAttention "$SAGEAT
 # A100; 3090, A40, A6000; 4090, L4, L40S; H100, H200; 5090, RTX PRO 6000.
 ARG SAGE_TARGETS="8.0;8.6;8.9;9.0;12.0"
 ARG MAX_JOBS=2
+ARG NVCC_THREADS=2
 RUN mkdir /wheels; \
     bin=$(/opt/comfyui-venv/bin/python -c 'import pathlib, triton; print(pathlib.Path(triton.__file__).parent / "backends/nvidia/bin")'); \
     PATH="/opt/comfyui-venv/bin:$PATH" CUOBJDUMP="$bin/cuobjdump" TORCH_CUDA_ARCH_LIST="$SAGE_TARGETS" \
       CUDA_HOME=/usr/local/cuda LIBRARY_PATH=/usr/local/cuda/lib64/stubs EXT_PARALLEL=1 MAX_JOBS="$MAX_JOBS" \
-      python /opt/docker/build_sage.py /opt/sage /wheels
+      NVCC_THREADS="$NVCC_THREADS" python /opt/docker/build_sage.py /opt/sage /wheels
+
+# A name that no stage has would be looked for in a registry: the other ways to say it are stages, too.
+FROM sage-0 AS sage-no
+FROM sage-0 AS sage-false
+FROM sage-1 AS sage-yes
+FROM sage-1 AS sage-true
 
 # hadolint ignore=DL3006
 FROM sage-${WITH_SAGE} AS sage
@@ -103,16 +129,19 @@ FROM sage-${WITH_SAGE} AS sage
 
 # --- models, if asked for --------------------------------------------------------------------------------------------
 FROM base AS models
-COPY scripts/download_models.sh scripts/fetch_model.sh /opt/download/scripts/
+COPY scripts/download_models.sh scripts/fetch_model.sh scripts/transfer_model.sh /opt/download/scripts/
 COPY workflows/models.json /opt/download/workflows/
 ARG MODELS
 ARG BASE
-RUN case "$BASE" in q4_k_m|q8_0|fp8) ;; *) echo "BASE=$BASE: use q4_k_m, q8_0 or fp8" >&2; exit 2 ;; esac; \
+ARG HF_ENDPOINT=https://huggingface.co
+# The token is a file that the script reads: as a variable, the shell would print it into the build's log.
+RUN --mount=type=secret,id=hf_token \
+    case "$BASE" in q4_k_m|q8_0|fp8) ;; *) echo "BASE=$BASE: use q4_k_m, q8_0 or fp8" >&2; exit 2 ;; esac; \
     mkdir -p /opt/models; \
     case "$MODELS" in \
       none) ;; \
       multitalk|infinitetalk|all) \
-        /opt/download/scripts/download_models.sh --mode "$MODELS" --base "$BASE" --dest /opt/models ;; \
+        HF_TOKEN_PATH=/run/secrets/hf_token /opt/download/scripts/download_models.sh --mode "$MODELS" --base "$BASE" --dest /opt/models ;; \
       *) echo "MODELS=$MODELS: use none, multitalk, infinitetalk or all" >&2; exit 2 ;; \
     esac; \
     chmod -R a+rX /opt/models
@@ -138,7 +167,7 @@ WORKDIR /app
 COPY docker/NOTICE /NOTICE
 COPY docker/healthcheck.sh /opt/docker/
 COPY workflows/ workflows/
-COPY scripts/download_models.sh scripts/fetch_model.sh scripts/
+COPY scripts/download_models.sh scripts/fetch_model.sh scripts/transfer_model.sh scripts/
 COPY contract/ contract/
 COPY sources/ sources/
 COPY media/ media/

@@ -4,7 +4,10 @@ Its setup.py hands one list of GPU targets to every extension, but the Hopper ex
 (SageAttention#291), and the FP8 one has nothing to do below 8.9. So setup.py is run as it is, and each extension keeps
 the targets that its code is for. The wheel is then opened to prove that the machine code of all of them is in it.
 
-Reads TORCH_CUDA_ARCH_LIST (such as "8.0;8.9;9.0") and CUOBJDUMP (the program of that name).
+Its nvcc compiles eight targets at a time, in as many processes of about 2 GB each, for each of MAX_JOBS files:
+NVCC_THREADS takes the place of the eight.
+
+Reads TORCH_CUDA_ARCH_LIST (such as "8.0;8.9;9.0"), NVCC_THREADS (2) and CUOBJDUMP (the program of that name).
 """
 
 import importlib
@@ -43,6 +46,18 @@ def keep_targets(flags: Sequence[str], extension: str) -> list[str]:
     return kept
 
 
+def limit_threads(flags: Sequence[str], threads: int) -> list[str]:
+    """nvcc's `flags` with this many threads in place of what they say, in whichever form."""
+    kept: list[str] = []
+    rest = iter(flags)
+    for flag in rest:
+        if flag in ("--threads", "-t"):
+            next(rest)
+        elif not re.fullmatch(r"(--threads|-t)(=\d+| \d+)|-t\d+", flag):
+            kept.append(flag)
+    return [*kept, f"--threads={threads}"]
+
+
 def expected_targets(extension: str, arch_list: str) -> set[str]:
     """The targets that must be in an extension, as the digits of sm_NN."""
     asked = {part.strip().replace(".", "") for part in arch_list.split(";") if part.strip()}
@@ -54,10 +69,12 @@ def build(source: Path, wheels: Path) -> Path:
     """Run setup.py with extensions that keep only their own targets; returns the wheel."""
     extensions: Any = importlib.import_module("torch.utils.cpp_extension")
     make_extension = extensions.CUDAExtension
+    threads = int(os.environ.get("NVCC_THREADS", "2"))
 
     def limited(name: str, sources: list[str], *args: Any, **options: Any) -> Any:
         compile_args = options["extra_compile_args"]
-        options["extra_compile_args"] = {**compile_args, "nvcc": keep_targets(compile_args["nvcc"], name)}
+        flags = limit_threads(keep_targets(compile_args["nvcc"], name), threads)
+        options["extra_compile_args"] = {**compile_args, "nvcc": flags}
         return make_extension(name, sources, *args, **options)
 
     extensions.CUDAExtension = limited

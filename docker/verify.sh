@@ -33,9 +33,11 @@ else:
 PYTHON
 
 step "ComfyUI starts with the node pack, and with our own beside it"
+mkdir "$work/nodes"
+ln -s "$worker/comfy_nodes" "$work/nodes/" # alone, as the worker has it
 lock=()
 [ -z "${COMFYUI_LOCK:-}" ] || lock=(--lock "$COMFYUI_LOCK")
-"$comfyui_python" "$here/verify_comfyui.py" "${lock[@]}" --our-nodes "$worker" "$comfyui" "$work/comfyui" \
+"$comfyui_python" "$here/verify_comfyui.py" "${lock[@]}" --our-nodes "$work/nodes" "$comfyui" "$work/comfyui" \
   "$worker/workflows/multitalk.json" "$worker/workflows/infinitetalk.json"
 
 step "the worker imports, without torch (the SDK's start-up checks would open a CUDA context in it)"

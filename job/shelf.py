@@ -99,7 +99,7 @@ class Shelf:
         path, part = self._record_of(job_id), self.folder / "results" / f"{uuid.uuid4().hex}.part"
 
         def write(pulse: Pulse) -> None:
-            part.parent.mkdir(parents=True, exist_ok=True)
+            _make_shared(part.parent)
             part.write_text(json.dumps(record, allow_nan=False), encoding="utf-8")
             pulse()
             part.replace(path)
@@ -119,7 +119,7 @@ class Shelf:
         path = self.folder / "kept" / f"{name_of(job_id)}.mp4"
 
         def store(pulse: Pulse) -> int:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_shared(path.parent)
             if path != video:
                 part = path.with_name(f"{uuid.uuid4().hex}.part")
                 try:
@@ -141,6 +141,13 @@ class Shelf:
 
     def _record_of(self, job_id: str) -> Path:
         return self.folder / "results" / f"{name_of(job_id)}.json"
+
+
+def _make_shared(folder: Path) -> None:
+    """Make a folder that another worker's user, of the same group, can write to as well. Raises OSError."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o2775)
 
 
 def name_of(job_id: str) -> str:

@@ -6,23 +6,25 @@
 #   --base q4_k_m|q8_0|fp8             which base model (default q4_k_m)
 #   --talk default|q8_0                which talk models (default default); q8_0 is InfiniteTalk's GGUF, which needs a
 #                                      GGUF base; MultiTalk has no such file and keeps its default
-#   --dest DIR                         where to (default /runpod-volume/models)
+#   --dest DIR                         where to (default: models on the network volume that is mounted)
 #   --jobs N                           files at a time, 1 to 16 (default 2)
-#   --verify                           hash the files that are there already, too; what is missing is downloaded
-#                                      as without it
-#   --repair                           fetch anew what is found wrong (implies --verify)
+#   --verify                           hash the files that are there, and tell what is wrong or missing; downloads nothing
+#   --repair                           hash them, too, and fetch what is wrong or missing
 #   --strict                           a file whose sha256 nobody tells is an error, not a warning
-#   --list                             only print role, file, bytes and source; uses no network
+#   --list                             only print role, file, bytes, sha256 and source, and the total; uses no network
 #
 # environment:
 #   HF_TOKEN          is sent to HF_ENDPOINT and to no other host; not shown by `ps`
+#   HF_TOKEN_PATH     a file with the token, read where HF_TOKEN is not set
 #   HF_ENDPOINT       a mirror (default https://huggingface.co)
 #   MODELS_JSON       another list of files
+#   VOLUME_DIRS       where a network volume may be mounted (default /runpod-volume:/workspace); the first one that is
+#                     gets the models, and, from root, the folders that the worker writes to: talking-video and videos
 #   RETRY_SECONDS     pause before the second try, doubled for each further one (default 2)
 #   PROGRESS_SECONDS  time between two lines of progress (default 10)
 #
 # exit codes: 0 everything is there; 2 wrong usage; 3 no space; 4 network or server; 5 a file is not what it should be,
-#   or cannot be proved (--strict); 6 not found or forbidden; 129, 130, 143 stopped by a signal; 1 anything else.
+#   is missing (--verify), or cannot be proved (--strict); 6 not found or forbidden; 129, 130, 143 stopped by a signal; 1 anything else.
 #
 # Interrupted downloads stay as *.part, and the next run goes on with them. A second run waits for the first one.
 # Uses curl and, where it is installed, aria2c; python3 reads the list.
@@ -33,20 +35,23 @@ export LC_ALL=C
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source=scripts/fetch_model.sh
 source "$here/fetch_model.sh"
+# shellcheck source=scripts/transfer_model.sh
+source "$here/transfer_model.sh"
 
 usage() { fail 2 "$* (--help tells more)"; }
 
 read_arguments() {
-  mode=all base=q4_k_m talk=default dest=/runpod-volume/models jobs=2 verify='' repair='' strict='' list=''
+  mode=all base=q4_k_m talk=default dest='' jobs=2 verify='' repair='' strict='' list=''
   while (($#)); do
     [[ $1 != --*=* ]] || set -- "${1%%=*}" "${1#*=}" "${@:2}"
     case $1 in
       --mode | --base | --talk | --dest | --jobs)
         (($# > 1)) || usage "$1 needs a value"
+        [[ $2 ]] || usage "$1 is empty"
         declare -g "${1#--}=$2"
         shift ;;
       --verify | --strict | --list) declare -g "${1#--}=yes" ;;
-      --repair) repair=yes verify=yes ;;
+      --repair) repair=yes ;;
       -h | --help)
         sed -n '1d;/^$/q;s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit ;;
@@ -59,11 +64,11 @@ read_arguments() {
   [[ $talk =~ ^(default|q8_0)$ ]] || usage "--talk is default or q8_0"
   [[ $talk$base != q8_0fp8 || $mode == multitalk ]] || usage "--talk q8_0 is GGUF and needs a GGUF base, not fp8"
   [[ $jobs =~ ^([1-9]|1[0-6])$ ]] || usage "--jobs is 1 to 16"
-  [[ $dest ]] || usage "--dest is empty"
 }
 
 read_environment() {
   endpoint=${HF_ENDPOINT:-https://huggingface.co} token=${HF_TOKEN:-}
+  if [[ -z $token && -r ${HF_TOKEN_PATH:-} ]]; then token=$(<"$HF_TOKEN_PATH"); fi
   endpoint=${endpoint%/} token=${token//[[:space:]]/}
   unset HF_TOKEN # no program started from here needs it
   RETRY_SECONDS=${RETRY_SECONDS:-2} PROGRESS_SECONDS=${PROGRESS_SECONDS:-10}
@@ -100,11 +105,47 @@ except (OSError, ValueError, KeyError, TypeError) as error:
 PYTHON
 }
 
+row() { printf '%-12s %-76s %11s %-64s %s\n' "$@"; }
+
 print_list() {
-  local role folder file source bytes
-  while read -r role folder file source bytes _; do
-    printf '%-12s %-76s %11s %s\n' "$role" "$folder/$file" "${bytes/#-/unknown}" "$endpoint/$source"
+  local role folder file source bytes sum count=0 total=0 unknown=0
+  row role file bytes sha256 source
+  while read -r role folder file source bytes sum; do
+    row "$role" "$folder/$file" "${bytes/#-/unknown}" "${sum/#-/unknown}" "$endpoint/$source"
+    count=$((count + 1)) total=$((total + ${bytes/#-/0}))
+    if [[ $bytes == - ]]; then unknown=$((unknown + 1)); fi
   done
+  say "total: $count files, $(human "$total")$( ((unknown == 0)) || say " and $unknown files of unknown size")"
+}
+
+# The volumes that are mounted, one a line.
+volumes() {
+  local folder folders
+  IFS=: read -ra folders <<<"${VOLUME_DIRS:-/runpod-volume:/workspace}"
+  for folder in "${folders[@]}"; do
+    if mountpoint -q -- "$folder"; then say "$folder"; fi
+  done
+}
+
+# On a container's own disk the models would end with it: only a volume is taken without being named.
+choose_dest() {
+  [[ -z $dest ]] || return 0
+  dest=$(volumes)
+  dest=${dest%%$'\n'*}
+  [[ $dest ]] || usage "no volume is mounted at ${VOLUME_DIRS:-/runpod-volume or /workspace}: name a folder with --dest"
+  dest=${dest%/}/models
+}
+
+# A fresh volume belongs to root: the worker, user 10001 of group 0, could write nothing there.
+open_volume() {
+  local volume
+  ((EUID == 0)) || return 0
+  while read -r volume; do
+    if [[ $volume && ${dest%/*} == "$(cd -- "$volume" && pwd)" ]]; then
+      install -d -m 2775 -g 0 -- "$volume/talking-video" "$volume/videos" ||
+        warn "the worker may write nothing to $volume: it needs talking-video and videos there, writable for group 0"
+    fi
+  done <<<"$(volumes)"
 }
 
 take_lock() {
@@ -118,7 +159,7 @@ take_lock() {
 # Looks whether the entry with this number is there; if not, leaves a note of how many bytes are still to come.
 survey() {
   entry "$1"
-  local hash=$verify
+  local hash=$verify$repair
   if [[ -e $final ]]; then
     read_record
     if [[ -z $sum ]] && resolve 2>/dev/null; then hash=yes; fi
@@ -131,6 +172,7 @@ survey() {
     if [[ -z $repair ]]; then fail 5 "$final is wrong: $why. It stays; --repair fetches it anew"; return; fi
     say "wrong $name: $why. It is fetched anew"
   fi
+  if [[ $verify && -z $repair ]]; then fail 5 "$final is missing; without --verify it is fetched"; return; fi
   [[ $bytes ]] || persist resolve || return
   [[ $bytes ]] || warn "$name: nobody tells its size, so space for it cannot be checked beforehand"
   echo $((${bytes:-0} - $(filled))) >"$work/$index.todo"
@@ -180,12 +222,14 @@ main() {
   local program chosen number todo=()
   read_arguments "$@"
   read_environment
-  for program in curl python3 flock numfmt; do
+  for program in curl python3 flock mountpoint numfmt; do
     command -v "$program" >/dev/null || fail 1 "$program is missing"
   done
   aria2c=$(command -v aria2c) || aria2c=''
   chosen=$(read_list)
   if [[ $list ]]; then print_list <<<"$chosen" && exit; fi
+  choose_dest
+  if [[ $verify && -z $repair && ! -d $dest ]]; then fail 5 "$dest is not there: no model file to look at"; fi
   mapfile -t entries <<<"$chosen"
   trap 'rm -rf -- "$work"' EXIT
   trap 'stop 129' HUP
@@ -195,6 +239,7 @@ main() {
   mkfifo "$work/never"
   mkdir -p -- "$dest"
   dest=$(cd -- "$dest" && pwd)
+  open_volume
   take_lock
   pool survey "${!entries[@]}"
   for number in "${!entries[@]}"; do

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # One model file, for download_models.sh, which sources this: asks the server, fetches, proves, keeps.
 # The file at work is in the globals that `entry` sets. Functions return an exit code of download_models.sh, or AGAIN.
-# shellcheck disable=SC2154 # the caller sets endpoint, home, token, work, dest, strict, aria2c and entries
+# shellcheck disable=SC2034,SC2154 # globals are shared: the caller sets endpoint, home, token, work, dest, strict, aria2c and entries
 readonly TRIES=5 AGAIN=75
 
 say() { printf '%s\n' "$*"; }
@@ -18,7 +18,7 @@ entry() {
   index=$1
   read -r _ folder file source bytes sum <<<"${entries[index]}"
   name=$folder/$file final=$dest/$folder/$file part=$dest/$folder/$file.part
-  heads=$work/$index.heads errors=$work/$index.errors
+  heads=$work/$index.heads errors=$work/$index.errors hashed=$work/$index.hashed
   list_bytes=${bytes#-} list_sum=${sum#-}
   bytes=$list_bytes sum=$list_sum
 }
@@ -126,114 +126,17 @@ persist() {
   done
 }
 
-# --- the bytes ------------------------------------------------------------------------------------------------------
-
-complete() { [[ $bytes && ! -f $part.aria2 ]] && (($(size "$part") == bytes)); }
-
-# Bytes on the disk: aria2c leaves holes while its control file is there.
-filled() {
-  if [[ -f $part.aria2 ]]; then echo $(($(stat -c '%b * 512' -- "$part" 2>/dev/null || echo 0))); else size "$part"; fi
-}
-
-discard() {
-  say "again $name from the start: $1"
-  rm -f -- "$part" "$part.aria2"
-  had=0
-}
-
-no_space() { fail 3 "$name: the disk took no more after $(human "$(filled)"): $(grep . "$errors" | tail -n 1)"; }
-
-# One line of progress after the other, until it is killed: nobody writes to the pipe that it listens to.
-report() {
-  local last since have at share
-  last=$(filled) since=$(now_us)
-  while read -r -t "$PROGRESS_SECONDS" <>"$work/never"; (($? > 128)); do
-    have=$(filled) at=$(now_us) share=$(human "$have")
-    if [[ $bytes ]]; then share="$((have * 100 / bytes)) % of $(human "$bytes")"; fi
-    say "  ... $name: $share, $(rate $((have - last)) $((at - since)))"
-    last=$have since=$at
-  done
-}
-
-with_curl() {
-  local code=0 hops=5 answer status
-  [[ ! -f $part.aria2 ]] || discard "only aria2c could go on with its .part file"
-  if [[ $token ]] && ours "$location"; then hops=0; fi # the token follows no redirect
-  answer=$(ask "$location" -f -L --max-redirs "$hops" --speed-limit 1024 --speed-time 60 \
-    -C "$(size "$part")" -o "$part") || code=$?
-  status=${answer%% *} why=$(tail -n 1 "$errors")
-  if ((code == 33)) || [[ $status == 416 ]]; then
-    discard "the server does not resume"
-    return "$AGAIN"
-  fi
-  case $code in
-    0) ;;
-    22) refused "$status" "$location" ;;
-    23 | 153) no_space ;; # cannot write; SIGXFSZ
-    *) return "$AGAIN" ;;
-  esac
-}
-
-with_aria2c() {
-  local code=0 answer
-  printf '%s\n' "$location" " dir=${part%/*}" " out=${part##*/}" | aria2c --no-conf --no-netrc --input-file=- \
-    --continue --allow-overwrite --auto-file-renaming=false --file-allocation=none --disk-cache=0 \
-    --split=8 --max-connection-per-server=8 --min-split-size=1M --auto-save-interval=10 \
-    --connect-timeout=30 --timeout=60 --lowest-speed-limit=1K \
-    --console-log-level=error --summary-interval=0 --download-result=hide \
-    --show-console-readout=false --stop-with-process=$$ >"$errors" 2>&1 || code=$?
-  why="aria2c ended with code $code"
-  case $code in
-    0) ;;
-    8)
-      discard "the server does not resume"
-      return "$AGAIN" ;;
-    9 | 17 | 153) no_space ;; # disk full; file error; SIGXFSZ
-    3 | 22 | 24 | 29) # a status, but aria2c does not tell which
-      answer=$(ask "$location" -r 0-0 -L -o /dev/null -m 60) || return "$AGAIN"
-      [[ $answer != 2* ]] || return "$AGAIN"
-      refused "${answer%% *}" "$location" ;;
-    *) return "$AGAIN" ;;
-  esac
-}
-
-# aria2c takes part only where a sha256 proves its work, and where no token is needed: it would take that anywhere.
-download() {
-  local tool=with_curl code=0 monitor
-  if [[ $aria2c && $sum ]] && ! { [[ $token ]] && ours "$location"; }; then tool=with_aria2c; fi
-  report &
-  monitor=$!
-  "$tool" || code=$?
-  kill "$monitor"
-  wait "$monitor" 2>/dev/null
-  if (($(filled) > furthest)); then furthest=$(filled) tries=0; fi
-  return "$code"
-}
-
-# One try to complete the .part file.
-transfer() {
-  if [[ $sum ]] && complete; then return; fi
-  resolve || return
-  [[ -f $part ]] || rm -f -- "$part.aria2"
-  if [[ $leftover && -z $sum ]]; then discard "nothing proves that the .part file belongs to it"; fi
-  if [[ $bytes ]] && (($(size "$part") > bytes)); then discard "its .part file is too long"; fi
-  leftover=${sum:+$leftover}
-  complete || download || return
-  if [[ $bytes ]] && ! complete; then
-    why="the connection ended after $(filled) of $bytes bytes"
-    return "$AGAIN"
-  fi
-}
-
 # --- the proof ------------------------------------------------------------------------------------------------------
 
-# Whether a file is as it should be (its sha256 is looked at only if asked for); `why` says what is wrong.
+# Whether a file is as it should be (its sha256 is looked at only if asked for, and not taken again where that was done
+# while it came); `why` says what is wrong.
 right() {
   local have
   have=$(size "$1")
   if [[ $bytes && $have != "$bytes" ]]; then why="it has $have bytes, not $bytes"; return 1; fi
   [[ $sum && $2 ]] || return 0
-  have=$(sha256sum <"$1") && have=${have%% *}
+  if [[ $1 == "$part" && -s $hashed ]]; then have=$(<"$hashed"); else have=$(sha256sum <"$1") || return; fi
+  have=${have%% *}
   if [[ $have != "$sum" ]]; then why="its sha256 is $have, not $sum"; return 1; fi
 }
 
@@ -258,7 +161,7 @@ read_record() {
 # Fetches the entry with this number, proves it, and only then gives it its name.
 fetch() {
   entry "$1"
-  local leftover='' furthest=0 had began
+  local leftover='' furthest=0 chances=1 had began
   mkdir -p -- "${final%/*}" || return
   had=$(filled) began=$(now_us)
   if [[ -f $part ]]; then leftover=yes; fi
@@ -268,6 +171,8 @@ fetch() {
     right "$part" yes && break
     if [[ $leftover ]]; then
       discard "the .part file of an earlier run was wrong: $why" && leftover=''
+    elif [[ $sum ]] && ((chances-- > 0)); then
+      discard "what came is wrong: $why" && furthest=0
     else
       rm -f -- "$part"
       fail 5 "$name: what came is wrong and was removed: $why"

@@ -71,7 +71,7 @@ PROGRAMS = (  # name, the argument of the Dockerfile that pins it, licence
     ("ComfyUI", "COMFYUI_COMMIT", "GPL-3.0"),
     ("ComfyUI-WanVideoWrapper", "WANVIDEOWRAPPER_COMMIT", "Apache-2.0"),
     ("SageAttention", "SAGEATTENTION_COMMIT", "Apache-2.0"),
-    ("Ubuntu 24.04 with CUDA 12.8", "CUDA_RUNTIME", "of each package; NVIDIA's container licence"),
+    ("Ubuntu 24.04 with CUDA 12.8", "CUDA_BASE", "of each package; NVIDIA's container licence"),
 )
 UBUNTU = (  # name, version, licence; of Ubuntu 24.04, as the Dockerfile installs them
     ("ffmpeg", "6 (Ubuntu's build, with libx264)", "GPL-2.0-or-later"),

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import os
+import shlex
 import stat
 import time
 import uuid
@@ -52,7 +53,12 @@ class LocalStorage:
         store directly in it a day ago is removed too. Errors as `Storage.check`.
         """
         with _os_errors_as(ErrorCode.STORAGE_MISCONFIGURED, stage, "The storage folder cannot be written"):
-            self._volume.do(lambda _: self._probe(stage))
+            try:
+                self._volume.do(lambda _: self._probe(stage))
+            except PermissionError as error:
+                if stage is Stage.START:
+                    raise _not_ours(self._folder, error) from error
+                raise
 
     def _probe(self, stage: Stage) -> None:
         self._look_for_mount(stage)
@@ -151,6 +157,16 @@ def _copy_atomically(source: Path, target: Path, cancel: Cancellation, pulse: Pu
     finally:
         temporary.unlink(missing_ok=True)
     return size, digest.hexdigest()
+
+
+def _not_ours(folder: Path, error: PermissionError) -> WorkerError:
+    """For whoever runs the worker: a fresh network volume belongs to root alone."""
+    user, group = os.geteuid(), os.getegid()
+    message = (
+        f"The storage folder cannot be written: {error.strerror}: {folder}, by user {user} of group {group}."
+        f" Run as root where it is mounted: install -d -m 2775 -g {group} {shlex.quote(str(folder))}"
+    )
+    return WorkerError(ErrorCode.STORAGE_MISCONFIGURED, message, stage=Stage.START, detail=repr(error))
 
 
 def _remove_unfinished(folder: Path) -> None:

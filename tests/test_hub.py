@@ -1,6 +1,7 @@
 """The Hub's files: what they offer is what the settings take, and their test is a job that this worker can do."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +15,17 @@ HUB: dict[str, Any] = json.loads((REPOSITORY / ".runpod/hub.json").read_text(enc
 TESTS: dict[str, Any] = json.loads((REPOSITORY / ".runpod/tests.json").read_text(encoding="utf-8"))
 INPUTS: dict[str, dict[str, Any]] = {one["key"]: one["input"] for one in HUB["config"]["env"] if "input" in one}
 POOLS = {
-    *("AMPERE_16", "AMPERE_24", "ADA_24", "AMPERE_48", "ADA_48_PRO", "AMPERE_80", "ADA_80_PRO", "HOPPER_141"),
+    *(
+        "AMPERE_16",
+        "AMPERE_24",
+        "ADA_24",
+        "ADA_32_PRO",
+        "AMPERE_48",
+        "ADA_48_PRO",
+        "AMPERE_80",
+        "ADA_80_PRO",
+        "HOPPER_141",
+    ),
 }
 # What a user of the Hub has no reason to choose: paths inside the image, the simulator, what RunPod sets.
 NOT_OFFERED = {
@@ -86,6 +97,26 @@ def test_the_card_is_one_that_the_hub_knows() -> None:
         assert set(preset["defaults"]) <= set(INPUTS)
     for one in HUB["config"]["env"]:
         assert ("input" in one) != ("value" in one)
+
+
+def _advised(setting: str) -> str:
+    """What the README's table of the endpoint's settings says."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (value,) = re.findall(rf"^ +\| {re.escape(setting)} \| (.*) \|$", readme, re.MULTILINE)
+    return str(value)
+
+
+def test_the_card_is_what_the_readme_advises() -> None:
+    config = HUB["config"]
+    pools = config["gpuIds"].split(",")
+    assert len(pools) == len(set(pools))
+    assert set(pools) == set(re.findall(r"[A-Z]+_\d+(?:_PRO)?", _advised("GPU pools")))
+    assert {"ADA_32_PRO", "HOPPER_141"} <= set(pools)
+    assert _advised("container disk").startswith(f"{config['containerDiskInGb']} GB ")
+    assert _advised("CUDA filter") == f"{config['allowedCudaVersions'][0]} and newer"
+    assert config["allowedCudaVersions"] == ["12.8", "12.9", "13.0"], "all that RunPod names from there on"
+    (init,) = [one["value"] for one in config["env"] if one["key"] == "RUNPOD_INIT_TIMEOUT"]
+    assert _advised("`RUNPOD_INIT_TIMEOUT`").startswith(f"{init}:")
 
 
 @pytest.mark.parametrize("test", TESTS["tests"], ids=lambda test: test["name"])

@@ -5,6 +5,7 @@ has every node, input and file that the graphs need.
 """
 
 import logging
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -93,7 +94,8 @@ def _comfyui_of_this_machine(settings: Settings, volumes: Volumes) -> Iterator[R
         cpu=facts.device == "cpu",
     )
     install.state.mkdir(parents=True, exist_ok=True)
-    write_extra_model_paths(files, (REPOSITORY, *settings.comfyui_node_folders), install.search_paths)
+    node_folders = (own_node_folder(install.state), *settings.comfyui_node_folders)
+    write_extra_model_paths(files, node_folders, install.search_paths)
     start = _starter(settings, lambda: EngineProcess(comfyui_command(install)), modes, precision)
     log.info(
         "GPU: %s, %.0f GB; attention %s, precision %s, force_offload %s; %s",
@@ -103,6 +105,16 @@ def _comfyui_of_this_machine(settings: Settings, volumes: Volumes) -> Iterator[R
     with SupervisedEngine(start) as engine:
         log.info("ComfyUI is ready for %s", " and ".join(modes))
         yield ReadyEngine(engine, precision, modes, facts.name)
+
+
+def own_node_folder(state: Path) -> Path:
+    """A folder below `state` with our node pack alone: ComfyUI logs a line for whatever else lies beside a pack."""
+    folder = state / "nodes"
+    folder.mkdir(parents=True, exist_ok=True)
+    new = state / f".{uuid.uuid4().hex}"
+    new.symlink_to(REPOSITORY / OUR_NODES)
+    new.replace(folder / OUR_NODES)  # at once: another worker of this machine may be reading it
+    return folder
 
 
 def _starter(

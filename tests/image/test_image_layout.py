@@ -3,6 +3,7 @@
 import ast
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -180,11 +181,34 @@ def test_scripts_can_be_started(script: Path) -> None:
 
 
 def test_both_environments_hold_exactly_their_locks() -> None:
-    for stage, lock in (("comfyui-env", "comfyui-requirements.txt"), ("worker-env", "worker-requirements.txt")):
-        (install,) = [run.text for run in STAGES[stage].all("RUN")]
-        assert f"--no-deps --only-binary :all: -r /opt/locks/{lock};" in install
-        assert "/bin/pip check" in install
-        assert "index" not in install
+    parts = ("nvidia.txt", "torch.txt", "others.txt")
+    for stage, locks in (("comfyui-env", parts), ("worker-env", ("worker-requirements.txt",))):
+        text = "; ".join(run.text for run in STAGES[stage].all("RUN")) + ";"
+        assert re.findall(r"install [^;]* -r /opt/locks/([^;]*);", text) == list(locks)
+        assert text.count("--no-deps --only-binary :all: -r ") == len(locks)
+        assert text.index("/bin/pip check") > text.index(locks[-1])
+        assert "index" not in text
+
+
+def test_the_three_layers_are_the_lock_and_each_is_cached_while_its_own_pins_stay(tmp_path: Path) -> None:
+    """What an instruction before a layer copies decides whether that layer is made anew."""
+    (split,) = [run.text for run in STAGES["locks"].all("RUN")]
+    lock = (REPOSITORY / "docker" / "comfyui-requirements.txt").read_text(encoding="utf-8")
+
+    def parts(text: str) -> dict[str, list[str]]:
+        (tmp_path / "comfyui-requirements.txt").write_text(text, encoding="utf-8")
+        subprocess.run(["bash", "-euo", "pipefail", "-c", split], cwd=tmp_path, check=True)
+        names = ("nvidia", "torch", "others")
+        return {name: (tmp_path / f"{name}.txt").read_text("utf-8").splitlines() for name in names}
+
+    pins = [line for line in lock.splitlines() if not line.startswith("#")]
+    before = parts(lock)
+    assert sorted(pin for part in before.values() for pin in part) == sorted(pins)
+    assert {pin.split("==")[0] for pin in before["torch"]} == {"torch", "torchaudio", "torchvision", "triton"}
+    after = parts(lock.replace("tqdm==", "tqdm==9"))
+    assert [name for name in before if before[name] != after[name]] == ["others"]
+    copies = [(copy.options.get("from"), copy.words[0]) for copy in STAGES["comfyui-env"].all("COPY")]
+    assert copies[:3] == [("locks", f"/opt/locks/{name}.txt") for name in ("nvidia", "torch", "others")]
 
 
 def test_sage_attention_is_built_for_the_five_generations() -> None:

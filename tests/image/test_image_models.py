@@ -1,5 +1,6 @@
 """The build arguments MODELS and BASE take what the list of models and its download script know."""
 
+import json
 import re
 import subprocess
 
@@ -10,6 +11,15 @@ from workflows.models import read_models
 
 SCRIPT = REPOSITORY / "scripts" / "download_models.sh"
 (RUN,) = [run.text for run in DOCKERFILE.stages["models"].all("RUN")]
+
+
+LISTED = json.loads((REPOSITORY / "workflows" / "models.json").read_text(encoding="utf-8"))["models"]
+UNPUBLISHED = {  # nobody publishes their sha256
+    "wan2.1-i2v-14b-480p-Q8_0.gguf",
+    "WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors",
+    "Wan2_1-InfiniteTalk_Single_Q8.gguf",
+    "Wan2_1-InfiniteTalk_Multi_Q8.gguf",
+}
 
 
 def _accepted(variable: str) -> set[str]:
@@ -23,7 +33,8 @@ def _list(*options: str) -> subprocess.CompletedProcess[str]:
 
 def _run(models: str, base: str) -> subprocess.CompletedProcess[str]:
     """The instruction's own shell text, with its files replaced by harmless words."""
-    text = RUN.replace("/opt/download/scripts/download_models.sh", "echo download").replace("/opt/models", "models")
+    text = RUN.removeprefix("--mount=type=secret,id=hf_token ").replace("/opt/models", "models")
+    text = text.replace("/opt/download/scripts/download_models.sh", "echo download")
     environment = {"MODELS": models, "BASE": base, "PATH": "/usr/bin:/bin"}
     command = ["/bin/bash", "-euo", "pipefail", "-c", f"cd $(mktemp -d); {text}; rm -r $PWD"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -34,6 +45,23 @@ def test_models_and_base_are_those_of_the_list() -> None:
     assert _accepted("BASE") == {model.variant for model in read_models() if model.role == "base"}
     assert DOCKERFILE.arguments["MODELS"] == "none"
     assert DOCKERFILE.arguments["BASE"] == "q4_k_m"
+
+
+def test_every_file_is_taken_at_a_commit_and_proved_where_its_sum_is_public() -> None:
+    """A branch moves: another day it may bring other bytes."""
+    moving = {model["file"] for model in LISTED if not re.fullmatch(r"[0-9a-f]{40}", model["revision"])}
+    assert moving == set()
+    assert {model["file"] for model in LISTED if model["sha256"] is None} == UNPUBLISHED
+    assert all(re.fullmatch(r"[0-9a-f]{64}", model["sha256"] or "0" * 64) for model in LISTED)
+
+
+def test_the_page_on_models_says_what_the_list_proves() -> None:
+    page = (REPOSITORY / "docs" / "models.md").read_text(encoding="utf-8")
+    (unproved,) = [line for line in page.splitlines() if line.endswith("| commit only |")]
+    for word in ("MultiTalk", "`q8_0`"):
+        assert word in unproved
+    assert "q4_k_m" not in unproved
+    assert "`main`" not in page + (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("mode", sorted(_accepted("MODELS") - {"none"}))
@@ -72,11 +100,19 @@ def test_the_build_stops_at_a_value_that_it_does_not_know(models: str, base: str
     assert "download" not in done.stdout
 
 
+def test_a_build_takes_a_token_that_no_layer_and_no_log_has_and_a_mirror() -> None:
+    assert "--mount=type=secret,id=hf_token " in RUN
+    assert "HF_TOKEN_PATH=/run/secrets/hf_token /opt/download/scripts/download_models.sh" in RUN
+    assert "$(" not in RUN, "the shell prints what it substitutes"
+    assert "HF_ENDPOINT=https://huggingface.co" in {arg.text for arg in DOCKERFILE.stages["models"].all("ARG")}
+
+
 def test_what_the_script_needs_is_in_the_stage() -> None:
     copied = {source: copy.words[-1] for copy in DOCKERFILE.stages["models"].all("COPY") for source in copy.words[:-1]}
     assert copied == {
         "scripts/download_models.sh": "/opt/download/scripts/",
         "scripts/fetch_model.sh": "/opt/download/scripts/",
+        "scripts/transfer_model.sh": "/opt/download/scripts/",
         "workflows/models.json": "/opt/download/workflows/",
     }
     installed = " ".join(run.text for run in DOCKERFILE.stages["base"].all("RUN"))

@@ -13,7 +13,7 @@ from tests.image.dockerfile import DOCKERFILE, REPOSITORY
 COMMITS = {name: value for name, value in DOCKERFILE.arguments.items() if name.endswith("_COMMIT")}
 PROJECTS = {"COMFYUI": "Comfy-Org/ComfyUI", "WANVIDEOWRAPPER": "kijai/ComfyUI-WanVideoWrapper"}
 PROJECTS["SAGEATTENTION"] = "thu-ml/SageAttention"
-IMAGES = {DOCKERFILE.arguments[name] for name in ("CUDA_RUNTIME", "CUDA_DEVEL")}
+IMAGES = {DOCKERFILE.arguments[name] for name in ("CUDA_BASE", "CUDA_DEVEL")}
 DOCKERFILE_PATH = REPOSITORY / "Dockerfile"
 MODELS = json.loads((REPOSITORY / "workflows" / "models.json").read_text("utf-8"))["models"]
 REVISIONS = {model["revision"] for model in MODELS}
@@ -92,10 +92,10 @@ def test_the_readme_and_the_list_of_licences_name_what_they_must() -> None:
         path.relative_to(REPOSITORY).as_posix(): {pin for pin, at in _places() if at == path} for _, path in _places()
     }
     assert named["README.md"] >= {COMMITS["COMFYUI_COMMIT"], COMMITS["WANVIDEOWRAPPER_COMMIT"]}
-    assert named["docs/licences.md"] >= {*COMMITS.values(), DOCKERFILE.arguments["CUDA_RUNTIME"]}
+    assert named["docs/licences.md"] >= {*COMMITS.values(), DOCKERFILE.arguments["CUDA_BASE"]}
 
 
-@pytest.mark.parametrize(("argument", "flavour"), [("CUDA_RUNTIME", "runtime"), ("CUDA_DEVEL", "devel")])
+@pytest.mark.parametrize(("argument", "flavour"), [("CUDA_BASE", "base"), ("CUDA_DEVEL", "devel")])
 def test_base_images_are_pinned_by_tag_and_digest(argument: str, flavour: str) -> None:
     image = DOCKERFILE.arguments[argument]
     assert re.fullmatch(rf"nvidia/cuda:12\.8\.\d-{flavour}-ubuntu24\.04@sha256:[0-9a-f]{{64}}", image)
@@ -103,9 +103,17 @@ def test_base_images_are_pinned_by_tag_and_digest(argument: str, flavour: str) -
 
 def test_no_stage_stands_on_an_image_that_moves() -> None:
     outside = [stage.base for stage in DOCKERFILE.stages.values() if stage.base not in DOCKERFILE.stages]
-    assert sorted(outside) == ["${CUDA_DEVEL}", "${CUDA_RUNTIME}", "sage-${WITH_SAGE}"]
-    assert DOCKERFILE.arguments["WITH_SAGE"] == "1"
+    assert sorted(outside) == ["${CUDA_BASE}", "${CUDA_DEVEL}", "sage-${WITH_SAGE}"]
+    assert DOCKERFILE.arguments["WITH_SAGE"] == "0", "RunPod's builds from GitHub take no arguments and 30 minutes"
     assert {"sage-0", "sage-1"} <= set(DOCKERFILE.stages)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("no", "0"), ("false", "0"), ("yes", "1"), ("true", "1")])
+def test_another_way_to_ask_for_sage_attention_is_no_image_of_a_registry(said: str, meant: str) -> None:
+    assert DOCKERFILE.stages[f"sage-{said}"].base == f"sage-{meant}"
+
+
+def test_no_tag_that_moves_is_named() -> None:
     assert "latest" not in (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 
 

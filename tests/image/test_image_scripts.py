@@ -130,6 +130,13 @@ def test_each_extension_keeps_the_targets_that_it_compiles_for(extension: str, k
     assert _load("build_sage").keep_targets(flags, extension) == ["-O3", *_gencode(*kept), "--use_fast_math"]
 
 
+@pytest.mark.parametrize("form", [["--threads=8"], ["--threads", "8"], ["-t", "8"], ["-t8"], []], ids=" ".join)
+def test_nvcc_runs_as_many_threads_as_asked(form: list[str]) -> None:
+    flags = ["-O3", *form, *_gencode("80"), "--use_fast_math"]
+    kept = ["-O3", *_gencode("80"), "--use_fast_math", "--threads=3"]
+    assert _load("build_sage").limit_threads(flags, 3) == kept
+
+
 SETUP = """
 import os, sys, zipfile
 from torch.utils.cpp_extension import CUDAExtension

@@ -237,6 +237,18 @@ def test_a_defect_of_the_delivery_does_not_cost_the_video(video: Path, tmp_path:
     assert (tmp_path / "out" / "v.mp4").read_bytes() == MP4
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_the_group_may_write_where_results_and_videos_are(video: Path, tmp_path: Path, stored: bool) -> None:
+    """Another worker on the volume may be another user, of the same group."""
+    keeper = _keeper(tmp_path)
+    if stored:
+        keeper.deliver(_delivery(video), LocalStorage(tmp_path / "out"), Cancellation())
+    else:
+        _undelivered(keeper, video, tmp_path)
+    modes = {path.name: path.stat().st_mode & 0o7777 for path in keeper.folder.iterdir()}
+    assert modes == {"results": 0o2775} | ({} if stored else {"kept": 0o2775})
+
+
 def test_a_place_that_takes_nothing_is_known_before(tmp_path: Path) -> None:
     assert _keeper(tmp_path).can_write()
     (tmp_path / "file").touch()

@@ -17,8 +17,9 @@ SCRIPT = REPOSITORY / "scripts" / "download_models.sh"
 HANG_SECONDS = 60  # only a defect takes that long
 TOOLS = ("curl", "aria2c")
 PROGRAMS = (
-    *("bash", "cat", "curl", "date", "df", "dirname", "flock", "grep", "mkdir", "mkfifo", "mktemp", "mv", "numfmt"),
-    *("readlink", "rm", "sed", "sha256sum", "stat", "sync", "tail", "tr", "wc"),
+    *("bash", "cat", "curl", "date", "df", "dirname", "flock", "grep", "install", "mkdir", "mkfifo"),
+    *("mktemp", "mountpoint", "mv", "numfmt"),
+    *("readlink", "rm", "sed", "sha256sum", "stat", "sync", "tail", "tee", "tr", "wc"),
 )
 
 
@@ -58,6 +59,8 @@ class Ended:
 class Runs:
     """Runs of the script against one server: `list_path` and `dest` belong to this test, `programs` is its PATH.
 
+    `dest=""` names no folder.
+
     The programs' `sleep` notes its argument and returns at once; `pauses` reads the notes.
     """
 
@@ -89,10 +92,10 @@ class Runs:
             **self.variables,
         }
 
-    def start(self, endpoint: str, *arguments: str, dest: Path | None = None) -> subprocess.Popen[str]:
+    def start(self, endpoint: str, *arguments: str, dest: Path | str | None = None) -> subprocess.Popen[str]:
         """A run whose output is a pipe, in a session of its own."""
         return subprocess.Popen(
-            [SCRIPT, "--dest", dest or self.dest, *arguments],
+            [SCRIPT, *(() if dest == "" else ("--dest", dest or self.dest)), *arguments],
             env=self.environment(endpoint),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -101,7 +104,7 @@ class Runs:
             start_new_session=True,
         )
 
-    def run(self, endpoint: str, *arguments: str, dest: Path | None = None) -> Ended:
+    def run(self, endpoint: str, *arguments: str, dest: Path | str | None = None) -> Ended:
         with self.start(endpoint, *arguments, dest=dest) as process:
             log, _ = process.communicate(timeout=HANG_SECONDS)
         return Ended(process.returncode, log)

@@ -42,7 +42,7 @@ def test_the_files_are_those_that_jobs_ask_for_and_no_more(
 ) -> None:
     ended = real_list.run("http://127.0.0.1:9", "--list", "--mode", mode, "--base", base, "--talk", talk)
     assert ended.code == 0, ended.log
-    listed = {line.split()[1].rsplit("/", 1)[-1] for line in ended.log.splitlines()}
+    listed = {line.split()[1].rsplit("/", 1)[-1] for line in ended.log.splitlines()[1:-1]}
     modes = MODES if mode == "all" else (mode,)
     assert listed == {file for one in modes for file in wanted(one, base, talk)}
     assert len(listed) == ALWAYS_HERE + 1 + {"multitalk": 1, "infinitetalk": 2, "all": 3}[mode]
@@ -50,13 +50,18 @@ def test_the_files_are_those_that_jobs_ask_for_and_no_more(
 
 def test_the_list_tells_role_place_size_and_source_without_network_or_files(real_list: Runs) -> None:
     ended = real_list.run("http://127.0.0.1:9/", "--list")
-    rows = [line.split() for line in ended.log.splitlines()]
+    header, *rows, total = [line.split() for line in ended.log.splitlines()]
+    assert header == ["role", "file", "bytes", "sha256", "source"]
+    unknown = [row for row in rows if row[2] == "unknown"]
+    assert " ".join(total).startswith(f"total: {len(rows)} files, ")
+    assert " ".join(total).endswith(f"B and {len(unknown)} files of unknown size")
     entries = json.loads((REPOSITORY / "workflows" / "models.json").read_text(encoding="utf-8"))["models"]
     by_place = {f"{model['folder']}/{model['file']}": model for model in entries}
-    for role, place, size, source in rows:
+    for role, place, size, proof, source in rows:
         model = by_place[place]
         assert role == model["role"]
         assert size == str(model["bytes"] or "unknown")
+        assert proof == (model["sha256"] or "unknown")
         assert source == f"http://127.0.0.1:9/{model['repository']}/resolve/{model['revision']}/{model['path']}"
     assert not real_list.dest.exists()
 
@@ -102,7 +107,15 @@ def test_help_tells_every_option_variable_and_exit_code(curl_runs: Runs) -> None
     assert ended.code == 0
     for option in ("mode", "base", "talk", "dest", "jobs", "verify", "repair", "strict", "list"):
         assert f"  --{option} " in ended.log
-    for variable in ("HF_TOKEN", "HF_ENDPOINT", "MODELS_JSON", "RETRY_SECONDS", "PROGRESS_SECONDS"):
+    for variable in (
+        "HF_TOKEN",
+        "HF_TOKEN_PATH",
+        "HF_ENDPOINT",
+        "MODELS_JSON",
+        "VOLUME_DIRS",
+        "RETRY_SECONDS",
+        "PROGRESS_SECONDS",
+    ):
         assert f"  {variable} " in ended.log
     for code in ("0 everything", "2 wrong usage", "3 no space", "4 network", "5 a file", "6 not found"):
         assert code in ended.log

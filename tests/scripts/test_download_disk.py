@@ -61,6 +61,37 @@ def test_a_disk_that_fills_up_ends_the_run(runs: Runs, small_disk: Path) -> None
     assert {request.path.rsplit("/", 1)[-1] for request in server.seen} == {"large"}
 
 
+def test_a_run_with_space_goes_on_after_a_full_disk(runs: Runs, small_disk: Path) -> None:
+    """aria2c, on a full disk, leaves a control file without contents, which it cannot read any more."""
+    large = noise(3000 * KIB)
+    runs.list_files({**entry("large", large), "bytes": None})  # else the lack of space is seen beforehand
+    heads = each_file({"large": b""})
+    with serving(lambda seen: heads(seen) if seen.method == "HEAD" else Answer(content=large)) as server:
+        full = runs.run(server.url, dest=small_disk)
+        assert full.code == 3, full.log
+        assert "No space left on device" in full.log
+        if runs.tool == "aria2c":
+            assert (small_disk / "vae" / "large.part.aria2").read_bytes() == b""
+        subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+        ended = runs.run(server.url, dest=small_disk)
+    assert ended.code == 0, ended.log
+    assert runs.pauses() == []
+    assert {path.name for path in (small_disk / "vae").iterdir()} == {"large", "large.sha256"}
+    assert (small_disk / "vae" / "large").read_bytes() == large
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0\1\0\0\0\0", b"\0" * 80, b"damaged" * 20], ids=len)
+def test_a_damaged_control_file_of_aria2c_costs_no_more_than_what_had_come(aria2c_runs: Runs, damage: bytes) -> None:
+    aria2c_runs.list_files(entry("file", CONTENT))
+    aria2c_runs.put("file.part", CONTENT[: 300 * KIB])
+    aria2c_runs.put("file.part.aria2", damage)
+    with serving(each_file({"file": CONTENT})) as server:
+        ended = aria2c_runs.run(server.url)
+    assert ended.code == 0, ended.log
+    assert "control file" in ended.log
+    assert aria2c_runs.present() == {"vae/file": CONTENT}
+
+
 def test_a_limit_to_the_size_of_files_is_no_network_failure(runs: Runs) -> None:
     """Needs no root: the shell's own limit makes the write fail."""
     runs.list_files(entry("file", CONTENT))

@@ -19,8 +19,20 @@ def test_a_wrong_sum_is_refused_and_removed(runs: Runs) -> None:
     with serving(each_file({"file": OTHER})) as server:
         ended = runs.run(server.url)
     assert ended.code == 5
+    assert server.starts() == [0, 0]
     assert "what came is wrong and was removed: its sha256 is" in ended.log
     assert runs.present() == {}
+
+
+def test_a_wrong_byte_costs_one_more_try_where_the_sum_is_known(runs: Runs) -> None:
+    wrong = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
+    runs.list_files(entry("file", CONTENT))
+    with serving(in_turn(Answer(content=wrong), GOOD)) as server:
+        ended = runs.run(server.url)
+    assert ended.code == 0, ended.log
+    assert server.starts() == [0, 0]
+    assert "what came is wrong: its sha256 is" in ended.lines("again")[0]
+    assert runs.present() == {"vae/file": CONTENT}
 
 
 def test_a_file_that_ends_too_early_is_tried_again(curl_runs: Runs) -> None:

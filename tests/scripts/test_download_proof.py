@@ -1,10 +1,11 @@
 """Every file is proved, or said to be unproved; what is there is never changed without being told to."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.scripts.model_runs import Runs, entry, noise
+from tests.scripts.model_runs import Runs, add_program, entry, make_programs, noise
 from tests.scripts.model_server import Answer, Seen, each_file, linked, redirect, serving
 
 CONTENT = noise(40_000)
@@ -30,6 +31,22 @@ def test_what_the_list_lacks_is_taken_from_the_server_and_recorded(curl_runs: Ru
     )
     assert line == f"{listed['sha256']}  file"
     subprocess.run(["sha256sum", "-c", "--strict", record], cwd=record.parent, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("begun", [0, 10_000])
+def test_the_sum_is_taken_while_the_bytes_arrive(curl_runs: Runs, tmp_path: Path, begun: int) -> None:
+    """One reading, of what comes; what an earlier run had begun is read from the disk, once, in the end."""
+    curl_runs.programs = make_programs(tmp_path / "programs", "curl")
+    add_program(curl_runs.programs, "sha256sum", 'readlink /proc/$$/fd/0 >>"$PAUSES"; exec /usr/bin/sha256sum')
+    curl_runs.list_files(entry("file", CONTENT))
+    if begun:
+        curl_runs.put("file.part", CONTENT[:begun])
+    with serving(SERVED) as server:
+        ended = curl_runs.run(server.url)
+    assert ended.code == 0, ended.log
+    assert curl_runs.present() == {"vae/file": CONTENT}
+    (read,) = curl_runs.pauses()
+    assert read.startswith(f"{curl_runs.dest}/vae/file.part" if begun else "pipe:")
 
 
 def test_what_the_list_has_is_not_recorded(curl_runs: Runs) -> None:
@@ -166,4 +183,5 @@ def test_a_file_has_its_name_only_when_it_is_proved(curl_runs: Runs) -> None:
     curl_runs.list_files(entry("file", CONTENT))
     with serving(script) as server:
         assert curl_runs.run(server.url).code == 0
-    assert names == [[], [], ["vae/file.part"], ["vae/file.part"]]
+    assert names[2:] == [["vae/file.part"]] * 2
+    assert all(set(seen) <= {"vae/file.part"} for seen in names)

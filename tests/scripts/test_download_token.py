@@ -41,6 +41,15 @@ def test_the_endpoint_sees_it_and_the_host_it_points_to_does_not(private: Runs) 
     assert TOKEN not in ended.log
 
 
+def test_it_may_be_in_a_file(private: Runs, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(private.variables.pop("HF_TOKEN"), encoding="utf-8")
+    private.variables["HF_TOKEN_PATH"] = str(tmp_path / "token")
+    with serving(each_file({"file": CONTENT})) as endpoint:
+        ended = private.run(endpoint.url)
+    assert ended.code == 0, ended.log
+    assert tokens(endpoint) == {f"Bearer {TOKEN}"}
+
+
 def test_it_is_sent_again_to_another_place_of_the_endpoint(private: Runs) -> None:
     """A renamed repository: the endpoint redirects to itself and serves the file there, without a content host."""
 

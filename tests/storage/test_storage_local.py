@@ -4,6 +4,8 @@ import hashlib
 import os
 import resource
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +21,12 @@ from storage.base import Storage, StoredVideo
 from storage.local import LocalStorage
 
 VIDEO = bytes(range(256)) * 20
+CHECK_AS_WORKER = """
+import os, pathlib, sys
+from storage.local import LocalStorage
+os.setgroups([]), os.setgid(0), os.setuid(10001)
+LocalStorage(pathlib.Path(sys.argv[1])).check()
+"""
 
 
 @pytest.fixture
@@ -161,6 +169,22 @@ def test_check_finds_a_folder_that_cannot_be_written(tmp_path: Path, below: str)
     assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_MISCONFIGURED, Stage.START)
     assert caught.value.message.startswith("The storage folder cannot be written: ")
     assert str(tmp_path) not in caught.value.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_folder_that_belongs_to_root_is_told_with_the_user_and_the_remedy() -> None:
+    """A fresh network volume: root:root, 0755."""
+    with tempfile.TemporaryDirectory() as volume:
+        Path(volume).chmod(0o755)
+        command = [sys.executable, "-c", CHECK_AS_WORKER, f"{volume}/videos"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        message = done.stderr.strip().splitlines()[-1]
+        for part in (f"Permission denied: {volume}/videos, by user 10001 of group 0", "Run as root"):
+            assert part in message
+        remedy = message[message.index("install -d") :]
+        assert remedy == f"install -d -m 2775 -g 0 {volume}/videos"
+        subprocess.run(remedy.split(), check=True)
+        subprocess.run(command, check=True)
 
 
 @pytest.mark.parametrize("key", ["file/talk.mp4", "file/deeper/talk.mp4", "full", "n" * 300])

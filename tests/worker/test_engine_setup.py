@@ -7,7 +7,7 @@ import pytest
 
 from comfy_client.gpu import GpuFacts
 from contract.errors import ErrorCode, WorkerError
-from worker.engine_setup import advised_block_swap, choose_precision, find_models
+from worker.engine_setup import advised_block_swap, choose_precision, find_models, own_node_folder
 from worker.settings import Settings
 from workflows.graph import Precision
 from workflows.models import read_models
@@ -55,6 +55,14 @@ def test_every_part_can_be_overridden() -> None:
 )
 def test_small_gpus_are_advised_to_swap(memory: float, base: str, blocks: int) -> None:
     assert advised_block_swap(GpuFacts("cuda", "", memory), base) == blocks
+
+
+def test_comfyui_sees_our_pack_and_nothing_beside_it(tmp_path: Path) -> None:
+    for _ in range(2):  # as a worker that starts again where another one was
+        folder = own_node_folder(tmp_path)
+    assert [path.name for path in folder.iterdir()] == ["comfy_nodes"]
+    assert (folder / "comfy_nodes" / "__init__.py").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
 def _settings(folder: Path, **more: Any) -> Settings:

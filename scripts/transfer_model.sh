@@ -1,0 +1,128 @@
+# shellcheck shell=bash
+# The bytes of one model file into its .part file, by curl or aria2c: for fetch_model.sh, in whose globals the file is.
+# shellcheck disable=SC2034,SC2154 # globals are shared: fetch_model.sh sets name, part, bytes, sum, location, errors and hashed
+
+complete() { [[ $bytes && ! -f $part.aria2 ]] && (($(size "$part") == bytes)); }
+
+# Bytes on the disk: aria2c leaves holes while its control file is there.
+filled() {
+  if [[ -f $part.aria2 ]]; then echo $(($(stat -c '%b * 512' -- "$part" 2>/dev/null || echo 0))); else size "$part"; fi
+}
+
+discard() {
+  say "again $name from the start: $1"
+  rm -f -- "$part" "$part.aria2"
+  had=0
+}
+
+# The cause among what curl, tee or aria2c said; not the advice and the (signed) addresses that aria2c adds to it.
+reason() {
+  local said
+  said=$(sed -nE '/cause: /{s/.*cause: //p;b};s/^  -> .*errorCode=[0-9]+ //p;/^(curl|tee): /p' "$errors" | tail -n 1)
+  say "${said:-no reason given}"
+}
+
+no_space() { fail 3 "$name: the disk took no more after $(human "$(filled)"): $(reason)"; }
+
+# One line of progress after the other, until it is killed: nobody writes to the pipe that it listens to.
+report() {
+  local last since have at share
+  last=$(filled) since=$(now_us)
+  while read -r -t "$PROGRESS_SECONDS" <>"$work/never"; (($? > 128)); do
+    have=$(filled) at=$(now_us) share=$(human "$have")
+    if [[ $bytes ]]; then share="$((have * 100 / bytes)) % of $(human "$bytes")"; fi
+    say "  ... $name: $share, $(rate $((have - last)) $((at - since)))"
+    last=$have since=$at
+  done
+}
+
+# Asks for what the .part file lacks, and hashes it while it arrives where that is the whole file.
+into_part() {
+  local code=0 sink writer start
+  start=$(size "$part")
+  if [[ $sum && $start == 0 ]]; then
+    exec {sink}> >(tee -- "$part" 2>"$errors.tee" | sha256sum >"$hashed")
+  else
+    exec {sink}> >(tee -a -- "$part" 2>"$errors.tee" >/dev/null)
+  fi
+  writer=$!
+  ask "$@" -C "$start" -o "/dev/fd/$sink" || code=$?
+  exec {sink}>&-
+  wait "$writer" || :
+  [[ -s $part ]] || rm -f -- "$part"
+  if [[ -s $errors.tee ]]; then mv -- "$errors.tee" "$errors" && return 23; fi
+  return "$code"
+}
+
+with_curl() {
+  local code=0 hops=5 answer status
+  [[ ! -f $part.aria2 ]] || discard "only aria2c could go on with its .part file"
+  if [[ $token ]] && ours "$location"; then hops=0; fi # the token follows no redirect
+  answer=$(into_part "$location" -f -L --max-redirs "$hops" --speed-limit 1024 --speed-time 60) || code=$?
+  status=${answer%% *} why=$(tail -n 1 "$errors")
+  if ((code == 33)) || [[ $status == 416 ]]; then
+    discard "the server does not resume"
+    return "$AGAIN"
+  fi
+  case $code in
+    0) ;;
+    22) refused "$status" "$location" ;;
+    23 | 153) no_space ;; # cannot write; SIGXFSZ
+    *) return "$AGAIN" ;;
+  esac
+}
+
+with_aria2c() {
+  local code=0 answer
+  if [[ -f $part.aria2 && ! -s $part.aria2 ]]; then discard "a full disk left it an empty control file"; fi
+  printf '%s\n' "$location" " dir=${part%/*}" " out=${part##*/}" | aria2c --no-conf --no-netrc --input-file=- \
+    --continue --allow-overwrite --auto-file-renaming=false --file-allocation=none --disk-cache=0 \
+    --split=8 --max-connection-per-server=8 --min-split-size=1M --auto-save-interval=10 \
+    --connect-timeout=30 --timeout=60 --lowest-speed-limit=1K \
+    --console-log-level=error --summary-interval=0 --download-result=hide \
+    --show-console-readout=false --stop-with-process=$$ >"$errors" 2>&1 || code=$?
+  why="aria2c ended with code $code: $(reason)"
+  case $code in
+    0) ;;
+    8)
+      discard "the server does not resume"
+      return "$AGAIN" ;;
+    9 | 17 | 153) no_space ;; # disk full; file error; SIGXFSZ
+    3 | 22 | 24 | 29) # a status, but aria2c does not tell which
+      answer=$(ask "$location" -r 0-0 -L -o /dev/null -m 60) || return "$AGAIN"
+      [[ $answer != 2* ]] || return "$AGAIN"
+      refused "${answer%% *}" "$location" ;;
+    *)
+      if grep -qE 'segment file|DefaultBtProgressInfoFile' "$errors"; then discard "its control file is damaged"; fi
+      return "$AGAIN" ;;
+  esac
+}
+
+# aria2c takes part only where a sha256 proves its work, and where no token is needed: it would take that anywhere.
+download() {
+  local tool=with_curl code=0 monitor
+  if [[ $aria2c && $sum ]] && ! { [[ $token ]] && ours "$location"; }; then tool=with_aria2c; fi
+  report &
+  monitor=$!
+  rm -f -- "$hashed"
+  "$tool" || code=$?
+  kill "$monitor"
+  wait "$monitor" 2>/dev/null
+  if (($(filled) > furthest)); then furthest=$(filled) tries=0; fi
+  return "$code"
+}
+
+# One try to complete the .part file.
+transfer() {
+  if [[ $sum ]] && complete; then return; fi
+  resolve || return
+  [[ -f $part ]] || rm -f -- "$part.aria2"
+  if [[ $leftover && -z $sum ]]; then discard "nothing proves that the .part file belongs to it"; fi
+  if [[ $bytes ]] && (($(size "$part") > bytes)); then discard "its .part file is too long"; fi
+  leftover=${sum:+$leftover}
+  complete || download || return
+  if [[ $bytes ]] && ! complete; then
+    why="the connection ended after $(filled) of $bytes bytes"
+    return "$AGAIN"
+  fi
+}
