@@ -6,6 +6,9 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 4 # tests wait for processes half of their time: twice as many as there are cores
 
+# The suite starts Python several hundred times: without its bytecode each would compile all sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test tests test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list
@@ -17,7 +20,8 @@ demo: setup ffmpeg ## a portrait and a voice through the whole worker, without a
 test: setup-dev ffmpeg ## lint, types, import rules, tests
 	@$(MAKE) --no-print-directory --jobs 2 check tests
 
-tests: setup-dev ffmpeg # in the order of tests/conftest.py
+tests: setup-dev ffmpeg # in the order of tests/conftest.py; the collection alone writes the bytecode that all share
+	@$(BIN)/python -m pytest --collect-only -qq -m "not slow" >/dev/null || true
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" -rs
 
 test-long: setup-dev ffmpeg ## the tests that take minutes

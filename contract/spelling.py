@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 # order marks and marks of direction.
 BLANK_RANGES = "\t\n\r \xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u2066-\u2069\u3000\ufeff"
 BLANK = f"[{BLANK_RANGES}]*"
-BLANKS = "".join(c for c in map(chr, range(0x10000)) if re.match(f"[{BLANK_RANGES}]", c))
+BLANKS = "".join(re.findall(f"[{BLANK_RANGES}]", "".join(map(chr, range(0x10000)))))
 EXACT_FLOATS = 2**53
 LONGEST_CHOICE = 80
 WHOLE = r"[+-]?[0-9]{1,40}([.]0{1,40})?"

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from storage.hosts import moved, region_in
-from storage.s3_client import AWSResponse, S3Client, S3Config
+from storage.s3_client import AWSResponse, S3Client
+from storage.s3_config import S3Config
 
 FIRST_REQUESTS = ("CreateMultipartUpload", "HeadObject")
 ELSEWHERE = frozenset({301, 302, 303, 307, 308})

@@ -11,7 +11,8 @@ from typing import TypeVar
 from contract.errors import Stage, WorkerError
 from storage.address import WrongAddressError, ask_region, heed, in_region, may_be_virtual
 from storage.guarded import Guard
-from storage.s3_client import RetryPolicy, S3Client, S3Config, open_client
+from storage.s3_client import RetryPolicy, S3Client, open_client
+from storage.s3_config import S3Config
 from storage.s3_errors import storage_errors
 
 logger = logging.getLogger(__name__)

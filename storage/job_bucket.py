@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.hosts import StoreHost, UnusableHostError, read_host
-from storage.s3_client import AddressingStyle, S3Config
+from storage.s3_config import AddressingStyle, S3Config
 
 _FIELDS = ("accessId", "accessSecret", "bucketName", "endpointUrl")
 _REQUIRED = ("accessId", "accessSecret", "endpointUrl")

@@ -17,7 +17,8 @@ from storage.base import StoredVideo
 from storage.bucket import Bucket
 from storage.guarded import Guard
 from storage.multipart import MultipartUpload, Place, abort, begin
-from storage.s3_client import RetryPolicy, S3Client, S3Config
+from storage.s3_client import RetryPolicy, S3Client
+from storage.s3_config import S3Config
 from storage.s3_errors import is_absent, is_forbidden
 from storage.s3_urls import Held, ObjectUrls
 

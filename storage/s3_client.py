@@ -1,10 +1,10 @@
-"""How a bucket is entered: its settings, and botocore's client for them."""
+"""How a bucket is entered: botocore's client for its settings."""
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Any, Protocol, TypedDict
 from urllib.parse import urlsplit
 
 from botocore.config import Config
@@ -17,41 +17,13 @@ from contract.background import StoppedError
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.body import FileBody
 from storage.guarded import Guard, guarded_pools, judged
+from storage.s3_config import S3Config
 from storage.s3_errors import storage_errors
 
 MAX_PRESIGN_SECONDS = 7 * 24 * 3600  # the longest that SigV4 allows
 
-AddressingStyle = Literal["auto", "path", "virtual"]
-
 ENDPOINT = "s3Config's endpointUrl"  # guards are for the buckets of jobs
 TIDYING = (".AbortMultipartUpload", ".DeleteObject")  # what is still sent after a stop
-
-
-@dataclass(frozen=True)
-class S3Config:
-    """Where the bucket is and how to enter it. Its repr shows neither key nor endpoint.
-
-    Args:
-        bucket: its name.
-        endpoint_url: `http(s)://host[:port][/path]` of an S3-compatible store; None for Amazon.
-        access_key_id, secret_access_key: both, or neither (None or empty) for botocore's chain (role, profile, …).
-        region: None for botocore's own choice.
-        public_base_url: where the bucket's keys can be read without a signature; None for presigned URLs.
-        key_prefix: put before every key, with one slash between.
-        presign_seconds: how long a presigned URL works, 1 to 604800. With temporary credentials it ends with them.
-        addressing_style: whether a URL names the bucket in its path or in front of the host ("virtual"); "auto":
-            in front at Amazon without an endpoint, else in the path until the store wants it otherwise.
-    """
-
-    bucket: str
-    endpoint_url: str | None = field(repr=False)
-    access_key_id: str | None = field(repr=False)
-    secret_access_key: str | None = field(repr=False)
-    region: str | None
-    public_base_url: str | None
-    key_prefix: str = ""
-    presign_seconds: int = 24 * 3600
-    addressing_style: AddressingStyle = "auto"
 
 
 @dataclass(frozen=True)

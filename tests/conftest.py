@@ -1,6 +1,7 @@
 """What holds for every test: signals as a terminal leaves them, and properties that no busy neighbour can fail."""
 
 import gc
+import os
 import signal
 
 import pytest
@@ -18,6 +19,9 @@ def pytest_configure() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+    # Every worker and simulator would read all authorities that this machine trusts, 0.1 s of processor each, and no
+    # test asks a server that one of them has signed.
+    os.environ["SSL_CERT_FILE"] = os.devnull
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -31,8 +31,7 @@ from sources.places import WebPolicy
 from storage.base import Storage
 from storage.job_bucket import located, s3_config_of_environment, s3_config_of_job
 from storage.local import LocalStorage
-from storage.s3 import S3Storage
-from storage.s3_client import S3Config
+from storage.s3_config import S3Config
 from storage.upload_url import PresignedPut
 from worker.engine_setup import ReadyEngine, running_engine, variants
 from worker.settings import Settings
@@ -168,7 +167,13 @@ def default_storage(settings: Settings, volumes: Volumes) -> Storage:
             mount = settings.volume_dir
             return LocalStorage(mount / VIDEOS, must_be_mount=mount, note=ON_VOLUME, volume=volumes.of(mount))
         case "s3":
-            return S3Storage(bucket_of(settings), attempts=settings.s3_attempts, check_urls=settings.s3_check_urls)
+            return _in_bucket(bucket_of(settings), settings, check_urls=settings.s3_check_urls)
+
+
+def _in_bucket(config: S3Config, settings: Settings, *, check_urls: bool = True, guard: Guard | None = None) -> Storage:
+    from storage.s3 import S3Storage  # noqa: PLC0415 - with botocore, which costs a start 0.2 s of processor
+
+    return S3Storage(config, attempts=settings.s3_attempts, check_urls=check_urls, guard=guard)
 
 
 def bucket_of(settings: Settings) -> S3Config:
@@ -227,7 +232,7 @@ def storage_of(job: Job, request: Request, settings: Settings, own: Storage) -> 
         return PresignedPut(request.upload_url, guard=Guard(policy_of(settings)))
     if bucket is not None:
         config = s3_config_of_job(bucket, presign_seconds=settings.s3_presign_seconds)
-        return S3Storage(config, attempts=settings.s3_attempts, guard=Guard(policy_of(settings)))
+        return _in_bucket(config, settings, guard=Guard(policy_of(settings)))
     return own
 
 

@@ -3,8 +3,9 @@
 import gzip
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from threading import Event
 
@@ -40,14 +41,12 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 BODY = b"a voice" * 5000
 ZEROS = bytes(300 * LIMIT)
-BOMBS = {
-    "gzip": gzip.compress(ZEROS),
-    "x-gzip": gzip.compress(ZEROS),
-    "deflate": zlib.compress(ZEROS),
-    "br": brotli.compress(ZEROS, quality=1),
-    "zstd": zstd.compress(ZEROS),
-    "gzip, gzip": gzip.compress(gzip.compress(ZEROS)),
-    "br, gzip": gzip.compress(brotli.compress(ZEROS, quality=1)),
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": partial(brotli.compress, quality=1),
+    "zstd": zstd.compress,
 }
 # Only the time of the source ends these: every read gets something.
 ENDLESS: dict[str, Script] = {
@@ -110,6 +109,14 @@ BROKEN: dict[str, Script] = {
 }
 
 
+@cache
+def _bomb(encoding: str) -> bytes:
+    packed = ZEROS
+    for name in encoding.split(", "):
+        packed = PACKERS[name](packed)
+    return packed
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     with nothing_left():
@@ -130,10 +137,10 @@ def test_what_is_too_much_is_ended_by_counting(name: str, tmp_path: Path) -> Non
         assert failed(server.url, tmp_path / "job", Web(HERE, times=SLOW))[0] is TOO_LARGE
 
 
-@pytest.mark.parametrize("encoding", BOMBS)
+@pytest.mark.parametrize("encoding", [*PACKERS, "gzip, gzip", "br, gzip"])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_what_unpacks_to_too_much_is_ended_by_counting(encoding: str, chunked: bool, tmp_path: Path) -> None:
-    bomb, head = BOMBS[encoding], f"Content-Encoding: {encoding}\r\n".encode()
+    bomb, head = _bomb(encoding), f"Content-Encoding: {encoding}\r\n".encode()
     assert len(bomb) < LIMIT
     whole = HEAD + head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(bomb), bomb)
     with Raw(says(whole if chunked else http(bomb, head.decode()))) as server:
