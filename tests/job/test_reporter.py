@@ -185,7 +185,7 @@ def test_weights_that_load_without_a_word_are_told_again_and_again(
     finally:
         log.setLevel(level)
         log.removeHandler(listener)
-    assert all(line.startswith("still loading weights: 0 s, about 40 s expected") for line in listener.lines)
+    assert all(line.startswith("still loading weights: 0 s, about 50 s expected") for line in listener.lines)
 
 
 def test_nothing_but_loading_is_told_so() -> None:
