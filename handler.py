@@ -4,7 +4,7 @@
     python handler.py --test_input FILE.json                 one job (or its JSON itself); exit code 0 or 1
     python handler.py --rp_serve_api                         a local HTTP API
 
-All three take the same road. This is the only file that imports the RunPod SDK, and the one edge
+All three answer a job in the same way. This is the only file that imports the RunPod SDK, and the one edge
 where errors become replies.
 """
 
@@ -38,27 +38,29 @@ from worker.settings import Settings, SettingsError, misspelt, read_settings
 from worker.startup import Startup
 
 log = logging.getLogger(__name__)
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 HELP = {"-h", "--help"}
 JOBS_COME = {"RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT"}  # set by RunPod
 # After these the engine may not be what it was; the next job gets a fresh one.
 ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.ENGINE_CRASHED, ErrorCode.GPU_FAULT)
-UNFIT = (ErrorCode.GPU_FAULT, ErrorCode.WORKER_UNFIT)  # no job would do better here
-ANYWHERE = (
+REPLACE_AT_ONCE = (ErrorCode.GPU_FAULT, ErrorCode.WORKER_UNFIT)  # no job would do better on this worker
+# These can happen at any stage, and are told with the one that the job was in.
+AT_ANY_STAGE = (
     ErrorCode.CANCELLED,
     ErrorCode.WORKER_UNFIT,
     ErrorCode.DEADLINE_EXCEEDED,
     ErrorCode.ENGINE_UNAVAILABLE,
     ErrorCode.INTERNAL,
 )
-# What the SDK would do by itself. Its default level logs whole replies, with their presigned URLs. Its GPU checks
-# would open a CUDA context here beside ComfyUI's, and its system checks end workers without a way to the outside or
-# with a well-filled disk: `startup` checks what this worker needs. docs/facts/runpod.md#logging, #fitness-checks
-SDK_DEFAULTS = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_LOG_LEVEL": "INFO"}
+# Switches off what the SDK would do by itself. Its default level logs whole replies, with their presigned URLs. Its GPU
+# checks would open a CUDA context here beside ComfyUI's, and its system checks end workers without a way to the outside
+# or with a well-filled disk: `startup` checks what this worker needs. docs/facts/runpod.md#logging, #fitness-checks
+SDK_SWITCHES = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_LOG_LEVEL": "INFO"}
 UPDATE_SECONDS = 8.0
 # In the name of the thread in which the SDK (1.12.0) sends an update: Python names a thread after its function, here
 # runpod.serverless.modules.rp_progress._thread_target. The SDK hands out no other sign of an update's end.
 SDK_THREAD = "_thread_target"
+LEAVE = "leave"  # in a reply on its way to `handle`, which takes it out again
 Send = Callable[[Job, Update], None]
 
 
@@ -87,10 +89,10 @@ def make_handler(
             except asyncio.CancelledError:
                 cancel.cancel()
                 last = await work.last_reply() or _left_behind(str(job["id"]))
-                if last.get("refresh_worker", False):
+                if last.get(LEAVE, False):
                     retire(True)
                 raise
-            if reply.pop("refresh_worker", False):
+            if reply.pop(LEAVE, False):
                 retire(False)
             return reply
 
@@ -99,7 +101,7 @@ def make_handler(
 
 def _left_behind(job_id: str) -> dict[str, Any]:
     error = WorkerError(ErrorCode.WORKER_UNFIT, "This worker hangs: the job could not be ended")
-    return {**_failed(error, job_id, None), "refresh_worker": True}
+    return {**_failed(error, job_id, None), LEAVE: True}
 
 
 def answer(
@@ -107,8 +109,8 @@ def answer(
 ) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge.
 
-    `refresh_worker` in it asks for a new worker: after a fault of the GPU or the disk, where ComfyUI failed again and
-    again, where a volume hangs, and after two jobs in a row that failed for a cause in this worker.
+    `LEAVE` in it asks for another worker in place of this one: after a fault of the GPU or the disk, where ComfyUI
+    failed again and again, where a volume hangs, and after two jobs in a row that failed for a cause in this worker.
     """
     reporter = Reporter(send)
     try:
@@ -122,7 +124,7 @@ def answer(
         if error.code in ENGINE_FAULTS:
             resources.engine.distrust()
         reply = _failed(error, str(job["id"]), reporter.stage)
-        return _asking(reply, resources, resources.health.failed(error) or error.code in UNFIT)
+        return _asking(reply, resources, resources.health.failed(error) or error.code in REPLACE_AT_ONCE)
     except Exception as error:
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")
         log.exception("unexpected: %s", type(error).__name__)
@@ -130,14 +132,14 @@ def answer(
 
 
 def _asking(reply: dict[str, Any], resources: Resources, replace: bool = False) -> dict[str, Any]:
-    """The reply, asking for a new worker where `replace` says so or this one is not what it was."""
+    """The reply, asking for another worker where `replace` says so or this one is not what it was."""
     replace = replace or resources.engine.gave_up or resources.health.hangs
-    return {**reply, "refresh_worker": True} if replace else reply
+    return {**reply, LEAVE: True} if replace else reply
 
 
 def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, Any]:
     """Log the failure and make its reply; what can happen anywhere is told with the stage that the job was in."""
-    if error.code in ANYWHERE and stage is not None:
+    if error.code in AT_ANY_STAGE and stage is not None:
         error.stage = stage
     level = logging.INFO if error.code is ErrorCode.CANCELLED else logging.ERROR
     log.log(level, "failed at %s with %s: %s", error.stage, error.code, error.message)
@@ -147,7 +149,7 @@ def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, A
 
 
 def main() -> None:
-    """Look at what the worker needs, start the engine, then hand over to the SDK, which ends the process."""
+    """Read the settings, register or run the checks (the last one starts the engine), and hand over to the SDK."""
     # As the first process of a container it would not be ended by a signal that nobody handles. The SDK sets its own
     # handler once it takes jobs.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -156,41 +158,41 @@ def main() -> None:
     if HELP & set(arguments):
         sys.stdout.write(USAGE)
         return
-    test = _local_run(arguments)
+    local = _local_run(arguments)
     try:
         settings = read_settings()
     except SettingsError as error:
-        if test:
-            test.say(failure(WorkerError(ErrorCode.SETTINGS_INVALID, str(error)), LOCAL_ID))
+        if local:
+            local.say(failure(WorkerError(ErrorCode.SETTINGS_INVALID, str(error)), LOCAL_ID))
         sys.exit(str(error))
-    for name, value in {**SDK_DEFAULTS, **({"RUNPOD_LOG_LEVEL": "WARN"} if test else {})}.items():
+    for name, value in {**SDK_SWITCHES, **({"RUNPOD_LOG_LEVEL": "WARN"} if local else {})}.items():
         os.environ.setdefault(name, value)
-    with contextlib.redirect_stdout(sys.stderr) if test else contextlib.nullcontext():
+    with contextlib.redirect_stdout(sys.stderr) if local else contextlib.nullcontext():
         try:
-            _serve(settings, test)
+            _serve(settings, local)
         except WorkerError as error:
             reply = _failed(error, LOCAL_ID, None)
-            if test:
-                test.say(reply)
+            if local:
+                local.say(reply)
             sys.exit(1)
         except SystemExit as ended:
-            # The SDK exits with 0 when it is interrupted; a test that was not answered has not succeeded.
-            code = INTERRUPTED if test and not test.answered and not ended.code else ended.code
-            if test:
-                test.ended(code)
+            # The SDK exits with 0 when it is interrupted; a local run that was not answered has not succeeded.
+            code = EXIT_INTERRUPTED if local and not local.answered and not ended.code else ended.code
+            if local:
+                local.ended(code)
             sys.exit(code)
 
 
 def _local_run(arguments: list[str]) -> LocalRun | None:
     """The one job to run here, or None where jobs come from elsewhere. Ends the process where there are none at all."""
-    alone = "--rp_serve_api" not in arguments and not JOBS_COME & os.environ.keys()
-    test = LocalRun.asked_for(arguments, Path.cwd() if alone else None)
-    if alone and not test:
+    no_queue = "--rp_serve_api" not in arguments and not JOBS_COME & os.environ.keys()
+    local = LocalRun.asked_for(arguments, Path.cwd() if no_queue else None)
+    if no_queue and not local:
         sys.exit(f"no job: there is no {USUAL_FILE} here\n\n{USAGE}")
-    return test
+    return local
 
 
-def _serve(settings: Settings, test: LocalRun | None) -> None:
+def _serve(settings: Settings, local: LocalRun | None) -> None:
     with processor_name_only():
         import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
@@ -198,12 +200,12 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
     log.info("talking-video worker %s", VERSION)
     for name, meant in misspelt(os.environ):
         log.warning("the environment variable %s is no setting; did you mean %s?", name, meant)
-    if test and test.fault:
-        test.say(_failed(test.fault, LOCAL_ID, None))
+    if local and local.fault:
+        local.say(_failed(local.fault, LOCAL_ID, None))
         sys.exit(1)
-    if test:
-        sys.argv[1:] = test.arguments
-    on_runpod = settings.runpod_webhook_get_job is not None and not test and "--rp_serve_api" not in sys.argv
+    if local:
+        sys.argv[1:] = local.arguments
+    on_runpod = settings.runpod_webhook_get_job is not None and not local and "--rp_serve_api" not in sys.argv
     with contextlib.ExitStack() as stack:
         startup = Startup(settings, stack, remembers=on_runpod)
         for check in startup.checks:
@@ -225,7 +227,7 @@ def _serve(settings: Settings, test: LocalRun | None) -> None:
             ProgressSender(runpod.serverless.progress_update) if on_runpod else None,
             retire,
         )
-        config["handler"] = test.wrap(handle) if test else handle
+        config["handler"] = local.wrap(handle) if local else handle
         _mend_sdk()
         end_with_this_process()
         runpod.serverless.start(config)

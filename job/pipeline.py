@@ -1,6 +1,8 @@
 """One job from its raw input to its reply, top to bottom.
 
-    request -> recall -> fetch -> prepare -> graph -> sample (the encoder follows) -> deliver -> reply
+    request -> recall -> engine ready -> fetch -> prepare -> [graph -> sample, encoder beside it] -> reply -> deliver
+
+What stands in brackets is done again where `Recovery` says so.
 
 Blocking: it runs in a thread of its own and looks at a `Cancellation`. What a job needs from the
 worker is handed over once, in `Resources`.
@@ -132,8 +134,8 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
 def _learn(finished: FinishedVideo, context: _JobContext) -> None:
     """Let the next forecasts know how long this undisturbed job took."""
     plan, step = finished.prepared.plan, context.step_timer.seconds
-    waited = context.request.blocks_to_swap is not None
-    rate = plan.flop / (plan.windows * plan.steps) / step if step and not waited else None
+    swaps_blocks = context.request.blocks_to_swap is not None
+    rate = plan.flop / (plan.windows * plan.steps) / step if step and not swaps_blocks else None
     context.resources.pace.learn(
         work_of(plan),
         context.stopwatch.seconds,
@@ -153,7 +155,7 @@ def _models_of(context: _JobContext, prepared: PreparedJob) -> Hashable:
 def _recall(
     job_id: str, fingerprint: str, storage: Storage, keeper: Keeper, cancel: Cancellation
 ) -> dict[str, Any] | None:
-    """The reply of this very job where it was done before. Else the storage has been found to be usable."""
+    """The reply of this very job where it was done before; else None, after a look whether the storage can be used."""
     delivered = keeper.recall_without_storage(job_id, fingerprint, cancel)  # whose place may have expired since
     if delivered is not None:
         return delivered
@@ -233,6 +235,7 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
 
 
 def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context: _JobContext) -> None:
+    """Post the graph and follow it to its end. Until the last weights are there the time is LOAD's, then SAMPLE's."""
     resources, stopwatch, client = context.resources, context.stopwatch, context.resources.engine.client
     stage = Stage.LOAD
 
