@@ -37,6 +37,7 @@ DEFAULTS: dict[str, object] = {
     "STORAGE": None,
     "OUTPUT_DIR": Path("output"),
     "VOLUME_DIR": Path("/runpod-volume"),
+    "VOLUME_SECONDS": 30,
     "KEEP_DIR": None,
     "KEEP_MAX_GB": 2,
     "INLINE_MAX_MB": 6,
