@@ -4,6 +4,7 @@ import collections
 import contextlib
 import logging
 import os
+import queue
 import re
 import signal
 import socket
@@ -14,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import requests
 
@@ -106,23 +108,18 @@ class EngineProcess:
         self._command = command
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._thread_died = threading.Event()
-        unset = (text for name in NOT_FOR_ENGINES for text in ("-u", name))
-        launcher = (sys.executable, str(REPOSITORY / "comfy_client" / "die_with_parent.py"), "env", *unset)
-        try:
-            self._process = subprocess.Popen(
-                [*launcher, *command.arguments],
-                cwd=command.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise WorkerError(
-                ErrorCode.ENGINE_UNAVAILABLE, f"{command.name} cannot be started", stage=Stage.START, detail=str(error)
-            ) from error
-        self._drain = threading.Thread(target=self._read_log, name=f"{command.name}-log", daemon=True)
+        started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
+        # The kernel ends the engine with the thread that started it: this one lives as long as the engine's log, where
+        # that of a job would not.
+        self._drain = threading.Thread(target=self._run, args=(started,), name=f"{command.name}-log", daemon=True)
         self._drain.start()
+        process = started.get()
+        if isinstance(process, OSError):
+            message = f"{command.name} cannot be started"
+            raise WorkerError(
+                ErrorCode.ENGINE_UNAVAILABLE, message, stage=Stage.START, detail=str(process)
+            ) from process
+        self._process = process
 
     def __enter__(self) -> "EngineProcess":
         return self
@@ -195,9 +192,26 @@ class EngineProcess:
                 self._process.wait(STOP_SECONDS)  # not for ever: a GPU that hangs may hold its process back
         self._drain.join(LAST_WORDS_SECONDS)
 
-    def _read_log(self) -> None:
-        pipe = self._process.stdout
-        assert pipe is not None  # noqa: S101 - it was asked for
+    def _run(self, started: "queue.SimpleQueue[subprocess.Popen[bytes] | OSError]") -> None:
+        unset = (text for name in NOT_FOR_ENGINES for text in ("-u", name))
+        launcher = (sys.executable, str(REPOSITORY / "comfy_client" / "die_with_parent.py"), "env", *unset)
+        try:
+            process = subprocess.Popen(
+                [*launcher, *self._command.arguments],
+                cwd=self._command.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            started.put(error)
+            return
+        started.put(process)
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        self._read_log(process.stdout)
+
+    def _read_log(self, pipe: IO[bytes]) -> None:
         with pipe:
             for raw in pipe:
                 line = raw.decode("utf-8", "replace").rsplit("\r", 1)[-1].rstrip()
