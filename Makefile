@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
-JOBS ?= 4 # tests wait for processes half of their time: twice as many as there are cores
+JOBS ?= 6 # tests wait for processes most of their time: three times as many as there are cores
 
 # The suite starts Python several hundred times: without its bytecode each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE

@@ -17,6 +17,7 @@ from contract.errors import ErrorCode, WorkerError
 from contract.fields import field_names
 from contract.input_schema import json_schema
 from contract.request import Request, parse_request
+from contract.spelling import empty
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import storage_key
 from tests.contract.contract_samples import job
@@ -62,7 +63,7 @@ def _outcome(raw: object) -> Request | WorkerError:
 @quick
 @given(st.sampled_from(WHOLE + FRACTIONS), no_numbers)
 def test_what_is_no_number_is_never_taken_for_one(name: str, value: object) -> None:
-    if name == "window_frames" and value == "fit":
+    if (name == "window_frames" and value == "fit") or empty(value):  # what is empty counts as not sent
         return
     outer, _, inner = name.partition(".")
     raw = job(**{outer: value})
@@ -112,9 +113,9 @@ def test_another_name_means_its_field(name: str, value: object) -> None:
     other, own = (_outcome({**base, sent_as: value}) for sent_as in (name, MEANT[name]))
     assert type(other) is type(own)
     if isinstance(other, Request) and isinstance(own, Request) and MEANT[name] != "seed":
-        told = (f"'{name}' was taken as '{MEANT[name]}'",) if value is not None else ()
         assert replace(other, warnings=()) == replace(own, warnings=())
-        assert other.warnings == told + own.warnings
+        if not empty(value):  # else it counts as not sent, which is told under the name that was sent
+            assert other.warnings == (f"'{name}' was taken as '{MEANT[name]}'", *own.warnings)
 
 
 @quick
