@@ -19,6 +19,7 @@ DEFAULTS: dict[str, object] = {
     "SIMULATOR_SPEED": 1.0,
     "SIMULATOR_FAULTS": "",
     "STALL_SECONDS": 300,
+    "SILENCE_SECONDS": 120,
     "LOAD_SECONDS": 900,
     "COMFYUI_NODE_PACKS": (),
     "COMFYUI_NODE_FOLDERS": (),
