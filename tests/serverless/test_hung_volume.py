@@ -145,10 +145,15 @@ def test_a_cancel_is_obeyed_and_the_worker_leaves(tmp_path: Path) -> None:
             stand.worker.wait_for_stage("cancelled", "encode")
             stack.enter_context(hanging(disk))
             let_go()
-            stand.worker.wait_for_stage("cancelled", "upload")
+            # With the second beat of this stage it is certain that the volume has been touched.
+            stand.plane.wait_until(lambda: _uploading(stand, "cancelled")[1:])
             stand.plane.stop("cancelled")
             assert_left(stand)
         assert stand.plane.results("cancelled") == []
+
+
+def _uploading(stand: Stand, job_id: str) -> list[dict[str, Any]]:
+    return [told for told in stand.plane.progress(job_id) if told["stage"] == "upload"]
 
 
 def test_a_job_thread_that_obeys_nothing_is_left_behind(tmp_path: Path) -> None:
