@@ -196,10 +196,7 @@ def _serve(settings: Settings, local: LocalRun | None) -> None:
     with processor_name_only():
         import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
-    logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
-    log.info("talking-video worker %s", VERSION)
-    for name, meant in misspelt(os.environ):
-        log.warning("the environment variable %s is no setting; did you mean %s?", name, meant)
+    _begin_log(settings)
     if local and local.fault:
         local.say(_failed(local.fault, LOCAL_ID, None))
         sys.exit(1)
@@ -213,27 +210,37 @@ def _serve(settings: Settings, local: LocalRun | None) -> None:
                 runpod.serverless.register_fitness_check(check)
             else:
                 check()
-        config: dict[str, Any] = {}
-
-        def retire(stop: bool) -> None:
-            # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job:
-            # docs/facts/runpod.md#replacing-a-worker.
-            config["refresh_worker"] = True
-            if stop:
-                signal.raise_signal(signal.SIGTERM)
-
-        handle = make_handler(
-            lambda: startup.resources,
-            ProgressSender(runpod.serverless.progress_update) if on_runpod else None,
-            retire,
-        )
-        config["handler"] = local.wrap(handle) if local else handle
+        send = ProgressSender(runpod.serverless.progress_update) if on_runpod else None
+        config = _configuration(startup, send, local)
         _mend_sdk()
         end_with_this_process()
         runpod.serverless.start(config)
     if startup.hangs or is_any_left():
         logging.shutdown()
         os._exit(0)  # a thread that waits for a volume is waited for by nobody
+
+
+def _begin_log(settings: Settings) -> None:
+    logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
+    log.info("talking-video worker %s", VERSION)
+    for name, meant in misspelt(os.environ):
+        log.warning("the environment variable %s is no setting; did you mean %s?", name, meant)
+
+
+def _configuration(startup: Startup, send: Send | None, local: LocalRun | None) -> dict[str, Any]:
+    """What the SDK's `start` takes."""
+    config: dict[str, Any] = {}
+
+    def retire(stop: bool) -> None:
+        # In the configuration, unlike in a reply, it also ends the SDK's own loop, which might take another job:
+        # docs/facts/runpod.md#replacing-a-worker.
+        config["refresh_worker"] = True
+        if stop:
+            signal.raise_signal(signal.SIGTERM)
+
+    handle = make_handler(lambda: startup.resources, send, retire)
+    config["handler"] = local.wrap(handle) if local else handle
+    return config
 
 
 def _mend_sdk() -> None:

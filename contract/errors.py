@@ -118,7 +118,7 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
         Stage.START,
         False,
         "The place for the video, this worker's or the job's own, refuses it, its URL does not open, or its settings "
-        "cannot be used. Retryable where another worker may have more luck.",
+        "cannot be used. Retryable where the cause may be this worker alone.",
     ),
     ErrorCode.STORAGE_FAILED: ErrorKind(
         Stage.UPLOAD,

@@ -94,13 +94,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     report(Stage.VALIDATE)
     report.expect(resources.pace.forecast())
     request = parse_request(job.get("input"))
-    if request.mode not in resources.modes:
-        raise WorkerError(
-            ErrorCode.MODELS_MISSING,
-            f"Required models are missing: this worker has those of {' and '.join(resources.modes)}, "
-            f"not of {request.mode}",
-            stage=Stage.VALIDATE,
-        )
+    _require_models(request.mode, resources.modes)
     storage = resources.storage_of(job, request)
     fingerprint = fingerprint_of(job.get("input"), job.get("s3Config"))
     with cancel.deadline(limit.left(0), limit.message):
@@ -116,19 +110,36 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
                 resources, request, folder, limit, cancel, deadline, report, stopwatch, warnings, StepTimer()
             )
             finished, video = _make_video(job_id, context)
-        report(Stage.UPLOAD)
-        key = storage_key(request.output_key, job_id)
-        reply = make_reply(finished, stopwatch)
-        delivery = Delivery(job_id, fingerprint, key, video, reply, lasting_url=request.upload_url is not None)
-        delivery_seconds = limit.delivery(stopwatch.total, stopwatch.of(Stage.ENCODE))
-        with cancel.deadline(delivery_seconds, "the storage did not take it in time"):
-            reply = resources.keeper.deliver(delivery, storage, cancel)
-        stopwatch.lap(Stage.UPLOAD)
+        reply = _deliver(finished, video, fingerprint, storage, context)
     if finished.attempts == 1:
         _learn(finished, context)
     else:
         resources.pace.unload()
     return with_times(reply, stopwatch)
+
+
+def _require_models(mode: Mode, modes: tuple[Mode, ...]) -> None:
+    if mode not in modes:
+        raise WorkerError(
+            ErrorCode.MODELS_MISSING,
+            f"Required models are missing: this worker has those of {' and '.join(modes)}, not of {mode}",
+            stage=Stage.VALIDATE,
+        )
+
+
+def _deliver(
+    finished: FinishedVideo, video: Path, fingerprint: str, storage: Storage, context: _JobContext
+) -> dict[str, Any]:
+    """Store the video, or keep it; the reply with its place."""
+    request, stopwatch, job_id = context.request, context.stopwatch, finished.job_id
+    context.report(Stage.UPLOAD)
+    key, reply = storage_key(request.output_key, job_id), make_reply(finished, stopwatch)
+    delivery = Delivery(job_id, fingerprint, key, video, reply, lasting_url=request.upload_url is not None)
+    seconds = context.limit.delivery(stopwatch.total, stopwatch.of(Stage.ENCODE))
+    with context.cancel.deadline(seconds, "the storage did not take it in time"):
+        delivered = context.resources.keeper.deliver(delivery, storage, context.cancel)
+    stopwatch.lap(Stage.UPLOAD)
+    return delivered
 
 
 def _learn(finished: FinishedVideo, context: _JobContext) -> None:

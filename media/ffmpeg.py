@@ -53,11 +53,20 @@ class FfmpegError(Exception):
 
 
 def run(command: Sequence[str], folder: Path, cancel: Cancellation, **limits: Any) -> tuple[str, str]:
-    """As `_run`; what this machine did to the program is no fault of the file.
+    """Run one ffmpeg or ffprobe in `folder` to its end. What this machine did to it is no fault of the file.
+
+    Args:
+        command: program and arguments.
+        limits: `file_bytes`, the most that it may write into one file; `log_bytes`, that it may log; `seconds` of wall
+            clock.
+
+    Returns:
+        What it printed, at most LOG_BYTES of it, and what it logged.
 
     Raises:
-        WorkerError: INTERNAL, likely well elsewhere: it was killed, as by the kernel that had no memory left, or it
-            fails on a file that is known to be good.
+        FfmpegError: a non-zero exit, or a limit that was reached.
+        WorkerError: CANCELLED; INTERNAL where the program is not installed, or, likely well elsewhere, where it was
+            killed, as by the kernel that had no memory left, or fails on a file that is known to be good.
     """
     witness = Witness()
     try:
@@ -94,21 +103,7 @@ def _run(
     log_bytes: int = LOG_BYTES,
     seconds: float = WALL_SECONDS,
 ) -> tuple[str, str]:
-    """Run one ffmpeg or ffprobe in `folder` to its end.
-
-    Args:
-        command: program and arguments.
-        file_bytes: the most that it may write into one file.
-        log_bytes: the most that it may log.
-        seconds: of wall clock.
-
-    Returns:
-        What it printed, at most LOG_BYTES of it, and what it logged.
-
-    Raises:
-        FfmpegError: a non-zero exit, or a limit that was reached.
-        WorkerError: CANCELLED; INTERNAL where the program is not installed.
-    """
+    """As `run`, whoever is at fault."""
     limits = {**LIMITS, "RLIMIT_FSIZE": max(file_bytes, log_bytes + LOG_BYTES), "RLIMIT_CORE": 0}
     end, hold = os.pipe()
     with (

@@ -98,7 +98,9 @@ class Settings(BaseSettings):
         None, description="results, and videos that could not be stored; default: on the volume, else in WORK_DIR"
     )
     keep_max_gb: float = Field(
-        2, ge=0, description="on the worker's own disk: kept videos above this sum end with the oldest, in 10^9 bytes"
+        2,
+        ge=0,
+        description="the most that kept videos take on the worker's own disk, in 10^9 bytes; the oldest go first",
     )
     inline_max_mb: float = Field(
         6, ge=0, le=7, description="without a volume, a video up to this size that could not be stored is in the reply"

@@ -109,7 +109,9 @@ def test_two_names_with_two_values_are_refused(raw: dict[str, Any], told: tuple[
     ],
 )
 def test_two_names_with_one_value_are_taken(raw: dict[str, Any]) -> None:
-    parse_request(raw)
+    request = parse_request(raw)
+    assert (request.image, {speaker.audio for speaker in request.speakers}) == (IMAGE, {VOICE})
+    assert (request.steps, request.cfg_scale, request.speed_lora_strength) == (4, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -8,25 +8,16 @@ import pytest
 
 from tests.scripts.model_runs import HANG_SECONDS, SCRIPT, Runs, entry, noise
 from tests.scripts.model_server import Answer, each_file, serving
+from tests.serverless.disks import small_disk
 
 KIB = 1024
 CONTENT = noise(900 * KIB)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB of its own."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no small disk: only root, outside a plain container, can mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
+@pytest.fixture(name="small_disk")
+def _small_disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "small", "1m") as disk:
+        yield disk
 
 
 def test_too_little_space_is_said_before_anything_is_fetched(curl_runs: Runs, small_disk: Path) -> None:

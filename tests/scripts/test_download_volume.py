@@ -1,6 +1,5 @@
 """Where the models go when nobody says it, what a fresh volume is given, and that a look downloads nothing."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests.scripts.model_runs import Runs, entry
 from tests.scripts.model_server import each_file, linked, serving
+from tests.serverless.disks import small_disk
 
 CONTENT = b"a model"
 SERVED = each_file({"file": CONTENT}, linked(CONTENT))
@@ -17,17 +17,9 @@ NOWHERE = "http://127.0.0.1:9"
 @pytest.fixture
 def volume(tmp_path: Path) -> Iterator[Path]:
     """A volume as RunPod mounts it: root:root, 0755."""
-    folder = tmp_path / "volume"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no volume: only root, outside a plain container, can mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
+    with small_disk(tmp_path / "volume", "1m") as disk:
+        disk.chmod(0o755)
+        yield disk
 
 
 def test_without_a_volume_a_folder_must_be_named(curl_runs: Runs, tmp_path: Path) -> None:

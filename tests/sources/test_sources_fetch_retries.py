@@ -114,9 +114,12 @@ def test_a_server_may_say_the_date(tmp_path: Path) -> None:
     "said", ["", "-5", "soon", "1e9", "²", "Wed, 21 Oct 2015 07:28:00 GMT", "Mon, 99 Foo 99999 99:99:99"]
 )
 def test_a_time_that_is_none_or_past_changes_nothing(said: str, tmp_path: Path) -> None:
+    pauses = Pauses()
     script = in_turn(says(http(b"x", f"Retry-After: {said}", "503 Busy")), FINE_ANSWER)
     with Raw(script) as server:
-        fetch(server.url, tmp_path / "job", WEB)
+        fetch(server.url, tmp_path / "job", Web(HERE, times=Times(back_off=0.2)), cancel=pauses)
+    (pause,) = pauses.seconds
+    assert 0.1 <= pause <= 0.3
 
 
 def test_sources_are_fetched_side_by_side(tmp_path: Path) -> None:

@@ -30,13 +30,6 @@ LocalStorage(pathlib.Path(sys.argv[1])).check()
 
 
 @pytest.fixture
-def video(tmp_path: Path) -> Path:
-    file = tmp_path / "finished.mp4"
-    file.write_bytes(VIDEO)
-    return file
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "videos"
     made.mkdir()

@@ -15,7 +15,7 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.base import Storage
 from storage.s3 import S3Storage
-from tests.storage.storage_servers import BUCKET, VIDEO, keep_to_this_test, moto_server, only_bucket, s3_config
+from tests.storage.storage_servers import BUCKET, VIDEO, moto_server, only_bucket, s3_config
 
 ROOT = {"aws_access_key_id": "root", "aws_secret_access_key": "root", "region_name": "us-east-1"}
 
@@ -26,22 +26,10 @@ def running_moto() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(autouse=True)
-def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    keep_to_this_test(monkeypatch, tmp_path)
-
-
 @pytest.fixture
 def s3_url(_isolated: None, running_moto: str) -> str:
     only_bucket(running_moto)
     return running_moto
-
-
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    file = tmp_path / "finished.mp4"
-    file.write_bytes(VIDEO)
-    return file
 
 
 def get(url: str) -> requests.Response:

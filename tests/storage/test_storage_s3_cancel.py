@@ -18,7 +18,6 @@ from tests.storage.storage_servers import (
     FakeBucket,
     Scripted,
     Seen,
-    keep_to_this_test,
     s3_config,
     s3_error,
     scripted_server,
@@ -26,11 +25,6 @@ from tests.storage.storage_servers import (
 
 LARGE = 9 * 1024 * 1024
 PARTS = 2
-
-
-@pytest.fixture(autouse=True)
-def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    keep_to_this_test(monkeypatch, tmp_path)
 
 
 @pytest.fixture

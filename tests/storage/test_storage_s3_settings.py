@@ -13,28 +13,14 @@ from tests.storage.storage_servers import (
     ACCESS_KEY,
     BUCKET,
     SECRET_KEY,
-    VIDEO,
     Answer,
     failure,
-    keep_to_this_test,
     obedient,
     s3_config,
     scripted_server,
 )
 
 FAILED, MISCONFIGURED = ErrorCode.STORAGE_FAILED, ErrorCode.STORAGE_MISCONFIGURED
-
-
-@pytest.fixture(autouse=True)
-def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    keep_to_this_test(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    file = tmp_path / "finished.mp4"
-    file.write_bytes(VIDEO)
-    return file
 
 
 @pytest.mark.parametrize(

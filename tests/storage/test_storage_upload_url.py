@@ -16,22 +16,10 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.base import Storage, StoredVideo
 from storage.upload_url import PresignedPut
-from tests.storage.storage_servers import VIDEO, Answer, Seen, failure, keep_to_this_test, scripted_server
+from tests.storage.storage_servers import VIDEO, Answer, Seen, failure, scripted_server
 
 SECRET = "X-Amz-Signature=c0ffee"
 FAILED, MISCONFIGURED = ErrorCode.STORAGE_FAILED, ErrorCode.STORAGE_MISCONFIGURED
-
-
-@pytest.fixture(autouse=True)
-def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    keep_to_this_test(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    file = tmp_path / "finished.mp4"
-    file.write_bytes(VIDEO)
-    return file
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from tests.storage.storage_servers import (
     FakeBucket,
     Seen,
     failure,
-    keep_to_this_test,
     s3_config,
     s3_error,
     scripted_server,
@@ -32,18 +31,6 @@ from tests.storage.storage_servers import (
 FAILED, MISCONFIGURED = ErrorCode.STORAGE_FAILED, ErrorCode.STORAGE_MISCONFIGURED
 REGION = "eu-west-2"
 PROBE = f"/{BUCKET}/storage-check.mp4"
-
-
-@pytest.fixture(autouse=True)
-def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    keep_to_this_test(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    file = tmp_path / "finished.mp4"
-    file.write_bytes(VIDEO)
-    return file
 
 
 def named_in_header(request: Seen) -> Answer:
@@ -266,18 +253,24 @@ def test_a_redirect_of_a_reader_is_followed(video: Path) -> None:
     with scripted_server(answer) as server:
         storage = S3Storage(s3_config(server.url, public_base_url=f"{server.url}/cdn"))
         storage.check()
-        storage.put(video, "talk.mp4", Cancellation())
+        stored = storage.put(video, "talk.mp4", Cancellation())
+    assert stored.url == f"{server.url}/cdn/talk.mp4"
+    opened = [request.path for request in server.seen if request.method == "GET"]
+    assert opened[-2:] == ["/cdn/talk.mp4", f"/{BUCKET}/talk.mp4"]
 
 
 def test_a_reader_of_endless_bytes_reads_one(video: Path) -> None:
-    """The store knows no ranges, and sends it all."""
+    """The store knows no ranges, and the rest of its bytes never comes."""
     bucket = FakeBucket()
 
     def answer(request: Seen) -> Answer:
-        return Answer(200, bucket.objects[request.path]) if request.method == "GET" else bucket(request)
+        if request.method == "GET":
+            return Answer(200, bucket.objects[request.path], length=1 << 40)
+        return bucket(request)
 
     with scripted_server(answer) as server:
-        S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
+        stored = S3Storage(s3_config(server.url)).put(video, "talk.mp4", Cancellation())
+    assert stored.size_bytes == len(VIDEO)
 
 
 def test_urls_that_only_callers_can_open_need_not_open_here(video: Path) -> None:
