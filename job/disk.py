@@ -34,12 +34,12 @@ def check_disk(folder: Path, least_bytes: int) -> None:
             os.fsync(file.fileno())
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise _unfit(error.strerror or type(error).__name__) from error
+        raise unfit(error.strerror or type(error).__name__) from error
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)
     if free < least_bytes:
-        raise _unfit(f"{free / 1e9:.2f} GB are free, {least_bytes / 1e9:.2f} are needed")
+        raise unfit(f"{free / 1e9:.2f} GB are free, {least_bytes / 1e9:.2f} are needed")
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def disk_faults(folder: Path) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in FAULTS:
-            raise _unfit(error.strerror or "") from error
+            raise unfit(error.strerror or "") from error
         raise
 
 
@@ -68,5 +68,6 @@ def _blame_disk(folder: Path, error: WorkerError) -> None:
         raise unfit from error
 
 
-def _unfit(why: str) -> WorkerError:
+def unfit(why: str) -> WorkerError:
+    """For a worker whose WORK_DIR takes no job."""
     return WorkerError(ErrorCode.WORKER_UNFIT, f"This worker's disk (WORK_DIR) cannot take a job: {why}")

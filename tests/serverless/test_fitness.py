@@ -113,7 +113,7 @@ def unhealthy(pings: list[Ping]) -> list[Mapping[str, str]]:
     ("fault", "check", "reason"),
     [
         (no_ffmpeg, "ffmpeg", "WorkerError: ffmpeg or ffprobe does not run"),
-        (no_room, "disk", "GB free and needs 1e+06 GB"),
+        (no_room, "disk", "GB are free, 1000000.00 are needed"),
         (refused_key, "storage", "The storage refused CreateMultipartUpload on bucket 'videos' (InvalidAccessKeyId)"),
         (closed_urls, "storage", "does not open: it answered 403 (AccessDenied)"),
         (
