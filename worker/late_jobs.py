@@ -32,6 +32,11 @@ def with_late_jobs(scaler: type[Any], session: Callable[[], Any]) -> type[Any]:
             async with session() as opened:
                 await asyncio.gather(self.run_jobs(opened), self.monitor_stop_signals(opened))
 
+        async def run_jobs(self, opened: Any) -> None:
+            await super().run_jobs(opened)
+            if not self.late:
+                log.info("the worker was told to end; it waits for the answer to its last question for jobs")
+
         async def handle_job(self, opened: Any, job: dict[str, Any]) -> None:
             try:
                 await super().handle_job(opened, job)

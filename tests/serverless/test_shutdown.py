@@ -45,6 +45,7 @@ def test_a_job_that_an_idle_worker_takes_after_the_signal_is_done(tmp_path: Path
     """RunPod holds the poll for a job open, and may answer it after the signal."""
     with standing(tmp_path, SIMULATOR_SPEED="4", hold_seconds=60.0) as stand, watched(stand.worker) as family:
         stand.worker.signal(signal.SIGTERM)
+        stand.worker.wait_for_log(lambda line: "its last question for jobs" in line)  # the SDK would run none any more
         stand.give("late", audio_urls=["long.wav"], max_audio_duration=5)
         stand.worker.wait_for_stage("late", "sample")
         if cancelled:
