@@ -38,9 +38,12 @@ Scheduler = Literal[
 ]
 ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", "hm-mkl-hm"]
 NamedRegion = Literal["left", "center", "right"]
+NamedChannel = Literal["left", "right"]
 Timing = Literal["together", "turns"]
 Fit = Literal["cover", "contain"]
 REGION_SYNONYMS = {"centre": "center", "middle": "center"}
+CHANNEL_SYNONYMS = {"l": "left", "r": "right"}
+MOST_CHANNELS = 32
 
 DEFAULT_NEGATIVE_PROMPT = (
     "overexposed, static, blurred details, subtitles, worst quality, low quality, jpeg artifacts, ugly, deformed, "
@@ -53,6 +56,7 @@ LONGEST_FILE_NAME = 255
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
     "top < bottom, or 'left', 'center' or 'right'",
+    "channel": "send 'left', 'right', or the number of a channel, counted from 1 (left is 1, right is 2)",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -84,6 +88,10 @@ AnyRegion = Annotated[Region, BeforeValidator(choice(get_args(NamedRegion), **RE
 
 Whole = Annotated[int, BeforeValidator(whole)]
 Flag = Annotated[bool, BeforeValidator(boolean)]
+Channel = Annotated[
+    NamedChannel | Annotated[Whole, Field(ge=1, le=MOST_CHANNELS)],
+    BeforeValidator(choice(get_args(NamedChannel), **CHANNEL_SYNONYMS)),
+]
 
 
 def _check_window(value: int) -> int:
@@ -182,6 +190,11 @@ class SpeakerInput(_Model):
     )
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
         None, description="silence before this voice starts"
+    )
+    channel: Channel | None = Field(
+        None,
+        description="the one channel of the file that is this voice: left, right, or its number, counted from 1; "
+        "default: all of them, mixed",
     )
 
 

@@ -7,11 +7,12 @@ field with different values, the size of `metadata`.
 from typing import Any, get_args
 
 from contract.aliases import MEANT, MEANT_OF_SPEAKER
-from contract.fields import REGION_SYNONYMS, JobInput, NamedRegion
+from contract.fields import CHANNEL_SYNONYMS, REGION_SYNONYMS, JobInput, NamedChannel, NamedRegion
 from contract.rules import FIXED_STEPS
 from contract.spelling import FRACTION, NO, WHOLE, YES, round_blanks, spelled
 
 Schema = dict[str, Any]
+SYNONYMS = {"region": (NamedRegion, REGION_SYNONYMS), "channel": (NamedChannel, CHANNEL_SYNONYMS)}
 NULL: Schema = {"type": "null"}
 UNSET: Schema = {"$ref": "#/$defs/Unset"}
 SOURCE = {"$ref": "#/$defs/Source"}
@@ -81,7 +82,8 @@ def _ways(branch: Schema, name: str) -> list[Schema]:
         return [branch, {"type": "string", "pattern": TEXTS[str(kind)]}]
     if "enum" in branch or "const" in branch:
         words = [word for word in branch.get("enum", [branch.get("const")]) if isinstance(word, str)]
-        more = REGION_SYNONYMS if name == "region" and set(words) == set(get_args(NamedRegion)) else ()
+        named, synonyms = SYNONYMS.get(name, (None, {}))
+        more = synonyms if set(words) == set(get_args(named)) else {}
         return [branch, _text("|".join(spelled(word) for word in (*words, *more)))]
     return [branch]
 

@@ -4,7 +4,6 @@ A source is an http(s) URL, a data: URI, or a path below one of the input roots.
 while they arrive; what a server says of their number is not believed.
 """
 
-import filecmp
 import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -38,7 +37,7 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The sources of a job as local files, voices in the order of the speakers."""
+    """The sources of a job as local files, voices in the order of the speakers. Those of one source are one file."""
 
     image: Path
     voices: tuple[Path, ...]
@@ -53,8 +52,8 @@ def fetch_inputs(
     *,
     web: Web | None = None,
 ) -> Inputs:
-    """Bring the portrait and every voice into `folder`, in parallel. No thread of it is left at its end, save
-    look-ups of names and reads of folders that nobody answers.
+    """Bring the portrait and every voice into `folder`, in parallel, a source that several speakers name once. No
+    thread of it is left at its end, save look-ups of names and reads of folders that nobody answers.
 
     Raises:
         WorkerError: IMAGE_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
@@ -63,9 +62,10 @@ def fetch_inputs(
     web = web or Web(limits.policy)
     seconds = limits.policy.total_seconds
     wanted = [_Source(image, folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
+    distinct = tuple(dict.fromkeys(voices))
     wanted += [
         _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
-        for number, voice in enumerate(voices, start=1)
+        for number, voice in enumerate(distinct, start=1)
     ]
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="fetch") as pool:
         jobs = [pool.submit(_bring, source, limits, web) for source in wanted]
@@ -77,16 +77,9 @@ def fetch_inputs(
             for source in wanted:
                 source.line.end()
     cancel.check()
-    return _inputs(*jobs)
-
-
-def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
-    """The speakers, counted from 1, whose files are byte for byte the same: each with the first that it equals."""
-    found = []
-    for second, voice in enumerate(inputs.voices):
-        same = (first for first in range(second) if filecmp.cmp(inputs.voices[first], voice, shallow=False))
-        found += [(first + 1, second + 1) for first in list(same)[:1]]
-    return found
+    picture, *sounds = jobs
+    brought = dict(zip(distinct, sounds, strict=True))
+    return _inputs(picture, *(brought[voice] for voice in voices))
 
 
 def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
