@@ -32,8 +32,9 @@ check: setup-dev ## lint, types and import rules alone
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck -x scripts/*.sh docker/*.sh .ci/run
 
-schema: setup ## write docs/schema anew from the contract
+schema: setup ## write docs/schema, and the tables of docs/, anew from the code
 	$(BIN)/python -m contract.schema docs/schema
+	$(BIN)/python -m worker.reference docs
 
 setup: $(VENV)/.worker
 setup-dev: $(VENV)/.dev
