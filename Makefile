@@ -6,9 +6,6 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 6 # tests wait for processes most of their time: three times as many as there are cores
 
-# The suite starts Python several hundred times: without its bytecode each would compile all sources anew.
-unexport PYTHONDONTWRITEBYTECODE
-
 .PHONY: help demo test tests test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list

@@ -251,9 +251,8 @@ def misspelt(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     names = {name.upper() for name, value in environment.items() if value}
     found = []
     for name in sorted(names.difference(known)):
-        near = [
-            other for other in known if other not in names and len(other) >= SHORTEST_TOLD and slips(name, other) == 1
-        ]
+        free = (other for other in known if other not in names and len(other) >= SHORTEST_TOLD)
+        near = [other for other in free if abs(len(name) - len(other)) <= 1 and slips(name, other) == 1]
         found += [(name, near[0])] if near else []
     return found
 
