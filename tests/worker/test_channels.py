@@ -4,7 +4,7 @@ import json
 import shutil
 
 from tests.worker.bench import REPOSITORY, Bench
-from tests.worker.test_road import MOVED, STILL, finished, motion
+from tests.worker.test_road import MOVED, finished, motion
 
 EXAMPLES = REPOSITORY / "examples"
 
@@ -21,9 +21,9 @@ def test_a_speaker_on_each_channel_of_one_file(bench: Bench) -> None:
     anna_talks, ben_talks, silence = 20, video.frames - 40, 0
     anna, ben = (motion(video, part, silence, [anna_talks, ben_talks]) for part in columns)
     assert anna[0] > MOVED
-    assert anna[1] < STILL
+    assert anna[1] < anna[0] / 8
     assert ben[1] > MOVED
-    assert ben[0] < STILL
+    assert ben[0] < ben[1] / 8
     assert video.loudness(0.3, 1.0) > -30
     assert video.loudness(video.frames / 25 - 2, 1.0) > -30
 
