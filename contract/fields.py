@@ -88,8 +88,11 @@ AnyRegion = Annotated[Region, BeforeValidator(choice(get_args(NamedRegion), **RE
 
 Whole = Annotated[int, BeforeValidator(whole)]
 Flag = Annotated[bool, BeforeValidator(boolean)]
+ChannelNumber = Annotated[
+    Whole, Field(ge=1, le=MOST_CHANNELS), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_CHANNELS})
+]
 Channel = Annotated[
-    NamedChannel | Annotated[Whole, Field(ge=1, le=MOST_CHANNELS)],
+    NamedChannel | ChannelNumber,
     BeforeValidator(choice(get_args(NamedChannel), **CHANNEL_SYNONYMS)),
 ]
 
