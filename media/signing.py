@@ -22,6 +22,8 @@ from media.mark import DIGITAL_SOURCE_TYPE, TOOL
 
 MP4 = "video/mp4"
 CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
+# A copy of the file is made in memory up to this size, and in the temporary folder beyond it.
+SETTINGS = {"core": {"backing_store_memory_threshold_in_mb": 16}}
 VALID = ("Valid", "Trusted")  # c2pa's words: whether a reader trusts the signer is the reader's business
 # The least that is an MP4: what a rehearsal signs.
 SMALLEST_MP4 = (
@@ -93,7 +95,11 @@ class Signer:
             ta_url=timestamp_url.encode() if timestamp_url else None,
         )
         try:
-            with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(manifest(model))) as builder:
+            with (
+                c2pa.Context.from_dict(SETTINGS) as context,
+                c2pa.Signer.from_info(info) as signer,
+                c2pa.Builder(json.dumps(manifest(model)), context) as builder,
+            ):
                 builder.sign(signer, MP4, source, target)
         except c2pa.C2paError as error:
             timestamp = timestamp_url is not None and "http" in str(error)
