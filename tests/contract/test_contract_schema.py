@@ -400,7 +400,12 @@ def test_failures_are_valid(code: ErrorCode) -> None:
     [
         *(("output_video_url",), ("processing_time_seconds",), ("generation_time_seconds",), ("video_info",)),
         *(("generation_params",), ("timings",), ("warnings",), ("engine",), ("job_id",), ("timings", "load")),
-        *(("video_info", "file_size_mb"), ("generation_params", "seed"), ("video_info", "sha256")),
+        *(
+            ("video_info", "file_size_mb"),
+            ("generation_params", "seed"),
+            ("video_info", "sha256"),
+            ("video_info", "marks"),
+        ),
     ],
 )
 def test_a_reply_without_a_published_key_is_not_valid(path: tuple[str, ...]) -> None:
