@@ -18,6 +18,7 @@ from job.health import Health
 from job.pace import Pace, speed_of
 from job.pipeline import Resources
 from job.workspace import remove_leftovers
+from media.faces import check_detector
 from sources.fetch import FetchLimits
 from storage.base import Storage
 from worker.engine_setup import ReadyEngine, running_engine, variants
@@ -51,6 +52,9 @@ class Startup:
         def ffmpeg() -> None:
             check_ffmpeg()
 
+        def faces() -> None:
+            check_detector(run=self._settings.engine != "simulator")
+
         def disk() -> None:
             check_work_dir(self._settings, self._volumes)
             remove_leftovers(self._settings.work_dir)
@@ -67,7 +71,7 @@ class Startup:
             )
             ready.engine.rest()
 
-        return [_telling(check) for check in (ffmpeg, disk, storage, comfyui)]
+        return [_telling(check) for check in (ffmpeg, faces, disk, storage, comfyui)]
 
     @property
     def hangs(self) -> bool:
