@@ -23,6 +23,7 @@ WEIGHTS = 1233
 WEIGHT_TICKS = 12
 WEIGHT_SECONDS = 1.0
 STEP_SECONDS = 0.25
+NAG_SHARE = 0.02  # of a pass, by its operations
 ENCODE_SECONDS = 0.15
 DECODE_SECONDS = 0.3
 MEASURED_CLIP = (81, 400, 704)
@@ -34,7 +35,7 @@ DEFAULT_SPLIT = ((0.05, 0.45), (0.55, 0.95))
 
 @dataclass(frozen=True)
 class Clip:
-    """What is to be sampled, complete."""
+    """What is to be sampled, complete. told: of it, what the frames say."""
 
     plan: ClipPlan
     voices: VoiceEmbeds
@@ -43,6 +44,8 @@ class Clip:
     negative: bool
     cfg: float
     steps: int
+    nag: bool
+    told: str
 
     @property
     def step_seconds(self) -> float:
@@ -52,7 +55,7 @@ class Clip:
         """
         plan = self.plan
         share = windows.pass_flops(plan.window, plan.width, plan.height) / windows.pass_flops(*MEASURED_CLIP)
-        return STEP_SECONDS * share * (1 + (self.cfg != 1.0) + self.voices.audio_passes)
+        return STEP_SECONDS * share * (1 + (self.cfg != 1.0) + self.voices.audio_passes + self.nag * NAG_SHARE)
 
     @property
     def encode_seconds(self) -> float:
@@ -114,8 +117,9 @@ def _clip(call: Call) -> Clip:
             "multitalk_model, and no samples"
         )
     mode = model.talk.mode if plan.mode == "auto" else plan.mode
-    negative = text is not None and text.has_negative
-    return Clip(plan, voices, plan.portrait, mode, negative, call.real("cfg", 1.0), steps)
+    negative, nag = text is not None and text.has_negative, text is not None and text.has_nag
+    told = f"{steps} steps {call.text('scheduler')}{' NAG' if nag else ''}"
+    return Clip(plan, voices, plan.portrait, mode, negative, call.real("cfg", 1.0), steps, nag, told)
 
 
 def _work_vae(call: Call, runs: vae.Runs, seconds: float, window: int) -> None:
@@ -187,7 +191,7 @@ def _check_masks(masks: tuple[Image.Image, ...], speakers: int, plan: ClipPlan) 
 
 def _artist(clip: Clip) -> Artist:
     size = (clip.plan.width, clip.plan.height)
-    return Artist(clip.portrait, _regions(clip.voices, size), list(_levels(clip.voices)))
+    return Artist(clip.portrait, _regions(clip.voices, size), list(_levels(clip.voices)), clip.told)
 
 
 def _regions(voices: VoiceEmbeds, size: tuple[int, int]) -> list[Image.Image]:
