@@ -141,8 +141,8 @@ class Canvas:
 
     def finished(self) -> Image.Image:
         """The picture in its own size."""
-        width, height = self.size
-        return self.image.resize((width // OVERSAMPLING, height // OVERSAMPLING), Image.Resampling.LANCZOS)
+        size = self.size[0] // OVERSAMPLING, self.size[1] // OVERSAMPLING
+        return self.image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _soft_mask(dots: Shape, box: Box, blur: float) -> Image.Image:
