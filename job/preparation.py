@@ -1,6 +1,6 @@
 """Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, w
 from sources.fetch import Inputs, same_voices
 from workflows.graph import GraphInputs, References
 from workflows.modes import MODES
-from workflows.plan import Plan, frames_for, make_plan
+from workflows.own_nodes import VOICE_EMBEDS
+from workflows.plan import Plan, frames_for, make_plan, most_frames
 
 PADDING_SECONDS = 0.1  # that encoders put behind the end
 
@@ -39,10 +40,12 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    own_nodes: Collection[str] = (),
 ) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
-    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before.
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before; `own_nodes` are the
+    nodes of our pack that the server has.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
@@ -52,7 +55,7 @@ def prepare(
         if request.speakers[first - 1].audio != request.speakers[second - 1].audio:  # else it was told by the request
             warnings.append(rules.same_voice(first, second))
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
-    plan = _plan(request, fit, timeline.seconds)
+    plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     masks = _masks(request, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
     masks_file = None
@@ -73,7 +76,7 @@ def prepare(
     )
 
 
-def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
+def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
     return make_plan(
         frames_for(seconds),
         fit.width,
@@ -84,6 +87,7 @@ def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
         scheduler=request.scheduler,
         cfg_scale=request.cfg_scale,
         audio_cfg_scale=request.audio_cfg_scale,
+        most_frames=most,
     )
 
 

@@ -15,6 +15,7 @@ from contract.fields import Mode
 from contract.request import Request
 from workflows.models import ModelSet
 from workflows.modes import MODES
+from workflows.own_nodes import VOICE_EMBEDS
 from workflows.plan import Plan
 
 FOLDER = Path(__file__).parent
@@ -166,6 +167,8 @@ def _fill_models(template: "_Template", models: ModelSet, precision: Precision) 
 
 def _fill_portrait_and_voices(template: "_Template", request: Request, inputs: GraphInputs) -> None:
     template.fill("Portrait", image=str(inputs.references.file))
+    if inputs.plan.is_long:
+        template.change_class("Voice embeds", VOICE_EMBEDS)
     template.fill("Voice embeds", num_frames=inputs.plan.asked)
     template.fill("Voice embeds", audio_scale=request.audio_scale, audio_cfg_scale=request.audio_cfg_scale)
     for number in range(1, VOICES + 1):
@@ -224,6 +227,10 @@ class _Template:
             if name not in present:
                 raise KeyError(f"the template's node '{title}' has no input '{name}'")
             present[name] = value
+
+    def change_class(self, title: str, class_type: str) -> None:
+        """Put a node of our own, which takes the same inputs, in its place."""
+        self.graph[self._ids[title]]["class_type"] = class_type
 
     def take_out(self, *titles: str) -> None:
         """Remove nodes, and every input that is linked to one of them."""
