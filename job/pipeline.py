@@ -34,6 +34,7 @@ from job.preparation import PreparedJob, prepare
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.scenes import pictures_of
 from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
@@ -183,7 +184,9 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
     report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
-    inputs = fetch_inputs(request.image, sources, context.folder, resources.limits, context.cancel)
+    inputs = fetch_inputs(
+        request.image, sources, context.folder, resources.limits, context.cancel, pictures=pictures_of(request)
+    )
     stopwatch.lap(Stage.FETCH)
 
     report(Stage.PREPARE)

@@ -10,6 +10,8 @@ from contract import rules
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
+from contract.response import SceneInfo
+from job.scenes import PictureRoom, draw_pictures, pictures_of, place_scenes
 from media.audio import Voice
 from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
 from media.losses import SPARE_SECONDS
@@ -17,7 +19,7 @@ from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, spe
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs, same_voices
-from workflows.graph import GraphInputs, References
+from workflows.graph import GraphInputs
 from workflows.modes import MODES
 from workflows.own_nodes import VOICE_EMBEDS
 from workflows.plan import Plan, frames_for, make_plan, most_frames
@@ -30,6 +32,7 @@ class PreparedJob(GraphInputs):
     """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
 
     video: VideoSpec
+    scenes: tuple[SceneInfo, ...] = ()
 
 
 def prepare(
@@ -56,6 +59,7 @@ def prepare(
             warnings.append(rules.same_voice(first, second))
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
+    scenes = place_scenes(request, plan, own_nodes, warnings)
     masks = _masks(request, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
     masks_file = None
@@ -66,7 +70,14 @@ def prepare(
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
     write_listener_mix(timeline, video.seconds, video.audio, cancel)
     return PreparedJob(
-        references=References(folder / "portrait.png"),
+        references=draw_pictures(
+            scenes.pictures,
+            pictures_of(request),
+            inputs.pictures,
+            PictureRoom(folder, fit, request.fit, warnings, cancel),
+        ),
+        prompts=scenes.prompts,
+        scenes=scenes.told,
         voices=tuple(tracks),
         masks=masks_file,
         video=video,

@@ -82,6 +82,18 @@ def _text_bridge(call: Call) -> tuple[Outputs, Ui | None]:
     return (TextEmbeds(call.get("negative", Loaded) is not None),), None
 
 
+def _prompts(call: Call) -> tuple[Outputs, Ui | None]:
+    """A prompt for each window; raises ValueError as our node does."""
+    call.need("prompt_1", Loaded)
+    named = [name for name in call.inputs if name.startswith("prompt_")]
+    there = {name.rsplit("_", 1)[1] for name in named if call.get(name, Loaded) is not None}
+    windows = call.text("windows", "1")
+    numbers = windows.split(",")
+    if not there.issuperset(numbers):
+        raise ValueError(f"windows '{windows}' name a prompt that is not there")
+    return (TextEmbeds(call.get("negative", Loaded) is not None, tuple(map(int, numbers))),), None
+
+
 def _clip_vision_encode(call: Call) -> tuple[Outputs, Ui | None]:
     call.need("clip_vision", Loaded)
     if len(call.need("image_1", Images).frames) > 1:
@@ -203,6 +215,7 @@ PLAIN: dict[str, Node] = {
     "MultiTalkWav2VecEmbeds": _voices,
     "PreviewAny": _preview_any,
     "SaveVideo": _save_video,
+    "TalkingVideoPrompts": _prompts,
     "TalkingVideoVoiceEmbeds": _voices,
     "WanVideoBlockSwap": _loader("BLOCKSWAPARGS", "blocks_to_swap"),
     "WanVideoClipVisionEncode": _clip_vision_encode,

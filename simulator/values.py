@@ -68,9 +68,11 @@ class VideoModel:
 
 @dataclass(frozen=True)
 class TextEmbeds:
-    """Prompts as embeddings: only whether there is a negative one matters."""
+    """Prompts as embeddings. has_negative: whether there is a negative one; prompts: which of several (from 1) each
+    window takes, the last for all after it."""
 
     has_negative: bool
+    prompts: tuple[int, ...] = ()
 
 
 @dataclass

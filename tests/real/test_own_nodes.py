@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from tests.real.bench import SIDE, RealBench
+from contract.fields import Mode
+from tests.real.bench import SIDE, RealBench, difference
 from tests.recording.node_facts import without_prose
 from worker.settings import Settings
 from workflows.own_nodes import OWN_NODES
 from workflows.plan import Plan, windows_for
+from workflows.scenes import WindowPrompts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMPARE = """
@@ -47,6 +50,27 @@ def _embeds(settings: Settings, way: str, seconds: float, folder: Path) -> tuple
     arguments = [str(settings.comfyui_dir), way, str(seconds), str(target)]
     done = subprocess.run([*script, *arguments], check=True, capture_output=True, text=True)
     return target, int(done.stdout)
+
+
+@pytest.mark.parametrize(("mode", "cfg"), [("infinitetalk", 1.0), ("infinitetalk", 5.0), ("multitalk", 1.0)])
+def test_each_window_takes_its_own_prompt_and_picture(real: RealBench, mode: Mode, cfg: float) -> None:
+    """Windows of 17 frames that overlap by 9: they begin to be seen at 0, 17 and 25."""
+    sent: dict[str, Any] = {"mode": mode, "frames": 33, "cfg_scale": cfg, "scheduler": "euler", "steps": 2}
+    plain = real.run(real.arguments(**sent)).frames
+    same = WindowPrompts(("a person talking", "never seen"), (0, 0, 0))
+    assert _changed(plain, real.run(real.arguments(**sent, prompts=same)).frames) == [False, False, False]
+    other = WindowPrompts(("a person talking", "a storm at sea"), (0, 1))
+    prompted = real.run(real.arguments(**sent, prompts=other)).frames
+    assert _changed(plain, prompted) == [False, True, True], "the third goes on from the frames of the second"
+    if mode == "infinitetalk":
+        pictured = real.run(real.arguments(**sent, prompts=other, references=real.reference(1, 1, 2))).frames
+        assert _changed(prompted, pictured) == [False, False, True]
+
+
+def _changed(before: list[Image.Image], after: list[Image.Image]) -> list[bool]:
+    """Whether what each window adds is another picture: two runs of one graph on a CPU differ by rounding at most."""
+    parts = ((0, 17), (16, 25), (24, 33))
+    return [difference(before[begin:end], after[begin:end]) > 0.2 for begin, end in parts]
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 from tests.worker.bench import REPOSITORY, Bench, Run, Video, probe
 
 EXAMPLES = REPOSITORY / "examples"
-RUNNABLE = ["one-speaker", "infinitetalk", "two-together", "one-of-two", "720p", "quality", "fps-30"]
+RUNNABLE = ["one-speaker", "infinitetalk", "scenes", "two-together", "one-of-two", "720p", "quality", "fps-30"]
 LOUD, QUIET = 0.5, 0.0
 MOVED, STILL = 50, 5  # places that differ
 
