@@ -99,6 +99,7 @@ def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
         cfg_scale=request.cfg_scale,
         audio_cfg_scale=request.audio_cfg_scale,
         most_frames=most,
+        nag=request.negative_guidance == "nag",
     )
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from simulator import pictures, windows
@@ -91,7 +92,12 @@ def _prompts(call: Call) -> tuple[Outputs, Ui | None]:
     numbers = windows.split(",")
     if not there.issuperset(numbers):
         raise ValueError(f"windows '{windows}' name a prompt that is not there")
-    return (TextEmbeds(call.get("negative", Loaded) is not None, tuple(map(int, numbers))),), None
+    return (TextEmbeds(call.get("negative", Loaded) is not None, prompts=tuple(map(int, numbers))),), None
+
+
+def _apply_nag(call: Call) -> tuple[Outputs, Ui | None]:
+    call.need("nag_text_embeds", TextEmbeds)
+    return (replace(call.need("original_text_embeds", TextEmbeds), has_nag=True),), None
 
 
 def _clip_vision_encode(call: Call) -> tuple[Outputs, Ui | None]:
@@ -217,6 +223,7 @@ PLAIN: dict[str, Node] = {
     "SaveVideo": _save_video,
     "TalkingVideoPrompts": _prompts,
     "TalkingVideoVoiceEmbeds": _voices,
+    "WanVideoApplyNAG": _apply_nag,
     "WanVideoBlockSwap": _loader("BLOCKSWAPARGS", "blocks_to_swap"),
     "WanVideoClipVisionEncode": _clip_vision_encode,
     "WanVideoImageToVideoMultiTalk": _clip_plan,

@@ -107,11 +107,7 @@ def build_graph(
     if inputs.references.count > 1 and not MODES[request.mode].reference_per_window:
         raise ValueError(f"{request.mode} goes by one reference picture, not {inputs.references.count}")
     template = _Template(_text(request.mode))
-    _fill_prompts(template, inputs.prompts or WindowPrompts((request.positive_prompt,), (0,)))
-    if request.cfg_scale == 1.0:
-        template.take_out("Negative prompt")  # the server would encode it and never use it
-    else:
-        template.fill("Negative prompt", text=_literal(request.negative_prompt))
+    _fill_text(template, request, inputs.prompts or WindowPrompts((request.positive_prompt,), (0,)))
     _fill_models(template, models, precision)
     _fill_portrait_and_voices(template, request, inputs)
     _fill_speed(template, request.speed_lora_strength, memory.blocks_to_swap)
@@ -125,6 +121,19 @@ def build_graph(
         scheduler=request.scheduler,
     )
     return template.graph
+
+
+def _fill_text(template: "_Template", request: Request, prompts: WindowPrompts) -> None:
+    """The prompts; of the negative one only the way that it works by (`Request.negative_guidance`)."""
+    _fill_prompts(template, prompts)
+    template.fill("Negative prompt", text=_literal(request.negative_prompt))
+    if request.negative_guidance == "nag":
+        template.unlink("Text embeds", "negative")  # the server would keep it and never use it
+        return
+    template.take_out("NAG", "Negative embeds")
+    template.link("Sampler", "text_embeds", "Text embeds")
+    if request.negative_guidance is None:
+        template.take_out("Negative prompt")  # the server would encode it and never use it
 
 
 def _literal(prompt: str) -> str:
@@ -164,7 +173,7 @@ def _fill_prompts(template: "_Template", prompts: WindowPrompts) -> None:
     template.fill("Positive prompt", text=_literal(first))
     if not others:
         return
-    links = {"prompt_1": template.link("Positive prompt")}
+    links = {"prompt_1": template.output_of("Positive prompt")}
     for number, text in enumerate(others, 2):
         links[f"prompt_{number}"] = template.copy("Positive prompt", str(number), text=_literal(text))
     windows = ",".join(str(number + 1) for number in prompts.windows)
@@ -251,7 +260,7 @@ class _Template:
         kept = {name: value for name, value in entry["inputs"].items() if name != drop}
         entry |= {"class_type": class_type, "inputs": {**kept, **inputs}}
 
-    def link(self, title: str) -> list[Any]:
+    def output_of(self, title: str) -> list[Any]:
         """What an input holds that takes a node's first output."""
         return [self._ids[title], 0]
 
@@ -262,7 +271,15 @@ class _Template:
         self.graph[node]["_meta"] = {"title": named}
         self._ids[named] = node
         self.fill(named, **inputs)
-        return self.link(named)
+        return self.output_of(named)
+
+    def link(self, title: str, name: str, source: str) -> None:
+        """Link an input of a node to the first output of another one."""
+        self.graph[self._ids[title]]["inputs"][name] = [self._ids[source], 0]
+
+    def unlink(self, title: str, name: str) -> None:
+        """Leave an optional input of a node empty."""
+        del self.graph[self._ids[title]]["inputs"][name]
 
     def take_out(self, *titles: str) -> None:
         """Remove nodes, and every input that is linked to one of them."""

@@ -52,10 +52,22 @@ def _embeds(settings: Settings, way: str, seconds: float, folder: Path) -> tuple
     return target, int(done.stdout)
 
 
-@pytest.mark.parametrize(("mode", "cfg"), [("infinitetalk", 1.0), ("infinitetalk", 5.0), ("multitalk", 1.0)])
-def test_each_window_takes_its_own_prompt_and_picture(real: RealBench, mode: Mode, cfg: float) -> None:
+@pytest.mark.parametrize(
+    ("mode", "cfg", "guidance"),
+    [("infinitetalk", 1.0, "nag"), ("infinitetalk", 5.0, "cfg"), ("multitalk", 1.0, None)],
+)
+def test_each_window_takes_its_own_prompt_and_picture(
+    real: RealBench, mode: Mode, cfg: float, guidance: str | None
+) -> None:
     """Windows of 17 frames that overlap by 9: they begin to be seen at 0, 17 and 25."""
-    sent: dict[str, Any] = {"mode": mode, "frames": 33, "cfg_scale": cfg, "scheduler": "euler", "steps": 2}
+    sent: dict[str, Any] = {
+        "mode": mode,
+        "frames": 33,
+        "cfg_scale": cfg,
+        "negative_guidance": guidance,
+        "scheduler": "euler",
+        "steps": 2,
+    }
     plain = real.run(real.arguments(**sent)).frames
     same = WindowPrompts(("a person talking", "never seen"), (0, 0, 0))
     assert _changed(plain, real.run(real.arguments(**sent, prompts=same)).frames) == [False, False, False]

@@ -42,19 +42,21 @@ def test_what_changes_holds_until_the_next_change() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("cfg", [1.0, 5.0])
-def test_each_prompt_is_encoded_once_and_our_node_hands_them_to_the_windows(mode: Mode, cfg: float) -> None:
+@pytest.mark.parametrize(("cfg", "guidance"), [(1.0, None), (5.0, "cfg"), (1.0, "nag")])
+def test_each_prompt_is_encoded_once_and_our_node_hands_them_to_the_windows(
+    mode: Mode, cfg: float, guidance: str | None
+) -> None:
     prompts = WindowPrompts(("first", "second (2)", "third"), (0, 1, 0, 2))
-    graph = build_graph(**arguments(mode, prompts=prompts, cfg_scale=cfg))
+    graph = build_graph(**arguments(mode, prompts=prompts, cfg_scale=cfg, negative_guidance=guidance))
     assert problems(graph) == []
     stack = graph["text"]
     assert stack["class_type"] == "TalkingVideoPrompts"
     assert stack["inputs"]["windows"] == "1,2,1,3"
     texts = [graph[stack["inputs"][f"prompt_{number}"][0]]["inputs"]["text"] for number in (1, 2, 3)]
     assert texts == ["first", r"second \(2\)", "third"]
-    assert ("negative" in stack["inputs"]) == (cfg != 1.0)
+    assert ("negative" in stack["inputs"]) == (guidance == "cfg")
     encoded = [node for node in graph.values() if node["class_type"] == "CLIPTextEncode"]
-    assert len(encoded) == 3 + (cfg != 1.0)
+    assert len(encoded) == 3 + (guidance is not None), "and the negative one, for cfg or for NAG"
 
 
 def test_one_prompt_in_place_of_the_jobs_own_needs_no_node_of_ours() -> None:
