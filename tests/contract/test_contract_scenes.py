@@ -58,12 +58,10 @@ def test_warnings_say_what_one_may_not_expect() -> None:
 
 def test_the_schema_takes_what_the_worker_takes() -> None:
     check = jsonschema.Draft202012Validator(json_schema()).is_valid
-    for scenes in (
-        [{"at": 4, "prompt": "b"}],
-        {"time": "2", "image": IMAGE},
-        None,
+    taken: list[object] = [
+        *([{"at": 4, "prompt": "b"}], {"time": "2", "image": IMAGE}, None),
         [{"at": 1, "prompt": "", "url": IMAGE}],
-    ):
-        assert check(job(scenes=scenes)), scenes
-    for scenes in ([{"at": 4}], [{"prompt": "b"}], ["a"], [{"at": 1, "prompt": "", "image_url": None}]):
-        assert not check(job(scenes=scenes)), scenes
+    ]
+    refused: list[object] = [[{"at": 4}], [{"prompt": "b"}], ["a"], [{"at": 1, "prompt": "", "image_url": None}]]
+    assert [check(job(scenes=scenes)) for scenes in taken] == [True] * len(taken)
+    assert [check(job(scenes=scenes)) for scenes in refused] == [False] * len(refused)
