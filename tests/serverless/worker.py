@@ -4,7 +4,6 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Any
 
 import requests
 
+from tests.programs import HANDLER, FreshProgram, Program
 from tests.serverless.control_plane import PATIENCE, ControlPlane
 from tests.serverless.processes import Process, descendants
-from tests.worker.bench import REPOSITORY, Bench
+from tests.worker.bench import Bench
 
 END_SECONDS = 60.0
 LOOK_SECONDS = 0.02
@@ -27,23 +27,19 @@ class Worker:
     Args:
         plane: where it gets its jobs.
         bench: its folders. Temporary files go to `bench.folder / "tmp"`, the log to `bench.folder / "worker.log"`.
+        fresh: a Python of its own, which also shows its environment in /proc; otherwise it starts as quickly as it can.
         environment: settings that differ from those of the bench.
     """
 
-    def __init__(self, plane: ControlPlane, bench: Bench, **environment: str) -> None:
+    def __init__(self, plane: ControlPlane, bench: Bench, *, fresh: bool = False, **environment: str) -> None:
         self._plane, self._bench = plane, bench
         self._news = threading.Condition()
         self._lines: list[str] = []
         self._started: list[Process] = []  # by the worker, as of its last signal
         self._log = bench.folder / "worker.log"
-        self._process = subprocess.Popen(
-            [sys.executable, "handler.py"],
-            cwd=REPOSITORY,
-            env={**_environment(plane, bench), **_place(environment), **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        settings = {**_environment(plane, bench), **_place(environment), **environment}
+        start: type[FreshProgram] | type[Program] = FreshProgram if fresh else Program
+        self._process = start(HANDLER, environment=settings, stdout=subprocess.PIPE)
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read_log)
         self._reader.start()
