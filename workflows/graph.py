@@ -47,11 +47,25 @@ class MemoryOptions:
 
 
 @dataclass(frozen=True)
+class References:
+    """The pictures that the windows go by, of the plan's size, in one PNG: frame k is for window k, the last one for
+    every window after it. CLIP vision sees the first alone.
+
+    Attributes:
+        file: absolute path; ComfyUI reads it as a batch.
+        count: its frames.
+    """
+
+    file: Path
+    count: int = 1
+
+
+@dataclass(frozen=True)
 class GraphInputs:
     """What was prepared for a graph: its files, its windows, and what of the request depends on these.
 
     Attributes:
-        portrait: a picture of the plan's size. All paths are absolute, of files that ComfyUI can read.
+        references: what the windows look like. All paths are absolute, of files that ComfyUI can read.
         voices: 16 kHz mono WAVs as long as the generated frames, speakers in order.
         masks: a PNG with a frame for each voice and one for the background; None for one voice.
         plan: the windows and their size.
@@ -59,7 +73,7 @@ class GraphInputs:
         color_match: how the node pack matches the colours of a window to the portrait's.
     """
 
-    portrait: Path
+    references: References
     voices: tuple[Path, ...]
     masks: Path | None
     plan: Plan
@@ -81,13 +95,14 @@ def build_graph(
     Args:
         frames_parent: where ComfyUI makes the folder of the frames.
         memory: its block swap counts, not the request's.
+
+    Raises:
+        ValueError: several references in a mode whose windows share one: the graph would end ComfyUI's prompt thread.
     """
+    if inputs.references.count > 1 and not MODES[request.mode].reference_per_window:
+        raise ValueError(f"{request.mode} goes by one reference picture, not {inputs.references.count}")
     template = _Template(_text(request.mode))
-    template.fill("Positive prompt", text=_literal(request.positive_prompt))
-    if request.cfg_scale == 1.0:
-        template.take_out("Negative prompt")  # the server would encode it and never use it
-    else:
-        template.fill("Negative prompt", text=_literal(request.negative_prompt))
+    _fill_text(template, request)
     _fill_models(template, models, precision)
     _fill_portrait_and_voices(template, request, inputs)
     _fill_speed(template, request.speed_lora_strength, memory.blocks_to_swap)
@@ -101,6 +116,19 @@ def build_graph(
         scheduler=request.scheduler,
     )
     return template.graph
+
+
+def _fill_text(template: "_Template", request: Request) -> None:
+    """The prompts; of the negative one only the way that it works by (`Request.negative_guidance`)."""
+    template.fill("Positive prompt", text=_literal(request.positive_prompt))
+    template.fill("Negative prompt", text=_literal(request.negative_prompt))
+    if request.negative_guidance == "nag":
+        template.unlink("Text embeds", "negative")  # the server would keep it and never use it
+        return
+    template.take_out("NAG", "Negative embeds")
+    template.link("Sampler", "text_embeds", "Text embeds")
+    if request.negative_guidance is None:
+        template.take_out("Negative prompt")  # the server would encode it and never use it
 
 
 def _literal(prompt: str) -> str:
@@ -146,7 +174,7 @@ def _fill_models(template: "_Template", models: ModelSet, precision: Precision) 
 
 
 def _fill_portrait_and_voices(template: "_Template", request: Request, inputs: GraphInputs) -> None:
-    template.fill("Portrait", image=str(inputs.portrait))
+    template.fill("Portrait", image=str(inputs.references.file))
     template.fill("Voice embeds", num_frames=inputs.plan.asked)
     template.fill("Voice embeds", audio_scale=request.audio_scale, audio_cfg_scale=request.audio_cfg_scale)
     for number in range(1, VOICES + 1):
@@ -205,6 +233,14 @@ class _Template:
             if name not in present:
                 raise KeyError(f"the template's node '{title}' has no input '{name}'")
             present[name] = value
+
+    def link(self, title: str, name: str, source: str) -> None:
+        """Link an input of a node to the first output of another one."""
+        self.graph[self._ids[title]]["inputs"][name] = [self._ids[source], 0]
+
+    def unlink(self, title: str, name: str) -> None:
+        """Leave an optional input of a node empty."""
+        del self.graph[self._ids[title]]["inputs"][name]
 
     def take_out(self, *titles: str) -> None:
         """Remove nodes, and every input that is linked to one of them."""
