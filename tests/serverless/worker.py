@@ -16,6 +16,7 @@ from tests.serverless.control_plane import PATIENCE, ControlPlane
 from tests.serverless.processes import Process, descendants
 from tests.worker.bench import Bench
 
+Start = type[Program] | type[FreshProgram]
 END_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 STAGES = ("validate", "fetch", "prepare", "load", "sample", "encode", "upload")
@@ -27,18 +28,17 @@ class Worker:
     Args:
         plane: where it gets its jobs.
         bench: its folders. Temporary files go to `bench.folder / "tmp"`, the log to `bench.folder / "worker.log"`.
-        fresh: a Python of its own, which also shows its environment in /proc; otherwise it starts as quickly as it can.
+        start: how the process is made.
         environment: settings that differ from those of the bench.
     """
 
-    def __init__(self, plane: ControlPlane, bench: Bench, *, fresh: bool = False, **environment: str) -> None:
+    def __init__(self, plane: ControlPlane, bench: Bench, start: Start = Program, /, **environment: str) -> None:
         self._plane, self._bench = plane, bench
         self._news = threading.Condition()
         self._lines: list[str] = []
         self._started: list[Process] = []  # by the worker, as of its last signal
         self._log = bench.folder / "worker.log"
         settings = {**_environment(plane, bench), **_place(environment), **environment}
-        start: type[FreshProgram] | type[Program] = FreshProgram if fresh else Program
         self._process = start(HANDLER, environment=settings, stdout=subprocess.PIPE)
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read_log)
