@@ -10,6 +10,10 @@ NamedChannel = Literal["left", "right"]
 CHANNEL_SYNONYMS = {"l": "left", "r": "right"}
 CHANNEL_NUMBERS = {"left": 1, "right": 2}
 MOST_CHANNELS = 32
+CHANNEL_MEANING = (
+    "the one channel of the file that is this voice: left, right, or its number, counted from 1; default: all of them, "
+    "mixed"
+)
 CHANNEL_TO_SEND = "send 'left', 'right', or the number of a channel, counted from 1 (left is 1, right is 2)"
 
 ChannelNumber = Annotated[

@@ -175,6 +175,7 @@ def make_resources(
         least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,
         marks=marks_of(settings),
+        own_nodes=ready.own_nodes,
         health=Health(volumes),
         obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,
     )
