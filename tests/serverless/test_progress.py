@@ -12,6 +12,7 @@ from tests.serverless.stand import Stand, standing
 from tests.serverless.worker import STAGES
 
 KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
+VOICE = "several-windows.wav"
 STEPS, MORE_STEPS = 25, 40  # so that a job of few pictures takes some time
 PAUSE_SECONDS = 2.0
 HELD_SECONDS = 8.0  # that one update may take before the job no longer waits for it
@@ -32,15 +33,15 @@ class Told:
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     with standing(tmp_path_factory.mktemp("progress"), hold_seconds=20, SIMULATOR_SPEED="2") as stand:
+        stand.bench.voice(VOICE, [(20.0, 0.5)])
         yield stand
 
 
 @pytest.fixture(scope="module")
 def told(stand: Stand) -> list[Told]:
     """Of the first two jobs of a worker, each of about 7 s and several windows."""
-    voice = stand.bench.voice("several-windows.wav", [(20.0, 0.5)])
     for job_id in ("first", "second"):
-        stand.give(job_id, audio_urls=[voice], steps=STEPS)
+        stand.give(job_id, audio_urls=[VOICE], steps=STEPS)
         assert stand.plane.wait_for_result(job_id)["output"]["status"] == "completed"
     return [posts_of(stand, job_id) for job_id in ("first", "second")]
 
@@ -135,7 +136,7 @@ def test_a_control_plane_that_does_not_answer_updates_gets_one_and_the_result(st
 
 def test_a_socket_that_is_cut_ten_times_changes_nothing(stand: Stand) -> None:
     stand.break_engine("drop-socket:times=10")
-    stand.give("cut", audio_urls=["long.wav"], steps=STEPS, scheduler="dpm++_sde")
+    stand.give("cut", audio_urls=[VOICE], steps=STEPS, scheduler="dpm++_sde")
     output = stand.plane.wait_for_result("cut")["output"]
     stand.assert_broken()
     assert (output["status"], output["warnings"]) == ("completed", [])
