@@ -74,6 +74,7 @@ class Startup:
             self._resources = make_resources(
                 self._settings, ready, own, remembers=self._remembers, volumes=self._volumes
             )
+            ready.engine.rest()
 
         signs = [signing] if self._settings.c2pa_key else []
         return [_telling(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui)]
@@ -130,8 +131,10 @@ def check_work_dir(settings: Settings, volumes: Volumes) -> None:
 
     try:
         volumes.of(settings.work_dir).do(look)
-    except OSError as error:
-        raise unfit(error.strerror or type(error).__name__) from error
+    except (OSError, WorkerError) as error:
+        why = error.message if isinstance(error, WorkerError) else unfit(error.strerror or type(error).__name__).message
+        hint = f"{why}. Mount something that can be written at {settings.work_dir}, or set WORK_DIR to another folder"
+        raise WorkerError(ErrorCode.WORKER_UNFIT, hint, stage=Stage.START) from error
 
 
 def volumes_of(settings: Settings) -> Volumes:
