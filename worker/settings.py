@@ -192,7 +192,7 @@ class Settings(BaseSettings):
         None, description="signs each MP4 (C2PA) with this certificate and its chain: a PEM file, or PEM text"
     )
     c2pa_key: SecretStr | None = Field(
-        None, validate_default=True, description="belongs to C2PA_CERT: a PEM file, or PEM text, without passphrase"
+        None, description="belongs to C2PA_CERT: a PEM file, or PEM text, without passphrase"
     )
     c2pa_timestamp_url: str | None = Field(
         None, pattern=r"^https?://", description="RFC 3161 authority that dates each signature; default: none is asked"
@@ -241,13 +241,6 @@ class Settings(BaseSettings):
     def _gguf_with_gguf(cls, value: str, info: ValidationInfo) -> str:
         if value == "q8_0" and info.data.get("base_model") == "fp8":
             raise ValueError("q8_0 is GGUF and runs with a GGUF base only: set BASE_MODEL to q4_k_m or q8_0")
-        return value
-
-    @field_validator("c2pa_key")
-    @classmethod
-    def _key_and_certificate(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if (value is None) != (info.data.get("c2pa_cert") is None):
-            raise ValueError("C2PA_CERT and C2PA_KEY belong together: set both, or neither")
         return value
 
     @property

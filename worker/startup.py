@@ -76,7 +76,7 @@ class Startup:
             )
             ready.engine.rest()
 
-        signs = [signing] if self._settings.c2pa_key else []
+        signs = [signing] if self._settings.c2pa_cert or self._settings.c2pa_key else []
         return [_telling(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui)]
 
     @property

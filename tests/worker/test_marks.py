@@ -80,6 +80,12 @@ def test_what_an_upload_url_gets_is_marked_and_signed(bench: Bench) -> None:
     assert data.index(b"moov") < data.index(b"mdat")
 
 
+def test_a_key_without_its_certificate_is_no_half_of_a_mark(bench: Bench) -> None:
+    run = bench.run(_job(bench), C2PA_KEY=str(bench.folder / "key.pem"))
+    assert (run.code, run.reply["error_code"], run.reply["error_stage"]) == (1, "settings_invalid", "start")
+    assert "C2PA_CERT and C2PA_KEY belong together" in run.reply["error"]
+
+
 def test_a_worker_that_cannot_sign_does_not_start(bench: Bench) -> None:
     """And does not say a line of the key."""
     (chain, _), (_, key) = certificate(), certificate()

@@ -138,7 +138,6 @@ BAD = [
     ("MODES", "both", "'multitalk'"),
     ("FORCE_OFFLOAD", "perhaps", "boolean"),
     ("MARK_AI", "perhaps", "boolean"),
-    ("C2PA_KEY", "/run/secrets/key.pem", "set both, or neither"),
     ("C2PA_TIMESTAMP_URL", "timestamp.example.com", "http"),
     ("BASE_PRECISION", "fp8", "'bf16'"),
     ("ATTENTION_MODE", "sage", "sdpa"),
@@ -362,7 +361,6 @@ def test_every_secret_is_hidden_from_the_log_and_from_the_engine(monkeypatch: py
     names = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
     assert names
     monkeypatch.setenv("S3_BUCKET", "videos")
-    monkeypatch.setenv("C2PA_CERT", "chain.pem")
     for name in names:
         monkeypatch.setenv(name.upper(), f"hidden-{name}")
     assert {f"hidden-{name}" for name in names} <= set(Settings().secrets)
@@ -372,7 +370,6 @@ def test_every_secret_is_hidden_from_the_log_and_from_the_engine(monkeypatch: py
 @pytest.mark.parametrize("line_end", ["\n", "\\n", "\r\n"])
 def test_no_line_of_a_private_key_is_written(line_end: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ["-----BEGIN PRIVATE KEY-----", "MIGHAgEAMBMGByqGSM49", "AgEGCCqGSM49AwEHBG0w", "-----END PRIVATE KEY-----"]
-    monkeypatch.setenv("C2PA_CERT", "chain.pem")
     monkeypatch.setenv("C2PA_KEY", line_end.join(lines))
     settings = read_settings()
     assert not any(line in text for line in lines[1:3] for text in (repr(settings), repr(settings.model_dump())))
