@@ -4,7 +4,8 @@ The window writer of ComfyUI-WanVideoWrapper saves its PNGs one after the other 
 the GPU idles. With this pack loaded and TALKING_VIDEO_FRAMES_DIR set, saves below that folder are done by a
 few threads, each frame appears whole, and the sampler node returns after the last one. Frames are matched in
 colour and converted to bytes on the device that made them, and the weights of a GGUF model are not copied again
-in a second job. Its nodes (`separation`) part a voice from music. Without the pack, or beside another version of the node pack, everything works as before, slower.
+in a second job. Its nodes (`separation`) part a voice from music. Without the pack, or beside another version of the
+node pack, every other job works as before, slower.
 
 The only code of ours inside ComfyUI: it knows the standard library, Pillow and, in there, torch, and no other
 room. Imported anywhere else it does nothing.

@@ -1,7 +1,7 @@
 """Parts a voice from music with Hybrid Demucs (torchaudio's own), block by block, so that memory stays flat.
 
-Needs torch and torchaudio: imported where a node runs. In are 16-bit PCM WAVs of any rate, mono or stereo; out is mono at
-16 kHz, which the talk models hear.
+Needs torch and torchaudio: imported where a node runs. In are 16-bit PCM WAVs of any rate, mono or stereo; out is mono
+at 16 kHz, which the talk models hear.
 """
 
 import math

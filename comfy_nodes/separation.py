@@ -61,7 +61,7 @@ class SeparateVoice:
         }
 
     def separate(
-        self, separator: Any, track: dict[str, Any], sound: str, start: float, seconds: float, most_gain: float
+        self, *, separator: Any, track: dict[str, Any], sound: str, start: float, seconds: float, most_gain: float
     ) -> tuple[dict[str, Any]]:
         """One block after the other on ComfyUI's device; the network leaves it afterwards."""
         import comfy.model_management as memory  # noqa: PLC0415

@@ -40,6 +40,7 @@ ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", 
 NamedRegion = Literal["left", "center", "right"]
 NamedChannel = Literal["left", "right"]
 Timing = Literal["together", "turns"]
+VoiceChoice = Literal["auto", "as_is", "separate"]
 Fit = Literal["cover", "contain"]
 REGION_SYNONYMS = {"centre": "center", "middle": "center"}
 CHANNEL_SYNONYMS = {"l": "left", "r": "right"}
@@ -56,6 +57,8 @@ LONGEST_FILE_NAME = 255
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
     "top < bottom, or 'left', 'center' or 'right'",
+    "voice": "send 'auto', 'as_is' or 'separate': whether the model hears the voice parted from music under it; the sound "
+    "itself goes in audio_urls, or audio of a speaker",
     "channel": "send 'left', 'right', or the number of a channel, counted from 1 (left is 1, right is 2)",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
@@ -178,6 +181,9 @@ Resolution = Annotated[
 ]
 
 
+AnyVoice = Annotated[VoiceChoice, BeforeValidator(choice(get_args(VoiceChoice)))]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -200,6 +206,7 @@ class SpeakerInput(_Model):
         description="the one channel of the file that is this voice: left, right, or its number, counted from 1; "
         "default: all of them, mixed",
     )
+    voice: AnyVoice | None = Field(None, description="as the job's own voice, for this speaker alone")
 
 
 class JobInput(_Model):
@@ -272,6 +279,11 @@ class JobInput(_Model):
     )
     output_key: OutputKey | None = Field(
         None, description="the stored file's name, such as talks/anna.mp4; the same name again overwrites it"
+    )
+    voice: AnyVoice = Field(
+        "auto",
+        description="what the model hears: separate parts the voice from music under it, as_is does not, auto decides by "
+        "the sound; the video keeps the sound as it is",
     )
     upload_url: UploadUrl | None = Field(
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"

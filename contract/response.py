@@ -57,6 +57,9 @@ class GenerationParams(_Model):
     color_match: str
     window_frames: int
     overlap_frames: int
+    voices: tuple[Literal["as_is", "separate"], ...] = Field(
+        (), description="for each speaker, whether the model heard the voice parted from music"
+    )
 
 
 class Timings(_Model):

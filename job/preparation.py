@@ -10,6 +10,7 @@ from contract import rules
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
+from job.voices import to_separate
 from media.audio import Voice
 from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
 from media.losses import SPARE_SECONDS
@@ -39,10 +40,12 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    can_separate: bool = False,
 ) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
-    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before.
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before; `can_separate`:
+    whether ComfyUI has what parts a voice from music.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
@@ -56,7 +59,10 @@ def prepare(
     if masks:
         masks_file = folder / "masks.png"
         save_masks(masks, masks_file)
-    tracks = write_model_tracks(timeline, plan.audio_seconds, folder, listeners=silent_listeners, cancel=cancel)
+    asked = [speaker.voice for speaker in request.speakers]
+    separated = to_separate(timeline, asked, can_separate=can_separate, warnings=warnings)
+    length = plan.audio_seconds
+    tracks = write_model_tracks(timeline, length, folder, listeners=silent_listeners, cancel=cancel, left_out=separated)
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
     write_listener_mix(timeline, video.seconds, video.audio, cancel)
     return PreparedJob(
@@ -67,6 +73,7 @@ def prepare(
         plan=plan,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
+        separated=separated,
     )
 
 

@@ -210,7 +210,8 @@ class _Artists:
         reference = self._clip.reference(window)
         if self._last is None or self._last[0] is not reference:
             voices, size = self._clip.voices, (self._clip.plan.width, self._clip.plan.height)
-            self._last = reference, Artist(reference, _regions(voices, size), list(_levels(voices)))
+            parted = [number for number, audio in enumerate(voices.audios, 1) if audio.separated]
+            self._last = reference, Artist(reference, _regions(voices, size), list(_levels(voices)), parted)
         return self._last[1]
 
 

@@ -24,6 +24,7 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.volume import Volumes
+from worker.separation import find_separator, separator_of
 from worker.settings import Settings
 from workflows.graph import Precision, template_graph
 from workflows.models import ModelFile, Variants, read_models
@@ -41,12 +42,14 @@ MODELS_REMEDY = "(below MODEL_ROOTS; scripts/download_models.sh gets them, ENGIN
 
 @dataclass(frozen=True)
 class ReadyEngine:
-    """An engine that can take jobs, what suits its GPU, and the modes whose models are there."""
+    """An engine that can take jobs, what suits its GPU, the modes whose models are there, and the file of the weights
+    that part voices from music (None: it cannot)."""
 
     engine: Engine
     precision: Precision
     modes: tuple[Mode, ...]
     gpu: str = ""
+    separator: str | None = None
 
 
 @contextmanager
@@ -60,14 +63,15 @@ def running_engine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine
         server = RunningServer(settings.comfyui_url)
         server.ensure_ready(Cancellation())
         precision = choose_precision(settings, GpuFacts(device="cuda"))
-        yield ReadyEngine(server, precision, modes_of_server(server.client, settings, precision))
+        modes = modes_of_server(server.client, settings, precision)
+        yield ReadyEngine(server, precision, modes, separator=separator_of(server.client))
         return
     if settings.engine == "simulator":
         command = partial(simulator_command, settings.simulator_speed, settings.simulator_faults.split())
         start = _starter(settings, lambda: EngineProcess(command()), tuple(MODES), Precision())
         with SupervisedEngine(start) as engine:
             log.info("the simulator is ready: no GPU is used, and the frames are stand-ins")
-            yield ReadyEngine(engine, Precision(), tuple(MODES))
+            yield ReadyEngine(engine, Precision(), tuple(MODES), separator=separator_of(engine.client))
         return
     with _comfyui_of_this_machine(settings, volumes) as ready:
         yield ready
@@ -77,6 +81,7 @@ def running_engine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine
 def _comfyui_of_this_machine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine]:
     try:
         modes, files = volumes.of(settings.volume_dir).do(lambda pulse: find_models(settings, pulse))
+        files += volumes.of(settings.volume_dir).do(lambda _: find_separator(settings))
     except TimeoutError as error:
         message = f"The folders of models cannot be read: {error.strerror}"
         raise WorkerError(ErrorCode.WORKER_UNFIT, message, stage=Stage.START) from error
@@ -104,7 +109,7 @@ def _comfyui_of_this_machine(settings: Settings, volumes: Volumes) -> Iterator[R
     )
     with SupervisedEngine(start) as engine:
         log.info("ComfyUI is ready for %s", " and ".join(modes))
-        yield ReadyEngine(engine, precision, modes, facts.name)
+        yield ReadyEngine(engine, precision, modes, facts.name, separator_of(engine.client))
 
 
 def own_node_folder(state: Path) -> Path:

@@ -168,6 +168,7 @@ def make_resources(
         ),
         precision=ready.precision,
         variants=variants(settings),
+        separator=ready.separator,
         pace=Pace(speed_of(ready.gpu)),
         job_seconds=settings.job_timeout_seconds,
         stall_timeouts=StallTimeouts(settings.stall_seconds, settings.load_seconds, settings.silence_seconds),

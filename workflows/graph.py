@@ -7,7 +7,8 @@ nodes keep their ids and inputs from job to job, so that ComfyUI keeps the model
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from contract.request import Request
 from workflows.models import ModelSet
 from workflows.modes import MODES
 from workflows.plan import Plan
+from workflows.separation import SeparatedVoice, separate_voices
 
 FOLDER = Path(__file__).parent
 VOICES = 4
@@ -71,6 +73,7 @@ class GraphInputs:
         plan: the windows and their size.
         shift: the flow shift.
         color_match: how the node pack matches the colours of a window to the portrait's.
+        separated: the speakers, counted from 1, whose voices ComfyUI parts from music; their tracks are room tone.
     """
 
     references: References
@@ -79,6 +82,7 @@ class GraphInputs:
     plan: Plan
     shift: float
     color_match: str
+    separated: Mapping[int, SeparatedVoice] = field(default_factory=dict, kw_only=True)
 
 
 def build_graph(
@@ -89,15 +93,17 @@ def build_graph(
     memory: MemoryOptions,
     models: ModelSet,
     precision: Precision,
+    separator: str | None = None,
 ) -> Graph:
     """The graph of one job, ready to be posted.
 
     Args:
         frames_parent: where ComfyUI makes the folder of the frames.
         memory: its block swap counts, not the request's.
+        separator: the file of the weights that part voices from music, where `inputs` has such voices.
 
     Raises:
-        ValueError: several references in a mode whose windows share one: the graph would end ComfyUI's prompt thread.
+        ValueError: such voices and no weights; several references in a mode whose windows share one: the graph would end ComfyUI's prompt thread.
     """
     if inputs.references.count > 1 and not MODES[request.mode].reference_per_window:
         raise ValueError(f"{request.mode} goes by one reference picture, not {inputs.references.count}")
@@ -119,6 +125,9 @@ def build_graph(
         seed=request.seed,
         scheduler=request.scheduler,
     )
+    if inputs.separated and separator is None:
+        raise ValueError("there are no weights to part voices from music")
+    separate_voices(template.graph, inputs.separated, separator or "")
     return template.graph
 
 
