@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from contract.sound import CHANNEL_TO_SEND, VOICE_TO_SEND, AnyVoice, Channel
 from contract.source import Source, UploadUrl
 from contract.spelling import boolean, choice, number, round_blanks, trimmed, whole
 
@@ -38,13 +39,11 @@ Scheduler = Literal[
 ]
 ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", "hm-mkl-hm"]
 NamedRegion = Literal["left", "center", "right"]
-NamedChannel = Literal["left", "right"]
 Timing = Literal["together", "turns"]
-VoiceChoice = Literal["auto", "as_is", "separate"]
 Fit = Literal["cover", "contain"]
+Quality = Literal["fast", "balanced", "best"]  # `contract.presets` has what each one stands for
+QUALITY_SYNONYMS = {"fastest": "fast", "quality": "best"}
 REGION_SYNONYMS = {"centre": "center", "middle": "center"}
-CHANNEL_SYNONYMS = {"l": "left", "r": "right"}
-MOST_CHANNELS = 32
 
 DEFAULT_NEGATIVE_PROMPT = (
     "overexposed, static, blurred details, subtitles, worst quality, low quality, jpeg artifacts, ugly, deformed, "
@@ -57,9 +56,9 @@ LONGEST_FILE_NAME = 255
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
     "top < bottom, or 'left', 'center' or 'right'",
-    "voice": "send 'auto', 'as_is' or 'separate': whether the model hears the voice parted from music under it; the sound "
-    "itself goes in audio_urls, or audio of a speaker",
-    "channel": "send 'left', 'right', or the number of a channel, counted from 1 (left is 1, right is 2)",
+    "channel": CHANNEL_TO_SEND,
+    "voice": VOICE_TO_SEND,
+    "quality": "send 'fast', 'balanced' or 'best'; for the quality of H.264 send crf",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -91,13 +90,6 @@ AnyRegion = Annotated[Region, BeforeValidator(choice(get_args(NamedRegion), **RE
 
 Whole = Annotated[int, BeforeValidator(whole)]
 Flag = Annotated[bool, BeforeValidator(boolean)]
-ChannelNumber = Annotated[
-    Whole, Field(ge=1, le=MOST_CHANNELS), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_CHANNELS})
-]
-Channel = Annotated[
-    NamedChannel | ChannelNumber,
-    BeforeValidator(choice(get_args(NamedChannel), **CHANNEL_SYNONYMS)),
-]
 
 
 def _check_window(value: int) -> int:
@@ -181,9 +173,6 @@ Resolution = Annotated[
 ]
 
 
-AnyVoice = Annotated[VoiceChoice, BeforeValidator(choice(get_args(VoiceChoice)))]
-
-
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -223,7 +212,7 @@ class JobInput(_Model):
     negative_prompt: Prompt = Field(
         DEFAULT_NEGATIVE_PROMPT,
         max_length=2000,
-        description="what is not to be seen; has an effect only where cfg_scale is not 1",
+        description="what is not to be seen; what you send has an effect, the default only where cfg_scale is not 1",
     )
     width: Whole = Field(400, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
     height: Whole = Field(704, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
@@ -282,11 +271,16 @@ class JobInput(_Model):
     )
     voice: AnyVoice = Field(
         "auto",
-        description="what the model hears: separate parts the voice from music under it, as_is does not, auto decides by "
-        "the sound; the video keeps the sound as it is",
+        description="what the model hears: separate parts the voice from music under it, as_is does not, auto decides "
+        "by the sound; the video keeps the sound as it is",
     )
     upload_url: UploadUrl | None = Field(
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
+    )
+
+    quality: Annotated[Quality, BeforeValidator(choice(get_args(Quality), **QUALITY_SYNONYMS))] | None = Field(
+        None,
+        description="a name for steps, scheduler, cfg_scale, use_speed_lora and shift; of these, what is sent wins",
     )
 
     def names(self, field: str) -> bool:

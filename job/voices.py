@@ -1,10 +1,10 @@
-"""Which voices the model hears parted from music: what the caller asks, what their sound is like, what this worker has."""
+"""Which voices the model hears parted from music: by what the caller asks, their sound, and what this worker has."""
 
 from collections.abc import Sequence
 
 from contract.errors import ErrorCode, Stage, WorkerError
-from contract.fields import VoiceChoice
 from contract.request import Request
+from contract.sound import VoiceChoice
 from media.accompaniment import has_accompaniment
 from media.voices import Placed, Timeline
 from workflows.separation import SeparatedVoice

@@ -5,7 +5,7 @@ below the loud ones. Music fills these gaps. Measured, in dB between the 90th an
 espeak-ng and made music (median; the music's level is that of its loud frames to the voice's):
 
     voice alone 41 to 105, in a reverberant room 27, heavily compressed 30, with noise at -25 dB 28, at -20 dB 23
-    over chords: at -18 dB 20.5, -12 dB 16, 0 dB 8; over a pop band: -12 dB 19, -6 dB 14, 0 dB 11; over a piano: -12 dB 19
+    over chords: at -18 dB 20.5, -12 dB 16, 0 dB 8; over a pop band: -12 dB 19, -6 dB 14, 0 dB 11; a piano: -12 dB 19
     chords alone 7, a pop band alone 9
 
 Percussion or plucked notes with rests between them, and no voice, are not told from a voice: they fall as far.

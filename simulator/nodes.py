@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from simulator import pictures, windows
@@ -84,6 +85,11 @@ def _text_bridge(call: Call) -> tuple[Outputs, Ui | None]:
     return (TextEmbeds(call.get("negative", Loaded) is not None),), None
 
 
+def _apply_nag(call: Call) -> tuple[Outputs, Ui | None]:
+    call.need("nag_text_embeds", TextEmbeds)
+    return (replace(call.need("original_text_embeds", TextEmbeds), has_nag=True),), None
+
+
 def _clip_vision_encode(call: Call) -> tuple[Outputs, Ui | None]:
     call.need("clip_vision", Loaded)
     if len(call.need("image_1", Images).frames) > 1:
@@ -146,7 +152,7 @@ def _voices(call: Call) -> tuple[Outputs, Ui | None]:
 
 def _separate_voice(call: Call) -> tuple[Outputs, Ui | None]:
     call.need("separator", Loaded)
-    times = call.real("start"), call.real("seconds"), call.real("most_gain")
+    times = [call.real(name, 0.0) for name in ("start", "seconds", "most_gain")]
     return (lay_over(call.need("track", Audio), Path(call.text("sound")), *times),), None
 
 
@@ -213,6 +219,7 @@ PLAIN: dict[str, Node] = {
     "SaveVideo": _save_video,
     "TalkingVideoSeparateVoice": _separate_voice,
     "TalkingVideoSeparatorLoader": _loader("TALKING_VIDEO_SEPARATOR", "model_name"),
+    "WanVideoApplyNAG": _apply_nag,
     "WanVideoBlockSwap": _loader("BLOCKSWAPARGS", "blocks_to_swap"),
     "WanVideoClipVisionEncode": _clip_vision_encode,
     "WanVideoImageToVideoMultiTalk": _clip_plan,

@@ -1,4 +1,4 @@
-"""A stand-in for parting a voice from music: what is no louder than the softest tenth of a sound, and little more, goes.
+"""A stand-in for parting a voice from music: what is hardly louder than the softest tenth of a sound goes.
 
 Steady music goes, a voice over it stays where it is louder: enough to see in the frames which of the two was heard.
 """

@@ -14,8 +14,8 @@ LIST = Path(__file__).with_name("models.json")
 class ModelFile:
     """One file: what it is for, where ComfyUI looks for it, and where it comes from.
 
-    What no job must have is `optional`. `speakers` ("one", "several", "any") matters for talk models only; `bytes` and `sha256` are None
-    where no source gives them. `variant` tells apart base models (q4_k_m, q8_0, fp8) and talk models
+    What jobs do without is `optional`. `speakers` ("one", "several", "any") matters for talk models only; `bytes` and
+    `sha256` are None where no source gives them. `variant` tells apart base models (q4_k_m, q8_0, fp8) and talk models
     (default, q8_0).
     """
 
