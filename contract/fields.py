@@ -269,11 +269,6 @@ class JobInput(_Model):
     output_key: OutputKey | None = Field(
         None, description="the stored file's name, such as talks/anna.mp4; the same name again overwrites it"
     )
-    voice: AnyVoice = Field(
-        "auto",
-        description="what the model hears: separate parts the voice from music under it, as_is does not, auto decides "
-        "by the sound; the video keeps the sound as it is",
-    )
     upload_url: UploadUrl | None = Field(
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
     )
@@ -281,6 +276,11 @@ class JobInput(_Model):
     quality: Annotated[Quality, BeforeValidator(choice(get_args(Quality), **QUALITY_SYNONYMS))] | None = Field(
         None,
         description="a name for steps, scheduler, cfg_scale, use_speed_lora and shift; of these, what is sent wins",
+    )
+    voice: AnyVoice = Field(
+        "auto",
+        description="what the model hears: separate parts the voice from music under it, as_is does not, auto decides "
+        "by the sound; the video keeps the sound as it is",
     )
 
     def names(self, field: str) -> bool:

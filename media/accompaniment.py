@@ -8,7 +8,7 @@ espeak-ng and made music (median; the music's level is that of its loud frames t
     over chords: at -18 dB 20.5, -12 dB 16, 0 dB 8; over a pop band: -12 dB 19, -6 dB 14, 0 dB 11; a piano: -12 dB 19
     chords alone 7, a pop band alone 9
 
-Percussion or plucked notes with rests between them, and no voice, are not told from a voice: they fall as far.
+A tone that does not change by half a dB is a test signal, and no music. Percussion or plucked notes with rests between them, and no voice, are not told from a voice: they fall as far.
 """
 
 import wave
@@ -21,6 +21,7 @@ FRAME_SECONDS, STRETCH_SECONDS, PIECE_SECONDS = 0.02, 3.0, 60
 LOUD, SOFT = 90, 10  # percentiles
 AUDIBLE_DBFS, BELOW_LOUDEST_DB = -50.0, 25.0  # of a stretch's loud frames: what is softer is a pause
 MUSICAL_DB, MUSICAL_SHARE = 20.0, 0.5
+STEADY_DB = 0.5  # white noise has 0.9
 CLEARLY_DB, CLEAR_SHARE = 14.0, 0.1  # as in an opening tune, after which somebody speaks
 SHORTEST_SECONDS = 1.0
 
@@ -44,7 +45,7 @@ def _falls(levels: Levels) -> Levels:
     stretches = np.lib.stride_tricks.sliding_window_view(levels, size)[:: max(1, size // 2)]
     soft, loud = np.percentile(stretches, (SOFT, LOUD), axis=1)
     sounds = (loud > AUDIBLE_DBFS) & (loud > loud.max() - BELOW_LOUDEST_DB)
-    return np.asarray((loud - soft)[sounds], dtype=np.float64)
+    return np.asarray((loud - soft)[sounds & (loud - soft > STEADY_DB)], dtype=np.float64)
 
 
 def _levels(track: Path) -> Levels:
