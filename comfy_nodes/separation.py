@@ -3,6 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import comfy.model_management
+import comfy.utils
+import folder_paths
+import torch
+
+from .blocks import MODEL_RATE, starts
+from .separating import build, placed, voice_of
+
 FOLDER = "voice_separation"
 MEMORY_BYTES = 3 << 30  # 10 s of sound in fp32 took 1.7 GB with its process
 LONGEST_SECONDS = 86_400.0
@@ -18,18 +26,11 @@ class SeparatorLoader:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
         """The files that are there."""
-        import folder_paths  # noqa: PLC0415 - there is no ComfyUI elsewhere
-
         known = FOLDER in folder_paths.folder_names_and_paths
         return {"required": {"model_name": (folder_paths.get_filename_list(FOLDER) if known else [],)}}
 
     def load(self, model_name: str) -> tuple[Any]:
         """The network with these weights, on the CPU."""
-        import comfy.utils  # noqa: PLC0415
-        import folder_paths  # noqa: PLC0415
-
-        from .separating import build  # noqa: PLC0415 - torch is there in ComfyUI alone
-
         path = folder_paths.get_full_path_or_raise(FOLDER, model_name)
         return (build(comfy.utils.load_torch_file(path, safe_load=True)),)
 
@@ -64,13 +65,7 @@ class SeparateVoice:
         self, *, separator: Any, track: dict[str, Any], sound: str, start: float, seconds: float, most_gain: float
     ) -> tuple[dict[str, Any]]:
         """One block after the other on ComfyUI's device; the network leaves it afterwards."""
-        import comfy.model_management as memory  # noqa: PLC0415
-        import comfy.utils  # noqa: PLC0415
-        import torch  # noqa: PLC0415
-
-        from .blocks import MODEL_RATE, starts  # noqa: PLC0415
-        from .separating import placed, voice_of  # noqa: PLC0415
-
+        memory = comfy.model_management
         device = memory.get_torch_device()
         memory.free_memory(MEMORY_BYTES, device)
         progress = comfy.utils.ProgressBar(len(starts(seconds)))
@@ -83,6 +78,3 @@ class SeparateVoice:
             separator.to("cpu")
             memory.soft_empty_cache()
         return ({"waveform": heard[None, None], "sample_rate": MODEL_RATE},)
-
-
-NODES: dict[str, type] = {"TalkingVideoSeparatorLoader": SeparatorLoader, "TalkingVideoSeparateVoice": SeparateVoice}

@@ -10,7 +10,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
-from contract.sound import CHANNEL_TO_SEND, VOICE_TO_SEND, AnyVoice, Channel
+from contract.output_key import OutputKey
+from contract.sound import CHANNEL_MEANING, CHANNEL_TO_SEND, VOICE_MEANING, VOICE_TO_SEND, AnyVoice, Channel
 from contract.source import Source, UploadUrl
 from contract.spelling import boolean, choice, number, round_blanks, trimmed, whole
 
@@ -51,7 +52,7 @@ DEFAULT_NEGATIVE_PROMPT = (
     "exaggerated gestures, shaking camera"
 )
 METADATA_MAX_BYTES = 4096
-LONGEST_FILE_NAME = 255
+MOST_SCENES = 16
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
@@ -70,7 +71,11 @@ def _check_prompt(value: str) -> str:
     return value
 
 
-Prompt = Annotated[str, Field(json_schema_extra={"not": {"pattern": _CONTROL.pattern}}), AfterValidator(_check_prompt)]
+Prompt = Annotated[
+    str,
+    Field(max_length=2000, json_schema_extra={"not": {"pattern": _CONTROL.pattern}}),
+    AfterValidator(_check_prompt),
+]
 
 
 def _check_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -103,33 +108,6 @@ WindowFrames = Annotated[
     Field(ge=33, le=81),
     AfterValidator(_check_window),
     WithJsonSchema({"type": "integer", "enum": list(range(33, 82, 4))}),
-]
-
-
-def _check_output_key(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._\-/]+", value):
-        raise ValueError("an output_key has letters, digits, '.', '_', '-' and '/' only")
-    if any(part in ("", ".", "..") for part in value.split("/")):
-        raise ValueError("an output_key has no '..', no empty part, and neither starts nor ends with '/'")
-    if any(len(part) > LONGEST_FILE_NAME for part in value.split("/")):
-        raise ValueError(f"between two '/' an output_key has at most {LONGEST_FILE_NAME} characters")
-    if any(re.fullmatch(r"\..*\.part", part) for part in value.split("/")):
-        raise ValueError("an output_key is not called '.….part', as unfinished files are")
-    return value
-
-
-OutputKey = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=512,
-        description="the video's place in the storage, such as talks/anna.mp4; default: named after the job",
-        json_schema_extra={
-            "pattern": "^[A-Za-z0-9._/-]+$",
-            "not": {"pattern": r"^/|//|/$|(^|/)[.][.]?(/|$)|\n|[^/]{256}|(^|/)[.][^/]*[.]part(/|$)"},
-        },
-    ),
-    AfterValidator(_check_output_key),
 ]
 
 
@@ -190,12 +168,18 @@ class SpeakerInput(_Model):
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
         None, description="silence before this voice starts; in turns, after the one before"
     )
-    channel: Channel | None = Field(
-        None,
-        description="the one channel of the file that is this voice: left, right, or its number, counted from 1; "
-        "default: all of them, mixed",
-    )
+    channel: Channel | None = Field(None, description=CHANNEL_MEANING)
     voice: AnyVoice | None = Field(None, description="as the job's own voice, for this speaker alone")
+
+
+class SceneInput(_Model):
+    """What is to be seen from a time on."""
+
+    at: Number = Field(ge=0, le=3600, description="seconds of the video; the nearest window begins the scene")
+    prompt: Prompt | None = Field(None, description="in place of positive_prompt from here on")
+    image_url: Source | None = Field(
+        None, description="a picture in place of the portrait from here on; needs mode infinitetalk"
+    )
 
 
 class JobInput(_Model):
@@ -207,11 +191,10 @@ class JobInput(_Model):
         Field(strict=False, min_length=1, max_length=4, description="speakers, left to right"),
     ] = None
     positive_prompt: Prompt = Field(
-        "The person takes turns talking", max_length=2000, description="what is to be seen; plain text, no weights"
+        "The person takes turns talking", description="what is to be seen; plain text, no weights"
     )
     negative_prompt: Prompt = Field(
         DEFAULT_NEGATIVE_PROMPT,
-        max_length=2000,
         description="what is not to be seen; what you send has an effect, the default only where cfg_scale is not 1",
     )
     width: Whole = Field(400, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
@@ -246,6 +229,10 @@ class JobInput(_Model):
         description="in place of width and height: 480p or 720p take the size nearest to the picture's own aspect; "
         "or a size such as 480x832",
     )
+    scenes: Annotated[
+        tuple[SceneInput, ...] | None,
+        Field(strict=False, min_length=1, max_length=MOST_SCENES, description="other prompts and pictures in time"),
+    ] = None
     fit: Annotated[Fit, BeforeValidator(choice(get_args(Fit)))] = Field(
         "cover", description="cover fills the frame and crops; contain shows all, with black bars"
     )
@@ -277,11 +264,7 @@ class JobInput(_Model):
         None,
         description="a name for steps, scheduler, cfg_scale, use_speed_lora and shift; of these, what is sent wins",
     )
-    voice: AnyVoice = Field(
-        "auto",
-        description="what the model hears: separate parts the voice from music under it, as_is does not, auto decides "
-        "by the sound; the video keeps the sound as it is",
-    )
+    voice: AnyVoice = Field("auto", description=VOICE_MEANING)
 
     def names(self, field: str) -> bool:
         """Whether the caller sent this field."""

@@ -35,6 +35,7 @@ from job.preparation import PreparedJob, prepare
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.scenes import pictures_of
 from job.voices import refuse_without_separator
 from job.workspace import job_folder
 from media.video import FrameEncoder
@@ -49,8 +50,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Resources:
     """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"; `job_seconds` is the longest
-    that a job may take where it has no limit of its own (None: no limit); the thread of one that was asked to stop is
-    left behind after `obey_seconds`. `separator` is the file that parts voices from music (None: there is none)."""
+    that a job may take where it has no limit of its own (None: no limit); `own_nodes` are those of our pack that the
+    engine has; the thread of one that was asked to stop is left behind after `obey_seconds`."""
 
     engine_name: Literal["comfyui", "simulator"]
     engine: Engine
@@ -67,7 +68,7 @@ class Resources:
     least_disk_bytes: int
     audio_max_seconds: float
     marks: Marks
-    separator: str | None = None
+    own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
     obey_seconds: float = 180.0
 
@@ -99,7 +100,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     report.expect(resources.pace.forecast())
     request = parse_request(job.get("input"))
     _require_models(request.mode, resources.modes)
-    refuse_without_separator(request, resources.separator)
+    refuse_without_separator(request, resources.own_nodes)
     storage = resources.storage_of(job, request)
     fingerprint = fingerprint_of(job.get("input"), job.get("s3Config"))
     with cancel.deadline(limit.left(0), limit.message):
@@ -188,19 +189,20 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     resources.marks.rehearse(context.cancel)
     report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
-    inputs = fetch_inputs(request.image, sources, context.folder, resources.limits, context.cancel)
+    inputs = fetch_inputs(
+        request.image, sources, context.folder, resources.limits, context.cancel, pictures=pictures_of(request)
+    )
     stopwatch.lap(Stage.FETCH)
 
     report(Stage.PREPARE)
-    longest = resources.audio_max_seconds
     prepared = prepare(
         request,
         inputs,
         context.folder,
         context.warnings,
         context.cancel,
-        audio_max_seconds=longest,
-        can_separate=resources.separator is not None,
+        audio_max_seconds=resources.audio_max_seconds,
+        own_nodes=resources.own_nodes,
     )
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     report.expect(resources.pace.forecast(work_of(prepared.plan), _models_of(context, prepared)))
@@ -240,7 +242,6 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
         memory=memory,
         models=context.resources.variants.choose(context.request.mode, len(prepared.voices)),
         precision=context.resources.precision,
-        separator=context.resources.separator,
     )
     plan, prompt_id = prepared.plan, new_id()
     spec = replace(prepared.video, comment=context.resources.marks.comment)

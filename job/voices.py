@@ -1,12 +1,13 @@
 """Which voices the model hears parted from music: by what the caller asks, their sound, and what this worker has."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.request import Request
 from contract.sound import VoiceChoice
 from media.accompaniment import has_accompaniment
 from media.voices import Placed, Timeline
+from workflows.own_nodes import SEPARATE_VOICE
 from workflows.separation import SeparatedVoice
 
 # Where music was louder than the voice, that much is put back; where there is no voice, no more is made of the rest.
@@ -18,16 +19,17 @@ LACKING = (
 )
 
 
-def refuse_without_separator(request: Request, separator: str | None) -> None:
+def refuse_without_separator(request: Request, own_nodes: Collection[str]) -> None:
     """Raises WorkerError MODELS_MISSING where a voice is to be separated by name, and nothing here can do it."""
-    if separator is None and any(speaker.voice == "separate" for speaker in request.speakers):
+    if SEPARATE_VOICE not in own_nodes and any(speaker.voice == "separate" for speaker in request.speakers):
         raise WorkerError(ErrorCode.MODELS_MISSING, LACKING, stage=Stage.VALIDATE)
 
 
 def to_separate(
-    timeline: Timeline, asked: Sequence[VoiceChoice], *, can_separate: bool, warnings: list[str]
+    timeline: Timeline, asked: Sequence[VoiceChoice], *, own_nodes: Collection[str], warnings: list[str]
 ) -> dict[int, SeparatedVoice]:
-    """The speakers, counted from 1, whose voices are parted. What "auto" decided is told."""
+    """The speakers, counted from 1, whose voices are parted, where the engine has the node for it. What "auto" decided
+    is told."""
     found = {}
     for number, (item, choice) in enumerate(zip(timeline.voices, asked, strict=True), 1):
         if item.length == 0 or item.voice.silent or choice == "as_is":
@@ -36,7 +38,7 @@ def to_separate(
             if not has_accompaniment(item.voice.model):
                 continue
             under = UNDER.format(number)
-            if not can_separate:
+            if SEPARATE_VOICE not in own_nodes:
                 warnings.append(
                     f"{under}, which disturbs the lips; this worker has no weights to part them (docs/voices.md): send "
                     "the voice alone"

@@ -8,7 +8,8 @@ espeak-ng and made music (median; the music's level is that of its loud frames t
     over chords: at -18 dB 20.5, -12 dB 16, 0 dB 8; over a pop band: -12 dB 19, -6 dB 14, 0 dB 11; a piano: -12 dB 19
     chords alone 7, a pop band alone 9
 
-A tone that does not change by half a dB is a test signal, and no music. Percussion or plucked notes with rests between them, and no voice, are not told from a voice: they fall as far.
+A tone that does not change by half a dB is a test signal, and no music. Percussion or plucked notes with rests between
+them, and no voice, are not told from a voice: they fall as far.
 """
 
 import wave

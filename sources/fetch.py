@@ -5,10 +5,10 @@ while they arrive; what a server says of their number is not believed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contract.cancel import Cancellation
@@ -37,10 +37,12 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The sources of a job as local files, voices in the order of the speakers. Those of one source are one file."""
+    """The sources of a job as local files, voices in the order of the speakers, further pictures by their names. Voices
+    of one source are one file."""
 
     image: Path
     voices: tuple[Path, ...]
+    pictures: dict[str, Path] = field(default_factory=dict)
 
 
 def fetch_inputs(
@@ -50,10 +52,15 @@ def fetch_inputs(
     limits: FetchLimits,
     cancel: Cancellation,
     *,
+    pictures: Mapping[str, str] | None = None,
     web: Web | None = None,
 ) -> Inputs:
-    """Bring the portrait and every voice into `folder`, in parallel, a source that several speakers name once. No
-    thread of it is left at its end, save look-ups of names and reads of folders that nobody answers.
+    """Bring the portrait, every voice and every further picture into `folder`, in parallel, a voice that several
+    speakers name once. No thread of it is left at its end, save look-ups of names and reads of folders that nobody
+    answers.
+
+    Args:
+        pictures: what each further picture is called in messages, and its source.
 
     Raises:
         WorkerError: IMAGE_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
@@ -67,6 +74,11 @@ def fetch_inputs(
         _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
         for number, voice in enumerate(distinct, start=1)
     ]
+    pictures = pictures or {}
+    wanted += [
+        _Source(picture, folder / f"picture_{number}.source", limits.image_bytes, Line(cancel, seconds))
+        for number, picture in enumerate(pictures.values(), start=1)
+    ]
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="fetch") as pool:
         jobs = [pool.submit(_bring, source, limits, web) for source in wanted]
         try:
@@ -77,23 +89,32 @@ def fetch_inputs(
             for source in wanted:
                 source.line.end()
     cancel.check()
-    picture, *sounds = jobs
+    picture, *others = jobs
+    sounds, further = others[: len(distinct)], others[len(distinct) :]
     brought = dict(zip(distinct, sounds, strict=True))
-    return _inputs(picture, *(brought[voice] for voice in voices))
+    inputs = _inputs(picture, *(brought[voice] for voice in voices))
+    named = zip(pictures, further, strict=True)
+    return replace(inputs, pictures={name: _picture(f"image of {name}", job) for name, job in named})
 
 
 def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
     """What was brought, or the error that tells the caller everything that was not."""
-    problem = picture.exception()
-    if isinstance(problem, UnavailableError):
-        message = f"The image could not be downloaded: {problem}"
-        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
-    if isinstance(problem, WorkerError):
-        raise WorkerError(problem.code, f"The image could not be taken: {problem.message}")
+    image = _picture("image", picture)
     voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
     if voices_failed:
         raise _voices_failed(voices_failed, len(sounds))
-    return Inputs(picture.result(), tuple(job.result() for job in sounds))
+    return Inputs(image, tuple(job.result() for job in sounds))
+
+
+def _picture(name: str, job: Future[Path]) -> Path:
+    """What was brought, or the error that names it."""
+    problem = job.exception()
+    if isinstance(problem, UnavailableError):
+        message = f"The {name} could not be downloaded: {problem}"
+        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
+    if isinstance(problem, WorkerError):
+        raise WorkerError(problem.code, f"The {name} could not be taken: {problem.message}")
+    return job.result()
 
 
 def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> BaseException:

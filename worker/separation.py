@@ -1,15 +1,15 @@
 """Whether this worker's engine can part voices from music: an optional file of weights, and our node pack's nodes."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import requests
-
-from comfy_client.client import ComfyClient
 from comfy_client.model_paths import WantedFile, find_file
 from comfy_client.readiness import shortcomings
 from worker.settings import Settings
 from workflows.models import separator_file
+from workflows.own_nodes import SEPARATE_VOICE
 from workflows.separation import separation_graph
 
 log = logging.getLogger(__name__)
@@ -23,15 +23,10 @@ def find_separator(settings: Settings) -> list[tuple[WantedFile, Path]]:
     return [(wanted, place)] if place else []
 
 
-def separator_of(client: ComfyClient) -> str | None:
-    """The name of the weights, where the server has them and the nodes that use them; else None."""
-    name = separator_file().file
-    try:
-        lacks = shortcomings(separation_graph(name), client.object_info())
-    except requests.RequestException as error:
-        log.warning("ComfyUI does not tell whether it can part voices from music: %s", type(error).__name__)
-        return None
+def separation_nodes(object_info: Mapping[str, Any]) -> frozenset[str]:
+    """The node that parts a voice from music, where a server has it, the weights, and what else it takes; else none."""
+    lacks = shortcomings(separation_graph(), object_info)
     if not (lacks.models or lacks.others):
-        return name
+        return frozenset({SEPARATE_VOICE})
     log.info("voices are not parted from music: ComfyUI lacks %s", ", ".join((*lacks.models, *lacks.others)))
-    return None
+    return frozenset()

@@ -168,7 +168,6 @@ def make_resources(
         ),
         precision=ready.precision,
         variants=variants(settings),
-        separator=ready.separator,
         pace=Pace(speed_of(ready.gpu)),
         job_seconds=settings.job_timeout_seconds,
         stall_timeouts=StallTimeouts(settings.stall_seconds, settings.load_seconds, settings.silence_seconds),
@@ -176,6 +175,7 @@ def make_resources(
         least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,
         marks=marks_of(settings),
+        own_nodes=ready.own_nodes,
         health=Health(volumes),
         obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,
     )

@@ -8,6 +8,7 @@ nodes keep their ids and inputs from job to job, so that ComfyUI keeps the model
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from contract.fields import Mode
 from contract.request import Request
 from workflows.models import ModelSet
 from workflows.modes import MODES
+from workflows.own_nodes import PROMPTS, VOICE_EMBEDS
 from workflows.plan import Plan
+from workflows.scenes import WindowPrompts
 from workflows.separation import SeparatedVoice, separate_voices
 
 FOLDER = Path(__file__).parent
@@ -74,6 +77,7 @@ class GraphInputs:
         shift: the flow shift.
         color_match: how the node pack matches the colours of a window to the portrait's.
         separated: the speakers, counted from 1, whose voices ComfyUI parts from music; their tracks are room tone.
+        prompts: of the windows, where they are not all the request's own.
     """
 
     references: References
@@ -83,6 +87,7 @@ class GraphInputs:
     shift: float
     color_match: str
     separated: Mapping[int, SeparatedVoice] = field(default_factory=dict, kw_only=True)
+    prompts: WindowPrompts | None = field(default=None, kw_only=True)
 
 
 def build_graph(
@@ -93,23 +98,20 @@ def build_graph(
     memory: MemoryOptions,
     models: ModelSet,
     precision: Precision,
-    separator: str | None = None,
 ) -> Graph:
     """The graph of one job, ready to be posted.
 
     Args:
         frames_parent: where ComfyUI makes the folder of the frames.
         memory: its block swap counts, not the request's.
-        separator: the file of the weights that part voices from music, where `inputs` has such voices.
 
     Raises:
-        ValueError: such voices and no weights; several references in a mode whose windows share one: the graph would
-            end ComfyUI's prompt thread.
+        ValueError: several references in a mode whose windows share one: the graph would end ComfyUI's prompt thread.
     """
     if inputs.references.count > 1 and not MODES[request.mode].reference_per_window:
         raise ValueError(f"{request.mode} goes by one reference picture, not {inputs.references.count}")
     template = _Template(_text(request.mode))
-    _fill_text(template, request)
+    _fill_text(template, request, inputs.prompts or WindowPrompts((request.positive_prompt,), (0,)))
     _fill_models(template, models, precision)
     _fill_portrait_and_voices(template, request, inputs)
     _fill_speed(template, request.speed_lora_strength, memory.blocks_to_swap)
@@ -122,15 +124,13 @@ def build_graph(
         seed=request.seed,
         scheduler=request.scheduler,
     )
-    if inputs.separated and separator is None:
-        raise ValueError("there are no weights to part voices from music")
-    separate_voices(template.graph, inputs.separated, separator or "")
+    separate_voices(template.graph, inputs.separated)
     return template.graph
 
 
-def _fill_text(template: "_Template", request: Request) -> None:
+def _fill_text(template: "_Template", request: Request, prompts: WindowPrompts) -> None:
     """The prompts; of the negative one only the way that it works by (`Request.negative_guidance`)."""
-    template.fill("Positive prompt", text=_literal(request.positive_prompt))
+    _fill_prompts(template, prompts)
     template.fill("Negative prompt", text=_literal(request.negative_prompt))
     if request.negative_guidance == "nag":
         template.unlink("Text embeds", "negative")  # the server would keep it and never use it
@@ -172,6 +172,19 @@ def sampler_node(graph: Graph) -> str:
     return next(node for node, entry in graph.items() if entry["_meta"]["title"] == "Sampler")
 
 
+def _fill_prompts(template: "_Template", prompts: WindowPrompts) -> None:
+    """Each text is encoded once. For several our node stands in the place of upstream's bridge, which takes one."""
+    first, *others = prompts.texts
+    template.fill("Positive prompt", text=_literal(first))
+    if not others:
+        return
+    links = {"prompt_1": template.output_of("Positive prompt")}
+    for number, text in enumerate(others, 2):
+        links[f"prompt_{number}"] = template.copy("Positive prompt", str(number), text=_literal(text))
+    windows = ",".join(str(number + 1) for number in prompts.windows)
+    template.change_class("Text embeds", PROMPTS, drop="positive", windows=windows, **links)
+
+
 def _fill_models(template: "_Template", models: ModelSet, precision: Precision) -> None:
     template.fill("Text encoder", clip_name=models.text_encoder)
     template.fill("CLIP vision", clip_name=models.clip_vision)
@@ -185,6 +198,8 @@ def _fill_models(template: "_Template", models: ModelSet, precision: Precision) 
 
 def _fill_portrait_and_voices(template: "_Template", request: Request, inputs: GraphInputs) -> None:
     template.fill("Portrait", image=str(inputs.references.file))
+    if inputs.plan.is_long:
+        template.change_class("Voice embeds", VOICE_EMBEDS)
     template.fill("Voice embeds", num_frames=inputs.plan.asked)
     template.fill("Voice embeds", audio_scale=request.audio_scale, audio_cfg_scale=request.audio_cfg_scale)
     for number in range(1, VOICES + 1):
@@ -243,6 +258,25 @@ class _Template:
             if name not in present:
                 raise KeyError(f"the template's node '{title}' has no input '{name}'")
             present[name] = value
+
+    def change_class(self, title: str, class_type: str, *, drop: str = "", **inputs: Any) -> None:
+        """Put a node of our own in its place, which takes the same inputs less `drop`, and further ones."""
+        entry = self.graph[self._ids[title]]
+        kept = {name: value for name, value in entry["inputs"].items() if name != drop}
+        entry |= {"class_type": class_type, "inputs": {**kept, **inputs}}
+
+    def output_of(self, title: str) -> list[Any]:
+        """What an input holds that takes a node's first output."""
+        return [self._ids[title], 0]
+
+    def copy(self, title: str, suffix: str, **inputs: str | float) -> list[Any]:
+        """One more node like that of a title, with other constants; the link to its first output."""
+        node, named = f"{self._ids[title]}_{suffix}", f"{title} {suffix}"
+        self.graph[node] = deepcopy(self.graph[self._ids[title]])
+        self.graph[node]["_meta"] = {"title": named}
+        self._ids[named] = node
+        self.fill(named, **inputs)
+        return self.output_of(named)
 
     def link(self, title: str, name: str, source: str) -> None:
         """Link an input of a node to the first output of another one."""

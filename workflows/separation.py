@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workflows.models import separator_file
+from workflows.own_nodes import SEPARATE_VOICE, SEPARATOR_LOADER
+
 Nodes = dict[str, dict[str, Any]]
-LOADER, SEPARATE = "TalkingVideoSeparatorLoader", "TalkingVideoSeparateVoice"
 LOADER_ID = "separator"
 
 
@@ -30,21 +32,21 @@ class SeparatedVoice:
     most_gain: float
 
 
-def separate_voices(graph: Nodes, voices: Mapping[int, SeparatedVoice], separator: str) -> None:
-    """Let the voice embeds hear these speakers, counted from 1, parted from music by the weights in `separator`.
+def separate_voices(graph: Nodes, voices: Mapping[int, SeparatedVoice]) -> None:
+    """Let the voice embeds hear these speakers, counted from 1, parted from music.
 
     The track of such a speaker has room tone alone.
     """
     if not voices:
         return
     ids = {entry["_meta"]["title"]: node for node, entry in graph.items()}
-    graph[LOADER_ID] = _node(LOADER, "Separator", model_name=separator)
+    graph[LOADER_ID] = _node(SEPARATOR_LOADER, "Separator", model_name=separator_file().file)
     for number, voice in voices.items():
         inputs = graph[ids["Voice embeds"]]["inputs"]
         track, node = inputs[f"audio_{number}"], f"separated_{number}"
         inputs[f"audio_{number}"] = [node, 0]
         graph[node] = _node(
-            SEPARATE,
+            SEPARATE_VOICE,
             f"Separated voice {number}",
             separator=[LOADER_ID, 0],
             track=track,
@@ -55,13 +57,13 @@ def separate_voices(graph: Nodes, voices: Mapping[int, SeparatedVoice], separato
         )
 
 
-def separation_graph(separator: str) -> Nodes:
+def separation_graph() -> Nodes:
     """Everything that a server must have for it, as a graph."""
     graph = {
         "track": {"class_type": "LoadAudio", "inputs": {"audio": "track.wav"}, "_meta": {"title": "Voice 1"}},
         "embeds": {"class_type": "PreviewAny", "inputs": {"audio_1": ["track", 0]}, "_meta": {"title": "Voice embeds"}},
     }
-    separate_voices(graph, {1: SeparatedVoice(Path("voice.wav"), 0.0, 1.0, 0.0)}, separator)
+    separate_voices(graph, {1: SeparatedVoice(Path("voice.wav"), 0.0, 1.0, 0.0)})
     del graph["embeds"]
     return graph
 

@@ -13,8 +13,10 @@ from media.voices import Placed, Timeline
 from tests.contract.contract_samples import VOICE, parse, speaking
 from tests.media.made_music import chords, over, speech, write
 from tests.media.media_sounds import decoded
+from workflows.own_nodes import SEPARATE_VOICE
 
 SECONDS = 6.0
+NODES = (SEPARATE_VOICE,)
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +29,9 @@ def timeline(tmp_path_factory: pytest.TempPathFactory) -> Timeline:
     return Timeline((Placed(alone, 0, alone.samples), Placed(mixed, 0, mixed.samples), late), 6 * LISTENER_RATE)
 
 
-def _parted(timeline: Timeline, *asked: VoiceChoice, can: bool = True) -> tuple[list[int], list[str]]:
+def _parted(timeline: Timeline, *asked: VoiceChoice, own_nodes: tuple[str, ...] = NODES) -> tuple[list[int], list[str]]:
     warnings: list[str] = []
-    return list(to_separate(timeline, asked, can_separate=can, warnings=warnings)), warnings
+    return list(to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings)), warnings
 
 
 def test_auto_goes_by_the_sound_and_says_so(timeline: Timeline) -> None:
@@ -45,13 +47,13 @@ def test_a_name_outweighs_the_sound_and_is_not_told(timeline: Timeline) -> None:
 
 
 def test_auto_without_weights_goes_on_and_tells_what_it_would_have_done(timeline: Timeline) -> None:
-    parted, warnings = _parted(timeline, "auto", "auto", "as_is", can=False)
+    parted, warnings = _parted(timeline, "auto", "auto", "as_is", own_nodes=())
     assert parted == []
     assert ["send the voice alone" in warning for warning in warnings] == [True]
 
 
 def test_the_parted_voice_keeps_its_place_and_its_cut(timeline: Timeline) -> None:
-    found = to_separate(timeline, ("as_is", "as_is", "separate"), can_separate=True, warnings=[])[3]
+    found = to_separate(timeline, ("as_is", "as_is", "separate"), own_nodes=NODES, warnings=[])[3]
     assert (found.start, found.seconds) == (4.0, 2.0)
     assert found.sound == timeline.voices[2].voice.listener
     assert found.most_gain >= 12
@@ -65,8 +67,8 @@ def test_a_voice_that_is_not_heard_is_not_parted(timeline: Timeline) -> None:
 def test_separate_by_name_needs_the_weights() -> None:
     wanted = parse_request(speaking({"audio": VOICE}, {"audio": "b.wav", "voice": "separate"}))
     with pytest.raises(WorkerError) as refused:
-        refuse_without_separator(wanted, None)
+        refuse_without_separator(wanted, ())
     assert (refused.value.code, refused.value.stage) == (ErrorCode.MODELS_MISSING, Stage.VALIDATE)
-    refuse_without_separator(wanted, "weights.safetensors")
-    refuse_without_separator(parse(), None)
+    refuse_without_separator(wanted, NODES)
+    refuse_without_separator(parse(), ())
     assert Path("scripts/download_models.sh").read_text().count("--separation")

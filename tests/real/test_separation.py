@@ -27,7 +27,9 @@ from tests.worker.bench import Bench, probe
 from worker.engine_setup import ReadyEngine
 from worker.settings import Settings
 from worker.startup import make_resources
-from workflows.separation import LOADER, SEPARATE, SeparatedVoice
+from workflows.models import separator_file
+from workflows.own_nodes import SEPARATE_VOICE, SEPARATOR_LOADER
+from workflows.separation import SeparatedVoice
 
 QUIETLY = Callbacks(lambda: None, lambda _: None, lambda: 0)
 # An identity in the separator's place: what is put together of blocks is the sound itself, to a rounding.
@@ -74,22 +76,21 @@ def test_the_frames_go_by_the_parted_voice(real: RealBench) -> None:
     """In more than one window, and not by the track alone."""
     sound = _voice(real.folder / "sound.wav", 1.2)
     parted = {1: SeparatedVoice(sound, start=0.0, seconds=1.2, most_gain=60.0)}
-    assert real.ready.separator is not None
-    heard = real.run(real.arguments(seed=21, frames=33, separated=parted, separator=real.ready.separator))
+    heard = real.run(real.arguments(seed=21, frames=33, separated=parted))
     plain = real.run(real.arguments(seed=21, frames=33))
     assert {"separator", "separated_1"} <= set(heard.nodes)
     assert len(heard.frames) == len(plain.frames) == 33
     assert difference(heard.frames, plain.frames) > 0.5
 
 
-def _saved(engine: Engine, track: Path, sound: Path, separator: str, **placed: float) -> Path:
+def _saved(engine: Engine, track: Path, sound: Path, **placed: float) -> Path:
     """What the talk model would hear, as a file that the server wrote."""
     name = uuid.uuid4().hex
     nodes: dict[str, dict[str, Any]] = {
         "track": {"class_type": "LoadAudio", "inputs": {"audio": str(track)}},
-        "separator": {"class_type": LOADER, "inputs": {"model_name": separator}},
+        "separator": {"class_type": SEPARATOR_LOADER, "inputs": {"model_name": separator_file().file}},
         "voice": {
-            "class_type": SEPARATE,
+            "class_type": SEPARATE_VOICE,
             "inputs": {"separator": ["separator", 0], "track": ["track", 0], "sound": str(sound), **placed},
         },
         "saved": {"class_type": "SaveAudio", "inputs": {"audio": ["voice", 0], "filename_prefix": name}},
@@ -125,7 +126,7 @@ def test_the_voice_lies_where_it_belongs_at_the_level_that_the_models_know(ready
         out.setframerate(16_000)
         out.writeframes(array("h", [10 if index % 2 else -10 for index in range(30 * 16_000)]).tobytes())
     sound = _voice(tmp_path / "voice.wav", 23.0)
-    heard = _saved(ready.engine, track, sound, str(ready.separator), start=2.0, seconds=23.0, most_gain=200.0)
+    heard = _saved(ready.engine, track, sound, start=2.0, seconds=23.0, most_gain=200.0)
     levels = _levels(heard)
     assert len(levels) == 60, "as long as the track"
     assert all(level == pytest.approx(-70.3, abs=0.5) for level in (*levels[:4], *levels[50:])), levels

@@ -3,7 +3,8 @@
 import json
 import shutil
 
-from tests.worker.bench import REPOSITORY, Bench
+from tests.programs import REPOSITORY
+from tests.worker.bench import Bench
 from tests.worker.test_road import MOVED, finished, motion
 
 EXAMPLES = REPOSITORY / "examples"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests.media.made_music import RATE, chords, level, speech, write
-from tests.worker.bench import REPOSITORY, Bench, Simulator, Video
+from tests.programs import REPOSITORY
+from tests.worker.bench import Bench, Simulator, Video
 from tests.worker.test_road import STILL, finished, motion
 from workflows.models import separator_file
 
@@ -60,7 +61,7 @@ def test_the_model_hears_the_voice_and_the_viewer_everything(bench: Bench, over_
     heard = video.loudness(PAUSES[0], PAUSES[1] - PAUSES[0])
     assert heard > -45, "the viewer hears the music"
 
-    whole = bench.run(_job(bench, over_music, voice="as_is"))
+    whole = bench.run(_job(bench, over_music, voice="as_is", output_key="whole.mp4"))
     assert (whole.reply["generation_params"]["voices"], whole.reply["warnings"]) == (["as_is"], [])
     assert _differ(finished(whole), video, PAUSES[0] + 1) > MOVED, "the mouth stays open for the music"
     assert abs(finished(whole).loudness(PAUSES[0], PAUSES[1] - PAUSES[0]) - heard) < 0.3

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 from contract.fields import Mode
 from contract.request import Request, parse_request
@@ -24,7 +24,7 @@ def plan(frames: int = 251, *, mode: Mode = "multitalk", window_frames: int | No
 
 
 class GraphArguments(TypedDict):
-    """What `build_graph` takes; a separator only where a voice is parted from music."""
+    """What `build_graph` takes."""
 
     request: Request
     inputs: GraphInputs
@@ -32,7 +32,6 @@ class GraphArguments(TypedDict):
     memory: MemoryOptions
     models: ModelSet
     precision: Precision
-    separator: NotRequired[str]
 
 
 def arguments(mode: Mode, voices: int = 1, /, *, base: str = "q4_k_m", **changes: Any) -> GraphArguments:
@@ -63,8 +62,6 @@ def arguments(mode: Mode, voices: int = 1, /, *, base: str = "q4_k_m", **changes
         models=changes.pop("models", choose_models(mode, voices, base)),
         precision=changes.pop("precision", Precision()),
     )
-    if "separator" in changes:
-        made["separator"] = changes.pop("separator")
     assert not changes, "a name that build_graph does not know"
     return made
 

@@ -13,7 +13,7 @@ from tests.workflows.graph_checker import REPOSITORY
 from tests.workflows.graph_samples import MODES, arguments, every_kind_of_job
 from worker.settings import Settings
 from workflows.graph import build_graph
-from workflows.models import ModelFile, ModelSet, choose_models, read_models, separator_file
+from workflows.models import ModelFile, ModelSet, choose_models, read_models
 from workflows.separation import separation_graph
 
 ENTRIES: list[dict[str, Any]] = json.loads((REPOSITORY / "workflows" / "models.json").read_text(encoding="utf-8"))[
@@ -106,7 +106,7 @@ def test_every_file_of_every_graph_is_in_the_list() -> None:
             models = choose_models(mode, voices, base, talk_variant=talk)
             asked |= files_of(build_graph(**arguments(mode, voices, models=models)))
         asked |= files_of(json.loads((REPOSITORY / "workflows" / f"{mode}.json").read_text(encoding="utf-8")))
-    asked |= files_of(separation_graph(separator_file().file))
+    asked |= files_of(separation_graph())
     assert asked == listed  # and the list has none that no graph asks for
 
 

@@ -17,7 +17,7 @@ SECOND = {2: SeparatedVoice(Path("/job/voice_2_48k.wav"), start=1.5, seconds=4.2
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_voice_embeds_hear_the_parted_voice_and_the_others_as_they_are(mode: Mode) -> None:
-    graph = build_graph(**arguments(mode, 2, separated=SECOND, separator=FILE))
+    graph = build_graph(**arguments(mode, 2, separated=SECOND))
     assert problems(graph) == []
     embeds = next(node for node in graph.values() if node["class_type"] == "MultiTalkWav2VecEmbeds")["inputs"]
     (first, _), (second, _) = embeds["audio_1"], embeds["audio_2"]
@@ -31,15 +31,10 @@ def test_the_voice_embeds_hear_the_parted_voice_and_the_others_as_they_are(mode:
 
 
 def test_a_job_that_parts_nothing_has_nothing_of_it() -> None:
-    graph = build_graph(**arguments("infinitetalk", 2, separator=FILE))
+    graph = build_graph(**arguments("infinitetalk", 2))
     assert not [node for node in graph.values() if node["class_type"].startswith("TalkingVideoSeparat")]
 
 
-def test_without_weights_no_such_graph_is_built() -> None:
-    with pytest.raises(ValueError, match="no weights"):
-        build_graph(**arguments("infinitetalk", 2, separated=SECOND))
-
-
 def test_what_a_server_must_have_is_told_by_a_graph_of_its_own() -> None:
-    classes = {node["class_type"] for node in separation_graph(FILE).values()}
+    classes = {node["class_type"] for node in separation_graph().values()}
     assert classes == {"LoadAudio", "TalkingVideoSeparatorLoader", "TalkingVideoSeparateVoice"}
