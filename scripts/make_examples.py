@@ -126,9 +126,9 @@ def write_call(left: Path, right: Path, path: Path) -> None:
 
 
 def write_over_music(clip: Path, path: Path) -> None:
-    """A clip over held chords that are 10 dB softer: MP3, 64 kbit/s."""
+    """A clip over held chords: MP3, 64 kbit/s."""
     tones = "+".join(f"sin(2*PI*{tone}*t)" for tone in (220, 277, 330))
-    music = ["-f", "lavfi", "-i", f"aevalsrc='0.05*({tones})*(0.8+0.2*sin(2*PI*t/2))':s={SAMPLE_RATE}"]
+    music = ["-f", "lavfi", "-i", f"aevalsrc='0.025*({tones})*(0.8+0.2*sin(2*PI*t/2))':s={SAMPLE_RATE}"]
     mix = ["-filter_complex", "[0][1]amix=inputs=2:duration=first:normalize=0", "-b:a", "64k", "-ac", "1"]
     exact = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]
     subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(clip), *music, *mix, *exact, str(path)], check=True)
