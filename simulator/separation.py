@@ -11,7 +11,7 @@ from pathlib import Path
 from simulator.audio import Audio, read_wav
 
 FRAME_SECONDS = 0.02
-SOFTEST, MARGIN_DB = 0.1, 5.0
+SOFTEST, MARGIN_DB = 0.1, 8.0
 SPEECH_DBFS = -20.0  # of the loud frames
 
 
