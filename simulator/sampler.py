@@ -98,7 +98,7 @@ def sample(call: Call) -> Samples:
     done = itertools.count(1)
     artists = _Artists(clip)
     frames = 0
-    kept = Kept(Path(plan.folder).parent) if plan.folder else None
+    kept = Kept(Path(plan.folder).parent) if plan.folder and plan.kept else None
     for window in windows.walk(total, plan.window, plan.overlap):
         if kept is not None and window.number <= kept.windows:
             for _ in range(clip.steps):
