@@ -10,11 +10,15 @@ Only inside ComfyUI: it needs torch, and color-matcher where colours are matched
 
 import importlib
 import logging
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from .endless import EndlessPictures
+from .resume import Run
+from .saver import FrameSaver
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +30,12 @@ SOLVER = "color_matcher.mvgd_matcher"
 FRAMES_AT_ONCE = 4  # in double precision, 22 MB each at 720x1280
 
 
-def keep_frames_on_device(options: dict[str, Any]) -> dict[str, Any]:
+def keep_frames_on_device(options: dict[str, Any], saver: FrameSaver) -> dict[str, Any]:
     """The loop's arguments with a `FramesVae` in them, or as they are where the loop does something else with frames.
 
     Args:
         options: what nodes_sampler.py passes to multitalk_loop.
+        saver: of this run.
     """
     embeds, vae = options.get("image_embeds") or {}, options.get("vae")
     method, mode = embeds.get("colormatch", DISABLED), embeds.get("multitalk_mode")
@@ -40,15 +45,19 @@ def keep_frames_on_device(options: dict[str, Any]) -> dict[str, Any]:
     if mode == "infinitetalk":
         embeds = {**embeds, "multitalk_start_image": EndlessPictures(originals)}
         options = {**options, "image_embeds": embeds}
-    if method == DISABLED:
-        return {**options, "vae": FramesVae(vae, None)}
     one_for_all = mode == "multitalk"
-    if method not in MATCHED_HERE or (one_for_all and originals.shape[2] != 1):
+    matched = method in MATCHED_HERE and (originals.shape[2] == 1 or not one_for_all)
+    if method != DISABLED and not matched:
         return options
+    run = Run(Path(embeds["output_path"]).parent, saver)
+    if "predict_with_cfg" in options:
+        options = {**options, "predict_with_cfg": run.predicting(options["predict_with_cfg"])}
+    if not matched:
+        return {**options, "vae": FramesVae(vae, None, run, saver)}
     importlib.import_module(SOLVER)  # not between two windows
     return {
         **options,
-        "vae": FramesVae(vae, References(originals)),
+        "vae": FramesVae(vae, References(originals), run, saver),
         "image_embeds": {**embeds, "colormatch": DISABLED},
     }
 
@@ -74,49 +83,69 @@ class FramesVae:
     Args:
         vae: the node pack's.
         references: None where the colours stay as they are.
+        run: knows which windows are there already.
+        saver: of this run.
     """
 
-    def __init__(self, vae: Any, references: References | None) -> None:
-        self._vae, self._references = vae, references
-        self._window = 0
+    def __init__(self, vae: Any, references: References | None, run: Run, saver: FrameSaver) -> None:
+        self._vae, self._references, self._run, self._saver = vae, references, run, saver
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._vae, name)
 
-    def decode(self, *arguments: Any, **options: Any) -> "Decoded":
+    def encode(self, frames: torch.Tensor, *arguments: Any, **options: Any) -> Any:
+        """As the node pack's, or nothing to speak of where the window is there already."""
+        if self._run.passes_over:
+            return self._run.encoded(frames, self._vae.dtype)
+        return self._vae.encode(frames, *arguments, **options)
+
+    def decode(self, latents: torch.Tensor, *arguments: Any, **options: Any) -> "Decoded":
         """As the node pack's: a batch of windows [1, 3, frames, height, width]."""
-        videos = self._vae.decode(*arguments, **options)
-        reference = self._references.of_window(self._window) if self._references else None
-        self._window += 1
-        return Decoded(videos, reference, self._vae.dtype)
+        run, reference = self._run, None
+        self._saver.muted = run.passes_over
+        if run.passes_over:
+            videos = run.decoded(latents, self._vae.dtype)
+        else:
+            videos = self._vae.decode(latents, *arguments, **options)
+            reference = self._references.of_window(run.window) if self._references else None
+        run.window += 1
+        return Decoded(videos, reference, self._vae.dtype, run.handed_on)
 
 
 class Decoded:
     """A decoded batch; the loop takes the first of it to the CPU."""
 
-    def __init__(self, videos: torch.Tensor, reference: torch.Tensor | None, dtype: torch.dtype) -> None:
-        self._videos, self._reference, self._dtype = videos, reference, dtype
+    def __init__(
+        self,
+        videos: torch.Tensor,
+        reference: torch.Tensor | None,
+        dtype: torch.dtype,
+        handed_on: Callable[[torch.Tensor], None],
+    ) -> None:
+        self._videos, self._reference, self._dtype, self._handed_on = videos, reference, dtype, handed_on
 
     def __getitem__(self, index: int) -> "Decoded":
-        return Decoded(self._videos[index], self._reference, self._dtype)
+        return Decoded(self._videos[index], self._reference, self._dtype, self._handed_on)
 
     def cpu(self) -> "Frames":
         """The window with its colours matched, where it is."""
-        return Frames(_with_room(_matched, self._videos, self._reference, self._dtype))
+        return Frames(_with_room(_matched, self._videos, self._reference, self._dtype), self._handed_on)
 
 
 class Frames:
     """One window [3, frames, height, width], -1 to 1. Everything that is not named here is that of the tensor."""
 
-    def __init__(self, video: torch.Tensor) -> None:
-        self._video = video
+    def __init__(self, video: torch.Tensor, handed_on: Callable[[torch.Tensor], None]) -> None:
+        self._video, self._handed_on = video, handed_on
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._video, name)
 
     def __getitem__(self, index: Any) -> torch.Tensor:
         # A view would keep the whole window on the device for as long as the next one is sampled.
-        return self._video[index].clone()
+        last = self._video[index].clone()
+        self._handed_on(last)
+        return last
 
     def clamp(self, low: float, high: float) -> "Levels":
         """The loop clamps a window to make bytes of it, and for nothing else."""

@@ -18,7 +18,7 @@ from typing import Any
 import PIL.Image
 
 from .pictures import Pictures
-from .saver import thread_count
+from .saver import FrameSaver, thread_count
 from .weights import keep_weights
 
 log = logging.getLogger(__name__)
@@ -106,8 +106,8 @@ def install(target: Target, pictures: Pictures) -> None:
 
     @functools.wraps(loop)
     def saving_loop(*arguments: Any, **options: Any) -> Any:
-        with pictures.saving():
-            return loop(*arguments, **prepare(options))
+        with pictures.saving() as saver:
+            return loop(*arguments, **prepare(options, saver))
 
     setattr(target.writer, "Image", pictures)  # noqa: B010 - it is no attribute of ModuleType
     setattr(target.caller, LOOP, saving_loop)
@@ -115,10 +115,10 @@ def install(target: Target, pictures: Pictures) -> None:
         setattr(target.caller, LOADER, keep_weights(target.loader))
 
 
-def _preparation(target: Target) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _preparation(target: Target) -> Callable[[dict[str, Any], FrameSaver], dict[str, Any]]:
     """What is done to the loop's arguments."""
     if not target.frames_stay:
-        return lambda options: options
+        return lambda options, _: options
     from .frames import keep_frames_on_device  # noqa: PLC0415 - torch is there in ComfyUI alone
 
     return keep_frames_on_device

@@ -38,12 +38,12 @@ class Pictures:
         return getattr(self._pil, name)
 
     @contextmanager
-    def saving(self) -> Iterator[None]:
+    def saving(self) -> Iterator[FrameSaver]:
         """Within this block the saves of this thread are handed over; leaving it is leaving the `FrameSaver`."""
         with self._make_saver() as saver:
             self._this_thread.saver = saver
             try:
-                yield
+                yield saver
             finally:
                 self._this_thread.saver = None
 

@@ -9,7 +9,8 @@ import logging
 import os
 import threading
 import zlib
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ class FrameSaver:
         self._pool = ThreadPoolExecutor(threads or thread_count(), thread_name_prefix="frame-saver")
         self._room = threading.Semaphore(waiting)
         self._errors: list[BaseException] = []
+        self._under_way: set[Future[None]] = set()
+        self.muted = False  # what is handed over is there already, and is not saved
 
     def __enter__(self) -> "FrameSaver":
         return self
@@ -62,11 +65,26 @@ class FrameSaver:
         Raises:
             OSError: of an earlier frame, so that no GPU goes on working for a full disk.
         """
+        if self.muted:
+            return
         self._room.acquire()
         if self._errors:
             self._room.release()
             raise self._errors[0]
-        self._pool.submit(self._save, pixels, path).add_done_callback(self._saved)
+        save = self._pool.submit(self._save, pixels, path)
+        self._under_way.add(save)
+        save.add_done_callback(self._saved)
+
+    def after(self, work: Callable[[], None]) -> None:
+        """Do `work` once all that was handed over so far is on the disk, and not where a save failed."""
+        earlier = tuple(self._under_way)
+
+        def do() -> None:
+            wait(earlier)
+            if not self._errors:
+                work()
+
+        self._pool.submit(do).add_done_callback(_told)
 
     def drain(self) -> None:
         """Wait for every frame, end the threads, and raise the first error of a save."""
@@ -83,10 +101,16 @@ class FrameSaver:
             save_frame(pixels, path)
 
     def _saved(self, done: Future[None]) -> None:
+        self._under_way.discard(done)
         error = None if done.cancelled() else done.exception()
         if error is not None:
             self._errors.append(error)
         self._room.release()
+
+
+def _told(done: Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.warning("talking-video: what follows a window failed: %s", error)
 
 
 def save_frame(pixels: "SupportsArrayInterface", path: Path) -> None:

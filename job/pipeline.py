@@ -9,8 +9,6 @@ worker is handed over once, in `Resources`.
 """
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,13 +24,14 @@ from contract.fields import Mode
 from contract.job import Job
 from contract.request import Request, parse_request
 from job.disk import disk_faults
+from job.footage import Footage
 from job.health import Health
 from job.keeper import Delivery, Keeper, fingerprint_of
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
 from job.marking import Marks
 from job.pace import Pace, StepTimer
 from job.preparation import PreparedJob, prepare
-from job.recovery import Recovery
+from job.recovery import Recovery, Windows
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
 from job.scenes import pictures_of
@@ -209,13 +208,14 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     stopwatch.lap(Stage.PREPARE)
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
-    video = None
-    while video is None:
-        report(Stage.LOAD)
-        try:
-            video = _generate(prepared, recovery.memory, context)
-        except WorkerError as error:
-            recovery.after(error)
+    video, spec = None, replace(prepared.video, comment=resources.marks.comment)
+    with Footage(spec, context.folder, context.cancel) as footage:
+        while video is None:
+            report(Stage.LOAD)
+            try:
+                video = _generate(prepared, recovery.memory, footage, context)
+            except WorkerError as error:
+                recovery.after(error, Windows(footage.finished, context.step_timer.windows, prepared.plan.windows))
     marks = resources.marks.put(video, request.mode, context.warnings, context.cancel)
     stopwatch.lap(Stage.ENCODE)
     finished = FinishedVideo(
@@ -232,9 +232,10 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     return finished, video
 
 
-def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext) -> Path:
+def _generate(prepared: PreparedJob, memory: MemoryOptions, footage: Footage, context: _JobContext) -> Path:
     """Run the graph once while the encoder follows the frames; returns the MP4."""
-    frames = Path(tempfile.mkdtemp(prefix="frames-", dir=context.folder))
+    finished = footage.finished
+    frames, encoder = footage.begin()
     graph = build_graph(
         context.request,
         prepared,
@@ -244,34 +245,30 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
         precision=context.resources.precision,
     )
     plan, prompt_id = prepared.plan, new_id()
-    spec = replace(prepared.video, comment=context.resources.marks.comment)
     ticks = plan.latent_frames if memory.tiled_vae else None
     reader = ProgressReader(
         prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps, vae_ticks=ticks
     )
-    try:
-        with (
-            disk_faults(frames),
-            FrameEncoder(spec, frames, context.folder / "video.mp4", context.cancel) as encoder,
-        ):
-            _sample(graph, reader, encoder, context)
-            finishing = context.limit.finishing(context.stopwatch.total)
-            context.deadline.set(finishing, "The video was not encoded in time")
-            context.report(Stage.ENCODE)
-            video = encoder.result()
-            context.stopwatch.lap(Stage.ENCODE)
-            return video
-    finally:
-        shutil.rmtree(frames, ignore_errors=True)
+    with disk_faults(frames):
+        _sample(graph, reader, encoder, context, finished)
+        finishing = context.limit.finishing(context.stopwatch.total)
+        context.deadline.set(finishing, "The video was not encoded in time")
+        context.report(Stage.ENCODE)
+        video = encoder.result()
+        context.stopwatch.lap(Stage.ENCODE)
+        return video
 
 
-def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context: _JobContext) -> None:
-    """Post the graph and follow it to its end. Until the last weights are there the time is LOAD's, then SAMPLE's."""
+def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context: _JobContext, finished: int) -> None:
+    """Post the graph and follow it to its end. Until the last weights are there the time is LOAD's, then SAMPLE's; the
+    first `finished` windows are passed over and count as loading."""
     resources, stopwatch, client = context.resources, context.stopwatch, context.resources.engine.client
     stage = Stage.LOAD
 
     def moved(position: Position) -> None:
         nonlocal stage
+        if 0 < position.window <= finished:
+            return
         if position.window:
             context.step_timer.done(position.window, position.step)
         if stage is Stage.LOAD and position.window:

@@ -56,7 +56,7 @@ class VideoSpec:
 
 
 class FrameEncoder:
-    """Encodes the frames that appear in the one folder below `parent`, from frame_00000.png on.
+    """Encodes the frames that appear in the folders below `parent`, from frame_00000.png on.
 
     Use: construct (starts at once), then `complete()` when no more frames will come, then `result()`.
     Leaving the `with` block ends ffmpeg and the thread, whatever happened.
@@ -183,16 +183,18 @@ class FrameEncoder:
 
 
 class FrameFolder:
-    """The PNGs that the server writes one after the other into a folder of its own below `parent`."""
+    """The PNGs that the server writes one after the other into a folder of its own below `parent`; a second attempt,
+    which goes on from the first, has another one."""
 
     def __init__(self, parent: Path, width: int, height: int) -> None:
         self._parent = parent
         self._size = struct.pack(">II", width, height)
-        self._folder: Path | None = None
+        self._folders: list[Path] = []
 
     def is_whole(self, number: int) -> bool:
         """Whether frame `number` is there to its end."""
-        return self._read(number) is not None
+        path = self._path(number)
+        return path is not None and _whole(path) is not None
 
     def take(self, number: int) -> bytes | None:
         """The bytes of frame `number`, removed from the folder; None while it is not there or not whole.
@@ -200,29 +202,36 @@ class FrameFolder:
         Raises:
             WorkerError: ENCODE_FAILED for a frame that is no PNG of the expected size.
         """
-        data = self._read(number)
-        if data is None:
+        path = self._path(number)
+        data = _whole(path) if path else None
+        if path is None or data is None:
             return None
         if not data.startswith(PNG_SIGNATURE) or data[SIZE_OFFSET : SIZE_OFFSET + 8] != self._size:
             raise WorkerError(ErrorCode.ENCODE_FAILED, f"Frame {number} is not a PNG of the size that was asked for")
-        self._path(number).unlink()
+        path.unlink()
         return data
 
-    def _read(self, number: int) -> bytes | None:
-        try:
-            with self._path(number).open("rb") as file:
-                file.seek(-len(PNG_END), 2)
-                if file.read() != PNG_END:
-                    return None
-                file.seek(0)
-                return file.read()
-        except OSError:  # not there yet, or shorter than its own end
-            return None
+    def _path(self, number: int) -> Path | None:
+        """Where a frame is; by its number, as names of more than five digits do not sort."""
+        name = f"frame_{number:05d}.png"
+        for folder in self._folders:
+            if (folder / name).exists():
+                return folder / name
+        self._folders = [path for path in self._parent.iterdir() if path.is_dir()]
+        return next((folder / name for folder in self._folders if (folder / name).exists()), None)
 
-    def _path(self, number: int) -> Path:
-        if self._folder is None:
-            self._folder = next((path for path in self._parent.iterdir() if path.is_dir()), None)
-        return (self._folder or self._parent) / f"frame_{number:05d}.png"
+
+def _whole(path: Path) -> bytes | None:
+    """The bytes of a PNG that is there to its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(PNG_END), 2)
+            if file.read() != PNG_END:
+                return None
+            file.seek(0)
+            return file.read()
+    except OSError:  # gone, or shorter than its own end
+        return None
 
 
 def _command(spec: VideoSpec, output: Path) -> list[str]:

@@ -25,6 +25,7 @@ from simulator.values import (
 )
 
 VOICES = ("audio_1", "audio_2", "audio_3", "audio_4")
+KEPT = ("disabled", "mkl", "mvgd")  # with these our node pack has the frames of a window in its hands
 SECONDS = {
     "CLIPLoader": 1.0,
     "CLIPTextEncode": 0.4,
@@ -183,8 +184,9 @@ def _clip_plan(call: Call) -> tuple[Outputs, Ui | None]:
         Path(folder).mkdir(parents=True, exist_ok=True)
     window = windows.window_size(call.number("frame_window_size"))
     tiled = call.flag("tiled_vae", False)
-    matched = call.text("colormatch", "disabled") != "disabled"
-    plan = ClipPlan(references, width, height, window, call.number("motion_frame"), mode, folder, tiled, matched)
+    method = call.text("colormatch", "disabled")
+    matched, kept = method != "disabled", method in KEPT
+    plan = ClipPlan(references, width, height, window, call.number("motion_frame"), mode, folder, tiled, matched, kept)
     return (plan, folder), None
 
 

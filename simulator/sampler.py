@@ -18,6 +18,7 @@ from simulator.audio import loudness
 from simulator.call import Call
 from simulator.failures import NodeBaseError
 from simulator.frames import Artist, centre_mask
+from simulator.kept import Kept
 from simulator.values import ClipPlan, Samples, TextEmbeds, VideoModel, VoiceEmbeds
 
 WEIGHTS = 1233
@@ -97,7 +98,13 @@ def sample(call: Call) -> Samples:
     done = itertools.count(1)
     artists = _Artists(clip)
     frames = 0
+    kept = Kept(Path(plan.folder).parent) if plan.folder and plan.kept else None
     for window in windows.walk(total, plan.window, plan.overlap):
+        if kept is not None and window.number <= kept.windows:
+            for _ in range(clip.steps):
+                call.tick(min(next(done), most), most, window.number)
+            frames += window.frames
+            continue
         call.faults.at_window(window.number)
         _work_vae(call, vae.encoding(plan, clip.mode, window.number), clip.encode_seconds, window.number)
         for _ in range(clip.steps):
@@ -112,6 +119,8 @@ def sample(call: Call) -> Samples:
         frames += window.frames
         if plan.folder:
             _write(artists.of(window.number), Path(plan.folder), window, clip.prompt(window.number))
+        if kept is not None and not window.last:
+            kept.keep(window.number)
     return Samples(frames, plan.folder, (plan.width, plan.height))
 
 

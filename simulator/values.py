@@ -98,7 +98,8 @@ class VoiceEmbeds:
 class ClipPlan:
     """What WanVideoImageToVideoMultiTalk hands to the sampler. references: the pictures that the windows go by, one a
     window, the last for all after it; folder: where frames go, "" for none; tiled: whether the VAE works tile by tile;
-    matched: whether the colours of a window are matched to its reference's."""
+    matched: whether the colours of a window are matched to its reference's; kept: whether our node pack keeps what a
+    finished window hands to the next."""
 
     references: tuple[Image.Image, ...]
     width: int
@@ -109,6 +110,7 @@ class ClipPlan:
     folder: str
     tiled: bool = False
     matched: bool = False
+    kept: bool = True
 
 
 @dataclass(frozen=True)

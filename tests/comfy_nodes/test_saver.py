@@ -158,3 +158,31 @@ def test_a_run_without_frames_starts_no_thread() -> None:
 
 def test_there_is_a_thread_per_cpu_and_never_more_than_four() -> None:
     assert 1 <= thread_count() <= MOST_THREADS
+
+
+def test_what_follows_comes_once_all_that_was_before_is_on_the_disk(tmp_path: Path) -> None:
+    gate = threading.Event()
+    there: list[int] = []
+    with FrameSaver(threads=3) as saver:
+        for number in range(6):
+            saver.submit(Pixels(number, lambda: gate.wait(10)), frame(tmp_path, number))
+        saver.after(lambda: there.append(len(list(tmp_path.glob("frame_*.png")))))
+        saver.submit(Pixels(9), frame(tmp_path, 9))
+        gate.set()
+    assert there in ([6], [7])
+    failing = FrameSaver()
+    failing.submit(Pixels(1), frame(tmp_path / "gone", 1))
+    failing.after(lambda: there.append(0))
+    with pytest.raises(FileNotFoundError):
+        failing.drain()
+    assert 0 not in there, "a frame is missing"
+
+
+def test_a_muted_saver_leaves_what_is_there(tmp_path: Path) -> None:
+    save_frame(Pixels(1), frame(tmp_path, 0))
+    with FrameSaver() as saver:
+        saver.muted = True
+        saver.submit(Pixels(2), frame(tmp_path, 0))
+        saver.muted = False
+        saver.submit(Pixels(3), frame(tmp_path, 1))
+    assert [level_of(frame(tmp_path, number)) for number in (0, 1)] == [1, 3]

@@ -1,0 +1,52 @@
+"""The frames of a job and their encoder, over all its attempts.
+
+An attempt that ended early leaves what the next one can go on from: our node pack keeps, beside the frames, what each
+finished window hands to the next (docs/facts/talk-models.md#going-on-after-a-window). Then the encoder goes on, too,
+behind the frames that it has been fed. Where there is no such thing, everything begins anew.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from contract.cancel import Cancellation
+from media.video import FrameEncoder, VideoSpec
+
+STATES = "resume-*.pt"  # of `comfy_nodes/resume.py`: the number of finished windows stands for the star
+
+
+class Footage:
+    """Use as a `with` block around all attempts.
+
+    Args:
+        folder: the job's.
+    """
+
+    def __init__(self, video: VideoSpec, folder: Path, cancel: Cancellation) -> None:
+        self._video, self._folder, self._cancel = video, folder, cancel
+        self._frames: Path | None = None
+        self._encoder: FrameEncoder | None = None
+
+    def __enter__(self) -> "Footage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._encoder is not None:
+            self._encoder.__exit__()
+        if self._frames is not None:
+            shutil.rmtree(self._frames, ignore_errors=True)
+        self._encoder = self._frames = None
+
+    @property
+    def finished(self) -> int:
+        """Windows that the next attempt need not make."""
+        states = sorted(self._frames.glob(STATES)) if self._frames is not None else []
+        return int(states[-1].stem.partition("-")[2]) if states else 0
+
+    def begin(self) -> tuple[Path, FrameEncoder]:
+        """For an attempt: where ComfyUI makes the folder of its frames, and the encoder that follows them."""
+        if self._frames is None or self._encoder is None or not self.finished:
+            self.__exit__()
+            self._frames = Path(tempfile.mkdtemp(prefix="frames-", dir=self._folder))
+            self._encoder = FrameEncoder(self._video, self._frames, self._folder / "video.mp4", self._cancel)
+        return self._frames, self._encoder
