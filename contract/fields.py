@@ -37,7 +37,7 @@ Scheduler = Literal[
     "vibt_unipc",
 ]
 ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", "hm-mkl-hm"]
-NamedRegion = Literal["left", "center", "right"]
+NamedRegion = Literal["left", "center", "right", "auto"]
 Timing = Literal["together", "turns"]
 Fit = Literal["cover", "contain"]
 REGION_SYNONYMS = {"centre": "center", "middle": "center"}
@@ -52,7 +52,7 @@ LONGEST_FILE_NAME = 255
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
-    "top < bottom, or 'left', 'center' or 'right'",
+    "top < bottom, or 'left', 'center', 'right' or 'auto'",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -178,8 +178,9 @@ class SpeakerInput(_Model):
     region: AnyRegion | None = Field(
         None,
         description="whose mouth it moves: [left, top, right, bottom] as fractions of the original picture (upright, "
-        "x to the right, y down), or left, center, right; default: equal columns from left to right. One speaker with "
-        "a region: everybody else in the picture stays silent",
+        "x to the right, y down), or left, center, right, or auto: head and shoulders of a face. Default: as auto "
+        "where faces and speakers are as many, else equal columns from left to right. One speaker with a region: "
+        "everybody else in the picture stays silent",
     )
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
         None, description="silence before this voice starts; in turns, after the one before"
