@@ -206,7 +206,13 @@ class JobInput(_Model):
         max_length=2000,
         description="what is not to be seen; what you send has an effect, the default only where cfg_scale is not 1",
     )
-    width: Whole = Field(400, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
+    width: Whole = Field(
+        400,
+        ge=256,
+        le=1536,
+        description="pixels; rounded to a multiple of 16. Where no size is sent, and this one would cut a face or much "
+        "of the picture: as many pixels in the picture's own aspect",
+    )
     height: Whole = Field(704, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
     fps: Whole = Field(25, ge=10, le=60, description="made from 25 after the generation; frames in between are blended")
     steps: Whole = Field(4, ge=1, le=50, description="denoising steps; flowmatch_distill runs with exactly 4")
@@ -239,7 +245,7 @@ class JobInput(_Model):
         "or a size such as 480x832",
     )
     fit: Annotated[Fit, BeforeValidator(choice(get_args(Fit)))] = Field(
-        "cover", description="cover fills the frame and crops; contain shows all, with black bars"
+        "cover", description="cover fills the frame and crops where no face is; contain shows all, with black bars"
     )
     shift: Annotated[float, Field(ge=0.1, le=100), BeforeValidator(number)] | None = Field(
         None, description="flow shift; default: by size and LoRA (docs/architecture.md)"

@@ -23,7 +23,7 @@ def _framed(image: Image.Image, voices: int = 1, **fields: Any) -> Outcome:
     warnings: list[str] = []
     framed = frame_picture(request, image, warnings)
     boxes = seat_speakers(request, framed, warnings)
-    return (framed.fit.width, framed.fit.height), boxes and len(boxes), warnings
+    return (framed.fit.width, framed.fit.height), len(boxes) if boxes else None, warnings
 
 
 def test_without_a_size_the_picture_has_its_own_where_the_default_would_spoil_it() -> None:
