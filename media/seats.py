@@ -126,9 +126,9 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def _axis(core: Box, other: Box) -> int:
-    """0 or 1: along which of x and y two boxes lie farther apart, measured by the smaller one."""
+    """0 or 1: along which of x and y two boxes lie farther apart, measured by both."""
     gaps = [max(core[n], other[n]) - min(core[n + 2], other[n + 2]) for n in (0, 1)]
-    sizes = [min(core[n + 2] - core[n], other[n + 2] - other[n]) for n in (0, 1)]
+    sizes = [core[n + 2] - core[n] + other[n + 2] - other[n] for n in (0, 1)]
     return 0 if gaps[0] / sizes[0] >= gaps[1] / sizes[1] else 1
 
 
