@@ -220,13 +220,7 @@ class JobInput(_Model):
         DEFAULT_NEGATIVE_PROMPT,
         description="what is not to be seen; what you send has an effect, the default only where cfg_scale is not 1",
     )
-    width: Whole = Field(
-        400,
-        ge=256,
-        le=1536,
-        description="pixels; rounded to a multiple of 16. Where no size is sent, and this one would cut a face or much "
-        "of the picture: as many pixels in the picture's own aspect",
-    )
+    width: Whole = Field(400, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
     height: Whole = Field(704, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
     fps: Whole = Field(25, ge=10, le=60, description="made from 25 after the generation; frames in between are blended")
     steps: Whole = Field(4, ge=1, le=50, description="denoising steps; flowmatch_distill runs with exactly 4")
