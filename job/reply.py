@@ -11,6 +11,7 @@ from contract.errors import Stage
 from contract.request import Request
 from contract.response import GenerationParams, Reply, Timings, VideoInfo, as_json
 from job.preparation import PreparedJob
+from media.crop import Box
 from workflows.graph import workflow_version
 
 
@@ -102,7 +103,13 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         windows=prepared.plan.windows,
         sha256=finished.sha256,
         marks=finished.marks,
+        regions=tuple(region and _rounded(region) for region in prepared.regions),
     )
+
+
+def _rounded(region: Box) -> Box:
+    left, top, right, bottom = (round(side, 4) for side in region)
+    return left, top, right, bottom
 
 
 def _generation_params(finished: FinishedVideo) -> GenerationParams:
