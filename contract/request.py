@@ -70,6 +70,7 @@ class Request:
     metadata: dict[str, JsonValue] | None
     output_key: str | None
     upload_url: str | None
+    dry_run: bool
     warnings: tuple[str, ...]
 
     @property
@@ -151,6 +152,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         metadata=fields.metadata,
         output_key=fields.output_key,
         upload_url=fields.upload_url,
+        dry_run=fields.dry_run,
         warnings=tuple(warnings),
     )
 

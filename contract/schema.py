@@ -5,15 +5,33 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from contract import input_schema, response
+from contract import input_schema
+from contract.dry_run import DryRun
+from contract.model import Model
+from contract.response import OPTIONAL, Failure, Reply
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> dict[str, str]:
     """File name to text, stable from run to run."""
-    found = {"input.schema.json": input_schema.json_schema(), "reply.schema.json": response.json_schema()}
+    found = {"input.schema.json": input_schema.json_schema(), "reply.schema.json": reply_schema()}
     return {name: _text({"$schema": DIALECT, **schema}) for name, schema in found.items()}
+
+
+def reply_schema() -> dict[str, Any]:
+    """JSON Schema of a reply: of a finished job, of a dry run, or of a failed job."""
+    definitions: dict[str, Any] = {}
+    kinds: tuple[type[Model], ...] = (Reply, DryRun, Failure)
+    for kind in kinds:
+        one = kind.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
+        one["required"] = [name for name in one["required"] if name not in OPTIONAL]
+        definitions |= {**one.pop("$defs", {}), kind.__name__: one}
+    return {
+        "title": "talking-video worker: reply",
+        "oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds],
+        "$defs": definitions,
+    }
 
 
 def _text(schema: dict[str, Any]) -> str:

@@ -9,11 +9,12 @@ from PIL import Image
 from contract import rules
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from contract.fields import ColorMatch
 from contract.request import Request
 from media.audio import Voice
 from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
 from media.losses import SPARE_SECONDS
-from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
+from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs, same_voices
@@ -29,6 +30,41 @@ class PreparedJob(GraphInputs):
     """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
 
     video: VideoSpec
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is known of a job before anything is written for its graph.
+
+    Attributes:
+        portrait: the frame that the video begins with.
+        original: width and height of the picture as a person sees it; a very large one was read smaller.
+        fit: how the one lies in the other.
+        timeline: the voices in time.
+        boxes: each speaker's region, in pixels of the frame; None where the one speaker has none.
+        masks: of the regions and of what is in none; None where there is nobody to tell apart.
+    """
+
+    portrait: Image.Image
+    original: tuple[int, int]
+    fit: Fit
+    timeline: Timeline
+    plan: Plan
+    boxes: list[PixelBox] | None
+    masks: list[Image.Image] | None
+    video: VideoSpec
+    shift: float
+    color_match: ColorMatch
+
+    @property
+    def silent_listeners(self) -> int:
+        """People in the picture without a voice, as the model counts them."""
+        return len(self.masks) - 1 - len(self.timeline.voices) if self.masks else 0
+
+    @property
+    def tracks(self) -> int:
+        """How many the model hears."""
+        return len(self.timeline.voices) + self.silent_listeners
 
 
 def prepare(
@@ -47,29 +83,61 @@ def prepare(
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
-    fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings, cancel)
+    layout = lay_out_job(request, inputs, folder, warnings, cancel, audio_max_seconds=audio_max_seconds)
+    return write_files(layout, folder, cancel)
+
+
+def lay_out_job(
+    request: Request,
+    inputs: Inputs,
+    folder: Path,
+    warnings: list[str],
+    cancel: Cancellation,
+    *,
+    audio_max_seconds: float,
+) -> Layout:
+    """Decode, measure, lay out, fit and draw: everything that can be wrong with the inputs is found here, and told.
+    As `prepare`, which writes files as well."""
+    image = open_portrait(inputs.image, warnings, cancel)
+    fit = _fit(request, image, warnings)
     for first, second in same_voices(inputs):
         if request.speakers[first - 1].audio != request.speakers[second - 1].audio:  # else it was told by the request
             warnings.append(rules.same_voice(first, second))
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds)
-    masks = _masks(request, fit, warnings)
-    silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
-    masks_file = None
-    if masks:
-        masks_file = folder / "masks.png"
-        save_masks(masks, masks_file)
-    tracks = write_model_tracks(timeline, plan.audio_seconds, folder, listeners=silent_listeners, cancel=cancel)
-    video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
-    write_listener_mix(timeline, video.seconds, video.audio, cancel)
-    return PreparedJob(
-        portrait=folder / "portrait.png",
-        voices=tuple(tracks),
-        masks=masks_file,
-        video=video,
+    boxes = _boxes(request, fit)
+    return Layout(
+        portrait=draw_fitted(image, fit),
+        original=image.size,
+        fit=fit,
+        timeline=timeline,
         plan=plan,
+        boxes=boxes,
+        masks=_masks(request, boxes, fit, warnings) if boxes else None,
+        video=VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav"),
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
+    )
+
+
+def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJob:
+    """What the graph and the encoder will read."""
+    portrait, masks_file = folder / "portrait.png", None
+    layout.portrait.save(portrait, compress_level=1)
+    if layout.masks:
+        masks_file = folder / "masks.png"
+        save_masks(layout.masks, masks_file)
+    timeline, seconds = layout.timeline, layout.plan.audio_seconds
+    tracks = write_model_tracks(timeline, seconds, folder, listeners=layout.silent_listeners, cancel=cancel)
+    write_listener_mix(timeline, layout.video.seconds, layout.video.audio, cancel)
+    return PreparedJob(
+        portrait=portrait,
+        voices=tuple(tracks),
+        masks=masks_file,
+        video=layout.video,
+        plan=layout.plan,
+        shift=layout.shift,
+        color_match=layout.color_match,
     )
 
 
@@ -87,15 +155,12 @@ def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
     )
 
 
-def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[str], cancel: Cancellation) -> Fit:
-    image = open_portrait(source, warnings, cancel)
+def _fit(request: Request, image: Image.Image, warnings: list[str]) -> Fit:
     if request.size is not None:
         frame = (request.size.width, request.size.height)
     else:
         frame = choose_bucket(str(request.resolution), image.width, image.height)
-    fit = plan_fit((image.width, image.height), frame, request.fit, warnings)
-    draw_fitted(image, fit).save(target, compress_level=1)
-    return fit
+    return plan_fit((image.width, image.height), frame, request.fit, warnings)
 
 
 def _voices(
@@ -121,10 +186,13 @@ def _refuse_longer(voices: Sequence[Voice], longest: float) -> None:
         )
 
 
-def _masks(request: Request, fit: Fit, warnings: list[str]) -> list[Image.Image] | None:
+def _boxes(request: Request, fit: Fit) -> list[PixelBox] | None:
     if len(request.speakers) == 1 and not request.silent_others:
         return None
-    boxes = speaker_boxes([speaker.region for speaker in request.speakers], fit)
+    return speaker_boxes([speaker.region for speaker in request.speakers], fit)
+
+
+def _masks(request: Request, boxes: list[PixelBox], fit: Fit, warnings: list[str]) -> list[Image.Image] | None:
     if not request.silent_others:
         return draw_masks(boxes, fit)
     masks = draw_masks_with_silent_rest(boxes[0], fit)

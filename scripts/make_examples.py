@@ -132,6 +132,7 @@ def two_people_requests() -> dict[str, dict[str, Any]]:
     return {
         "two-together": {**both, "width": 704, "height": 480},
         "two-turns": {**both, "timing": "turns", "resolution": "480p"},
+        "dry-run": {**both, "timing": "turns", "resolution": "480p", "dry_run": True},
         "regions": {
             **duo,
             "speakers": [

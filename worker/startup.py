@@ -13,9 +13,10 @@ from functools import wraps
 from comfy_client.clocks import StallTimeouts
 from contract.errors import ErrorCode, WorkerError
 from contract.volume import Pulse, Volumes
+from job.cards import card_of
 from job.disk import check_disk, unfit
 from job.health import Health
-from job.pace import Pace, speed_of
+from job.pace import Pace
 from job.pipeline import Resources
 from job.workspace import remove_leftovers
 from sources.fetch import FetchLimits
@@ -155,7 +156,7 @@ def make_resources(
         ),
         precision=ready.precision,
         variants=variants(settings),
-        pace=Pace(speed_of(ready.gpu)),
+        pace=Pace(card_of(ready.gpu)),
         job_seconds=settings.job_timeout_seconds,
         stall_timeouts=StallTimeouts(settings.stall_seconds, settings.load_seconds, settings.silence_seconds),
         work_dir=settings.work_dir,
@@ -163,4 +164,5 @@ def make_resources(
         audio_max_seconds=settings.audio_max_seconds,
         health=Health(volumes),
         obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,
+        gpu=ready.gpu,
     )

@@ -85,7 +85,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "fit": ("cover", "contain"),
     "color_match": COLOR_MATCHES,
 }
-BOOLEANS = ("use_block_swap", "use_speed_lora")
+BOOLEANS = ("use_block_swap", "use_speed_lora", "dry_run")
 
 
 def beyond(number: Number, *, whole: bool) -> tuple[float, float]:
