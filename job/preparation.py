@@ -18,7 +18,7 @@ from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs, same_voices
-from workflows.graph import GraphInputs
+from workflows.graph import GraphInputs, References
 from workflows.modes import MODES
 from workflows.plan import Plan, frames_for, make_plan
 
@@ -131,7 +131,7 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
     tracks = write_model_tracks(timeline, seconds, folder, listeners=layout.silent_listeners, cancel=cancel)
     write_listener_mix(timeline, layout.video.seconds, layout.video.audio, cancel)
     return PreparedJob(
-        portrait=portrait,
+        references=References(portrait),
         voices=tuple(tracks),
         masks=masks_file,
         video=layout.video,
