@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from contract.errors import ErrorCode, WorkerError
+from contract.model import Timings
 from contract.request import Request, parse_request
-from contract.response import GenerationParams, Reply, Timings, VideoInfo
+from contract.response import GenerationParams, Reply, VideoInfo
 
 IMAGE = "https://media.example.com/anna.png"
 VOICE = "https://media.example.com/anna.wav"
