@@ -128,6 +128,8 @@ def generation_params(request: Request, prepared: PreparedJob | Layout) -> Gener
         color_match=prepared.color_match,
         window_frames=prepared.plan.window,
         overlap_frames=prepared.plan.overlap,
+        quality=request.quality,
+        negative_guidance=request.negative_guidance,
     )
 
 

@@ -44,6 +44,7 @@ def test_the_names_are_the_published_ones() -> None:
             "output_key",
             "upload_url",
             "dry_run",
+            "quality",
         ),
     ]
 
@@ -79,6 +80,8 @@ def test_the_defaults_are_the_published_ones() -> None:
         "output_key": None,
         "upload_url": None,
         "dry_run": False,
+        "quality": None,
+        "negative_guidance": None,
         "warnings": (),
     }
     assert parse(use_block_swap=True).blocks_to_swap == 20
