@@ -145,6 +145,6 @@ def card_of(gpu: str) -> Card | None:
 
 def work_of(plan: Plan, voices: int = 1, *, swaps: bool = False) -> Work:
     """What a plan asks of the GPU."""
-    one_pass = window_flop(plan.window, plan.width, plan.height)
+    one_pass = plan.flop / plan.passes
     pixels = plan.window * plan.width * plan.height
     return Work(one_pass, plan.windows, plan.steps, plan.passes_per_step, pixels, voices, swaps)
