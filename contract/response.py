@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from contract.errors import WorkerError
+from contract.forecast import Forecast, Work
 from contract.model import OF_WORKER, Model, Seconds, Timings
 from contract.version import VERSION
 
@@ -64,6 +65,8 @@ class Reply(Model):
     generation_params: GenerationParams
     status: Literal["completed"] = "completed"
     timings: Timings
+    work: Work
+    forecast: Forecast = Field(description="what was expected before the job sampled, to hold `timings` against")
     warnings: tuple[str, ...]
     engine: Literal["comfyui", "simulator"]
     job_id: str

@@ -12,7 +12,7 @@ worker is handed over once, in `Resources`.
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,12 +26,12 @@ from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.job import Job
 from contract.request import Request, parse_request
-from job.cards import Work, work_of
 from job.disk import disk_faults
 from job.health import Health
 from job.keeper import Delivery, Keeper, fingerprint_of, recalled
 from job.limits import TimeLimit, hopeless, limit_of, refuse_hopeless
-from job.pace import Forecast, Pace, StepTimer
+from job.outlook import expected, models_of, work_for
+from job.pace import Pace, StepTimer
 from job.preparation import Layout, PreparedJob, lay_out_job, write_files
 from job.quote import Quoted, make_quote
 from job.recovery import Recovery
@@ -43,7 +43,6 @@ from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import Storage, storage_key
 from workflows.graph import Graph, MemoryOptions, Precision, build_graph, sampler_node
 from workflows.models import Variants
-from workflows.plan import Plan
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +134,8 @@ def _quote(job_id: str, note: str | None, context: _JobContext) -> dict[str, Any
         warnings.append(f"with this time limit the job is refused: {refused}")
     warnings += [note] if note else []
     stopwatch.lap(Stage.PREPARE)
-    work, forecast = _expected(layout.plan, layout.tracks, context)
+    work = work_for(request, layout.plan, layout.tracks)
+    forecast = expected(request, layout.plan, layout.tracks, resources.variants, resources.pace)
     quoted = Quoted(job_id, request, layout, work, forecast, resources.gpu, resources.engine_name, warnings)
     return make_quote(quoted, stopwatch)
 
@@ -168,29 +168,12 @@ def _learn(finished: FinishedVideo, context: _JobContext) -> None:
     """Let the next forecasts know how long this undisturbed job took."""
     timer, voices = context.step_timer, len(finished.prepared.voices)
     context.resources.pace.learn(
-        _work(finished.prepared.plan, voices, context),
+        work_for(context.request, finished.prepared.plan, voices),
         context.stopwatch.seconds,
         timer.seconds,
         beside=timer.beside,
-        models=_models(voices, context),
+        models=models_of(context.request, voices, context.resources.variants),
     )
-
-
-def _expected(plan: Plan, voices: int, context: _JobContext) -> tuple[Work, Forecast]:
-    """What a job that the model hears so many voices of asks of the GPU, and what it will take."""
-    work = _work(plan, voices, context)
-    return work, context.resources.pace.forecast(work, _models(voices, context))
-
-
-def _work(plan: Plan, voices: int, context: _JobContext) -> Work:
-    return work_of(plan, voices, swaps=context.request.blocks_to_swap is not None)
-
-
-def _models(voices: int, context: _JobContext) -> Hashable:
-    """What its model files, and how they are used, are known by."""
-    request = context.request
-    files = context.resources.variants.choose(request.mode, voices)
-    return files, request.blocks_to_swap, request.speed_lora_strength
 
 
 def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]:
@@ -198,7 +181,8 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
     prepared = write_files(_laid_out(context), context.folder, context.cancel)
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
-    report.expect(_expected(prepared.plan, len(prepared.voices), context)[1])
+    forecast = expected(request, prepared.plan, len(prepared.voices), resources.variants, resources.pace)
+    report.expect(forecast)
     stopwatch.lap(Stage.PREPARE)
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
@@ -218,6 +202,8 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
         engine=resources.engine_name,
         warnings=context.warnings,
         attempts=recovery.attempts,
+        forecast=forecast,
+        gpu=resources.gpu,
     )
     return finished, video
 

@@ -7,18 +7,17 @@ from typing import Any, Literal
 from contract import forecast as told
 from contract.dry_run import Box, DryRun, Picture, PlacedSpeaker
 from contract.errors import Stage
-from contract.model import Timings
 from contract.request import Request
 from contract.response import as_json
-from job.cards import CARDS, PRICES_OF, Card, Work, card_of
+from job.cards import CARDS, PRICES_OF, Card, Work
 from job.limits import timeout_for
+from job.outlook import cost_of, forecast_told, work_told
 from job.pace import Forecast
 from job.preparation import Layout
 from job.reply import Stopwatch, generation_params, timings_of
 from media.audio import LISTENER_RATE
 from media.image import Fit
 from media.preview import draw_preview, levels_of
-from workflows.plan import Plan
 
 PARTS = 200  # of a video, for its voices' levels
 # Seconds of loading: files that are in the page cache, and those that come from a disk.
@@ -67,34 +66,6 @@ def make_quote(quoted: Quoted, stopwatch: Stopwatch) -> dict[str, Any]:
     return as_json(reply)
 
 
-def work_told(plan: Plan) -> told.Work:
-    """What the model has to do."""
-    return told.Work(
-        frames=plan.frames,
-        width=plan.width,
-        height=plan.height,
-        windows=plan.windows,
-        window_frames=plan.window,
-        overlap_frames=plan.overlap,
-        steps=plan.steps,
-        passes_per_step=plan.passes_per_step,
-        passes=plan.passes,
-        pflop=round(plan.flop / 1e15, 3),
-    )
-
-
-def forecast_told(forecast: Forecast, gpu: str) -> told.Forecast:
-    """What was expected on this worker."""
-    card = card_of(gpu)
-    return told.Forecast(
-        gpu=gpu or None,
-        basis=forecast.basis,
-        stages=Timings(**{stage.value: round(seconds, 2) for stage, seconds in forecast.seconds.items()}),
-        seconds=round(forecast.total, 1),
-        cost_usd=_cost(card, forecast.total),
-    )
-
-
 def _on(card: Card, work: Work, here: Forecast) -> told.GpuForecast:
     """On another GPU: what does not depend on it takes as long as here."""
     beside = sum(seconds for stage, seconds in here.seconds.items() if stage not in (Stage.LOAD, Stage.SAMPLE))
@@ -106,7 +77,7 @@ def _on(card: Card, work: Work, here: Forecast) -> told.GpuForecast:
         seconds=round(seconds + WARM_LOAD, 1),
         first_job_seconds=round(seconds + FIRST_LOAD, 1),
         usd_per_second=card.usd_per_second,
-        cost_usd=_cost(card, seconds + WARM_LOAD),
+        cost_usd=cost_of(card, seconds + WARM_LOAD),
         execution_timeout=timeout_for(seconds + FIRST_LOAD),
     )
 
@@ -116,10 +87,6 @@ def _timeout(forecast: Forecast, gpus: Sequence[told.GpuForecast]) -> int:
         return max(gpu.execution_timeout for gpu in gpus)
     load = forecast.seconds[Stage.LOAD]
     return timeout_for(forecast.total - load + max(load, FIRST_LOAD))
-
-
-def _cost(card: Card | None, seconds: float) -> float | None:
-    return None if card is None or card.usd_per_second is None else round(card.usd_per_second * seconds, 4)
 
 
 def _picture(layout: Layout) -> Picture:

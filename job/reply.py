@@ -11,6 +11,8 @@ from contract.errors import Stage
 from contract.model import Timings
 from contract.request import Request
 from contract.response import GenerationParams, Reply, VideoInfo, as_json
+from job.outlook import forecast_told, work_told
+from job.pace import Forecast
 from job.preparation import Layout, PreparedJob
 from workflows.graph import workflow_version
 
@@ -46,7 +48,8 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class FinishedVideo:
-    """A job's video, complete and not stored yet, with what its reply tells of it."""
+    """A job's video, complete and not stored yet, with what its reply tells of it; `forecast` is what was expected of
+    this `gpu` before it sampled."""
 
     job_id: str
     request: Request
@@ -56,6 +59,8 @@ class FinishedVideo:
     engine: Literal["comfyui", "simulator"]
     warnings: Sequence[str]
     attempts: int
+    forecast: Forecast
+    gpu: str
 
 
 def sha256_of(file: Path) -> str:
@@ -73,6 +78,8 @@ def make_reply(finished: FinishedVideo, stopwatch: Stopwatch) -> dict[str, Any]:
         video_info=_video_info(finished),
         generation_params=generation_params(finished.request, finished.prepared),
         timings=timings_of(stopwatch),
+        work=work_told(finished.prepared.plan),
+        forecast=forecast_told(finished.forecast, finished.gpu),
         warnings=tuple(finished.warnings),
         engine=finished.engine,
         job_id=finished.job_id,

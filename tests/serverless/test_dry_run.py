@@ -14,8 +14,8 @@ from PIL import Image
 
 from contract.schema import schemas
 from media.preview import COLOURS
-from tests.serverless.stand import Stand, faults_of, standing
-from tests.worker.bench import RATE
+from tests.serverless.stand import Stand, standing
+from tests.worker.bench import RATE, Simulator, launch_simulator
 
 MOST_CHARACTERS = 60_000
 WORDS = [(0.3, 0.5), (0.3, 0.0), (0.4, 0.9)]
@@ -32,8 +32,23 @@ DUO: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with standing(tmp_path_factory.mktemp("dry"), SIMULATOR_SPEED="0") as stand:
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """An engine that nobody starts again once it has ended."""
+    simulator = launch_simulator(tmp_path_factory.mktemp("simulator") / "log")
+    yield simulator
+    _end(simulator)
+
+
+def _end(simulator: Simulator) -> None:
+    simulator.process.terminate()
+    simulator.process.wait(timeout=20)
+    assert simulator.process.stdout is not None
+    simulator.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iterator[Stand]:
+    with standing(tmp_path_factory.mktemp("dry"), COMFYUI_URL=simulator.url) as stand:
         stand.bench.picture("duo.png", (512, 256))
         stand.bench.voice("anna.wav", WORDS)
         stand.bench.voice("ben.wav", [(0.5, 0.5)])
@@ -41,25 +56,26 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 
 
 @pytest.fixture(scope="module")
-def quote(stand: Stand) -> dict[str, Any]:
-    """What a dry run answers while the engine is dead: the job before it ended twice in it."""
-    stand.break_engine("die:window=1,times=2")
-    stand.give("killer")
-    stand.assert_failed("killer", "engine_crashed", retryable=False)
-    starts = stand.worker.log.count("starting the engine again")
-    stand.give("dry", **DUO, dry_run=True)
-    body = stand.plane.wait_for_result("dry")
-    assert stand.worker.log.count("starting the engine again") == starts, "nothing was started for it"
-    assert set(body) == {"output"}, body
-    return dict(body["output"])
-
-
-def test_it_says_what_the_job_itself_then_says(stand: Stand, quote: dict[str, Any]) -> None:
+def real(stand: Stand) -> dict[str, Any]:
+    """The reply of the job itself."""
     stand.give("real", **DUO)
-    real = stand.plane.wait_for_result("real")["output"]
+    return dict(stand.plane.wait_for_result("real")["output"])
+
+
+@pytest.fixture(scope="module")
+def quote(stand: Stand, simulator: Simulator, real: dict[str, Any]) -> dict[str, Any]:
+    """What its dry run answers, without an engine."""
+    assert real["status"] == "completed"
+    _end(simulator)
+    stand.give("dry", **DUO, dry_run=True)
+    return dict(stand.plane.wait_for_result("dry")["output"])
+
+
+def test_it_says_what_the_job_itself_says(real: dict[str, Any], quote: dict[str, Any]) -> None:
     assert quote["warnings"] == real["warnings"]
     assert len(real["warnings"]) >= 2
     info, work = real["video_info"], quote["work"]
+    assert work == real["work"]
     assert (work["width"], work["height"], work["windows"]) == (info["width"], info["height"], info["windows"])
     assert (quote["output_frames"], quote["duration_seconds"]) == (info["frames"], info["duration_seconds"])
     assert work["passes"] == work["windows"] * work["steps"] == 4
@@ -68,12 +84,23 @@ def test_it_says_what_the_job_itself_then_says(stand: Stand, quote: dict[str, An
     assert (quote["status"], quote["metadata"], quote["engine"]) == ("dry_run", {"order": 7}, "simulator")
 
 
-def test_it_leaves_nothing_behind(stand: Stand, quote: dict[str, Any]) -> None:
+def test_it_forecasts_by_what_the_worker_has_learned(real: dict[str, Any], quote: dict[str, Any]) -> None:
+    """The job before it was the very same one."""
+    assert (real["forecast"]["basis"], quote["forecast"]["basis"]) == ("guess", "learned")
+    for stage in ("load", "sample"):
+        expected = quote["forecast"]["stages"][stage]
+        assert expected == pytest.approx(real["timings"][stage], rel=0.02, abs=0.02), stage
+
+
+def test_it_leaves_nothing_behind_and_proves_nothing_of_the_engine(stand: Stand, quote: dict[str, Any]) -> None:
     assert quote["job_id"] == "dry"
     assert not stand.is_stored("dry")
+    stand.plane.wait_until_asked()
+    assert list(_kept(stand, "real")) != []
     assert list(_kept(stand, "dry")) == []
-    assert list(_kept(stand, "killer")) == []
-    stand.assert_next_works()
+    assert stand.worker.leftovers() == []
+    stand.give("next")
+    stand.assert_failed("next", "engine_unavailable", retryable=True)
 
 
 def _kept(stand: Stand, job_id: str) -> Iterator[Path]:
@@ -122,7 +149,6 @@ def test_time_and_price_are_told_for_every_gpu(quote: dict[str, Any]) -> None:
         assert 0 < gpu["seconds"] < gpu["first_job_seconds"] < gpu["execution_timeout"] / 1000
         if gpu["usd_per_second"] is not None:
             assert gpu["cost_usd"] == pytest.approx(gpu["usd_per_second"] * gpu["seconds"], rel=0.02, abs=1e-4)
-    assert quote["execution_timeout"] == max(gpu["execution_timeout"] for gpu in gpus.values())
 
 
 def test_what_the_job_would_fail_with_fails_its_dry_run(stand: Stand) -> None:
@@ -142,7 +168,7 @@ def test_noise_and_a_long_sound_stay_small(stand: Stand) -> None:
     assert len(reply["preview"]) < MOST_CHARACTERS
     assert reply["picture"]["placed"] == [0.3, 0, 0.7, 1]
     assert reply["speakers"][0]["region_in_frame"] is None
-    assert faults_of(stand.bench).read_text() == ""
+    assert reply["execution_timeout"] < max(gpu["execution_timeout"] for gpu in reply["gpus"]), "by what was learned"
 
 
 def _clicks(seconds: int) -> bytes:
