@@ -229,10 +229,11 @@ class Pace:
         if step is None or beside is None:
             beside = Beside()
             step = window / (work.steps + beside.before + beside.after)
-        before, after = beside.before * step, beside.after * step
-        steps = max(window - before - after, LEAST_SHARE * window)  # steps that were told late look short
+        around = (beside.before + beside.after) * step
+        within = min(1.0, (1 - LEAST_SHARE) * window / around) if around else 1.0  # steps told late look short
+        before, after = within * beside.before * step, within * beside.after * step
         rates = self._rates.setdefault(work.swaps, {})
-        rates[work.one_pass] = _learned(rates.get(work.one_pass), work.steps * work.step / steps)
+        rates[work.one_pass] = _learned(rates.get(work.one_pass), work.steps * work.step / (window - before - after))
         known = self._beside.get(work.pixels, (None, None))
         self._beside[work.pixels] = _learned(known[0], before), _learned(known[1], after)
 

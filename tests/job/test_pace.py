@@ -193,6 +193,13 @@ def test_a_small_job_says_little_of_a_large_one() -> None:
     assert 180 < between < 300, "of a job whose size lies between, the time does too"
 
 
+def test_the_same_job_again_is_expected_to_take_what_it_took_whatever_its_steps_looked_like() -> None:
+    for beside in (None, Beside(0, 0), Beside(1, 3), Beside(500, 9000)):
+        pace = Pace()
+        pace.learn(WORK, {Stage.SAMPLE: 50.0}, 0.001, beside=beside)
+        assert pace.forecast(WORK).seconds[Stage.SAMPLE] == pytest.approx(50), beside
+
+
 def test_what_lies_beside_the_steps_goes_by_the_pixels_and_a_second_voice_slows_the_steps() -> None:
     pace = Pace()
     pace.learn(
