@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue
 
 from contract.forecast import Forecast, GpuForecast, Work
 from contract.model import OF_WORKER, Model, Seconds, Timings
-from contract.response import GenerationParams
+from contract.response import GenerationParams, SceneInfo
 from contract.version import VERSION
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -67,5 +67,6 @@ class DryRun(Model):
     warnings: tuple[str, ...] = Field(description="those of the job itself, as far as they are known before it runs")
     engine: Literal["comfyui", "simulator"]
     job_id: str
+    scenes: tuple[SceneInfo, ...] | None = Field(None, description="in the order in which they were sent")
     metadata: dict[str, JsonValue] | None = None
     worker_version: str = Field(default_factory=lambda: VERSION, description=OF_WORKER)

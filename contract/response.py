@@ -10,7 +10,7 @@ from contract.forecast import Forecast, Work
 from contract.model import OF_WORKER, Model, Seconds, Timings
 from contract.version import VERSION
 
-OPTIONAL = ("metadata", "kept_video", "video_base64")  # left out of a reply where there is none
+OPTIONAL = ("metadata", "scenes", "kept_video", "video_base64")  # left out of a reply where there is none
 
 
 class VideoInfo(Model):
@@ -55,6 +55,17 @@ class GenerationParams(Model):
     )
 
 
+class SceneInfo(Model):
+    """What became of one of the scenes that were sent."""
+
+    at: Seconds = Field(description="as it was sent")
+    begins_at: Seconds | None = Field(description="where its window begins to be seen; null: behind the cut")
+    window: int | None = Field(description="from 1")
+    shows: tuple[Literal["prompt", "image"], ...] = Field(
+        description="what is seen of it; a later scene in the same window hides what both bring"
+    )
+
+
 class Reply(Model):
     """A finished job."""
 
@@ -70,6 +81,7 @@ class Reply(Model):
     warnings: tuple[str, ...]
     engine: Literal["comfyui", "simulator"]
     job_id: str
+    scenes: tuple[SceneInfo, ...] | None = Field(None, description="in the order in which they were sent")
     expires_at: str | None = Field(None, description="when output_video_url stops working, UTC; null: it does not")
     metadata: dict[str, JsonValue] | None = None
     worker_version: str = Field(default_factory=lambda: VERSION, description=OF_WORKER)
@@ -106,7 +118,7 @@ def failure(error: WorkerError, job_id: str) -> dict[str, Any]:
 
 
 def as_json(reply: Model) -> dict[str, Any]:
-    """Plain JSON values; `metadata`, `kept_video` and `video_base64` are left out where there is none.
+    """Plain JSON values; `metadata`, `scenes`, `kept_video` and `video_base64` are left out where there is none.
 
     Raises:
         ValueError: something in it is not JSON. Such a reply would never reach the caller.

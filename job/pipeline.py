@@ -37,6 +37,7 @@ from job.quote import Quoted, make_quote
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.scenes import pictures_of
 from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
@@ -50,8 +51,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Resources:
     """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"; `job_seconds` is the longest
-    that a job may take where it has no limit of its own (None: no limit); the thread of one that was asked to stop is
-    left behind after `obey_seconds`; `gpu` is what the driver calls it, nothing where there is none."""
+    that a job may take where it has no limit of its own (None: no limit); `own_nodes` are those of our pack that the
+    engine has; the thread of one that was asked to stop is left behind after `obey_seconds`; `gpu` is what the driver
+    calls it, nothing where there is none."""
 
     engine_name: Literal["comfyui", "simulator"]
     engine: Engine
@@ -67,6 +69,7 @@ class Resources:
     work_dir: Path
     least_disk_bytes: int
     audio_max_seconds: float
+    own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
     obey_seconds: float = 180.0
     gpu: str = ""
@@ -213,11 +216,20 @@ def _laid_out(context: _JobContext) -> Layout:
     request, resources = context.request, context.resources
     context.report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
-    inputs = fetch_inputs(request.image, sources, context.folder, resources.limits, context.cancel)
+    inputs = fetch_inputs(
+        request.image, sources, context.folder, resources.limits, context.cancel, pictures=pictures_of(request)
+    )
     context.stopwatch.lap(Stage.FETCH)
     context.report(Stage.PREPARE)
-    longest = resources.audio_max_seconds
-    return lay_out_job(request, inputs, context.folder, context.warnings, context.cancel, audio_max_seconds=longest)
+    return lay_out_job(
+        request,
+        inputs,
+        context.folder,
+        context.warnings,
+        context.cancel,
+        audio_max_seconds=resources.audio_max_seconds,
+        own_nodes=resources.own_nodes,
+    )
 
 
 def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext) -> Path:

@@ -1,6 +1,7 @@
 """Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.fields import ColorMatch
 from contract.request import Request
+from contract.response import SceneInfo
+from job.scenes import PORTRAIT, PictureRoom, PlacedScenes, draw_pictures, pictures_of, place_scenes
 from media.audio import Voice
 from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
 from media.losses import SPARE_SECONDS
@@ -20,7 +23,8 @@ from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, w
 from sources.fetch import Inputs, same_voices
 from workflows.graph import GraphInputs, References
 from workflows.modes import MODES
-from workflows.plan import Plan, frames_for, make_plan
+from workflows.own_nodes import VOICE_EMBEDS
+from workflows.plan import Plan, frames_for, make_plan, most_frames
 
 PADDING_SECONDS = 0.1  # that encoders put behind the end
 
@@ -30,6 +34,7 @@ class PreparedJob(GraphInputs):
     """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
 
     video: VideoSpec
+    scenes: tuple[SceneInfo, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Layout:
     Attributes:
         portrait: the frame that the video begins with.
         original: width and height of the picture as a person sees it; a very large one was read smaller.
+        references: the pictures that the windows go by, written.
+        scenes: on the windows of the plan.
         fit: how the one lies in the other.
         timeline: the voices in time.
         boxes: each speaker's region, in pixels of the frame; None where the one speaker has none.
@@ -47,6 +54,8 @@ class Layout:
 
     portrait: Image.Image
     original: tuple[int, int]
+    references: References
+    scenes: PlacedScenes
     fit: Fit
     timeline: Timeline
     plan: Plan
@@ -75,15 +84,19 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    own_nodes: Collection[str] = (),
 ) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
-    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before.
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before; `own_nodes` are the
+    nodes of our pack that the server has.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
-    layout = lay_out_job(request, inputs, folder, warnings, cancel, audio_max_seconds=audio_max_seconds)
+    layout = lay_out_job(
+        request, inputs, folder, warnings, cancel, audio_max_seconds=audio_max_seconds, own_nodes=own_nodes
+    )
     return write_files(layout, folder, cancel)
 
 
@@ -95,25 +108,35 @@ def lay_out_job(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    own_nodes: Collection[str] = (),
 ) -> Layout:
     """Decode, measure, lay out, fit and draw: everything that can be wrong with the inputs is found here, and told.
-    As `prepare`, which writes files as well."""
+    As `prepare`, which writes voices and masks as well."""
     image = open_portrait(inputs.image, warnings, cancel)
     fit = _fit(request, image, warnings)
+    portrait = draw_fitted(image, fit)
     for first, second in same_voices(inputs):
         if request.speakers[first - 1].audio != request.speakers[second - 1].audio:  # else it was told by the request
             warnings.append(rules.same_voice(first, second))
-    timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
-    plan = _plan(request, fit, timeline.seconds)
+    with ThreadPoolExecutor(1, thread_name_prefix="portrait") as beside:  # the voices' work is mostly ffmpeg's
+        saved = beside.submit(portrait.save, folder / PORTRAIT, compress_level=1)
+        timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
+    saved.result()
+    plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
+    scenes = place_scenes(request, plan, own_nodes, warnings)
     boxes = _boxes(request, fit)
+    masks = _masks(request, boxes, fit, warnings) if boxes else None
+    room = PictureRoom(folder, fit, request.fit, warnings, cancel)
     return Layout(
-        portrait=draw_fitted(image, fit),
+        portrait=portrait,
         original=image.size,
+        references=draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room),
+        scenes=scenes,
         fit=fit,
         timeline=timeline,
         plan=plan,
         boxes=boxes,
-        masks=_masks(request, boxes, fit, warnings) if boxes else None,
+        masks=masks,
         video=VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav"),
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
@@ -121,9 +144,8 @@ def lay_out_job(
 
 
 def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJob:
-    """What the graph and the encoder will read."""
-    portrait, masks_file = folder / "portrait.png", None
-    layout.portrait.save(portrait, compress_level=1)
+    """What else the graph and the encoder will read."""
+    masks_file = None
     if layout.masks:
         masks_file = folder / "masks.png"
         save_masks(layout.masks, masks_file)
@@ -131,7 +153,9 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
     tracks = write_model_tracks(timeline, seconds, folder, listeners=layout.silent_listeners, cancel=cancel)
     write_listener_mix(timeline, layout.video.seconds, layout.video.audio, cancel)
     return PreparedJob(
-        references=References(portrait),
+        references=layout.references,
+        prompts=layout.scenes.prompts,
+        scenes=layout.scenes.told,
         voices=tuple(tracks),
         masks=masks_file,
         video=layout.video,
@@ -141,7 +165,7 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
     )
 
 
-def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
+def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
     return make_plan(
         frames_for(seconds),
         fit.width,
@@ -152,6 +176,7 @@ def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
         scheduler=request.scheduler,
         cfg_scale=request.cfg_scale,
         audio_cfg_scale=request.audio_cfg_scale,
+        most_frames=most,
         nag=request.negative_guidance == "nag",
     )
 

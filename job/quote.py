@@ -61,6 +61,7 @@ def make_quote(quoted: Quoted, stopwatch: Stopwatch) -> dict[str, Any]:
         warnings=tuple(quoted.warnings),
         engine=quoted.engine,
         job_id=quoted.job_id,
+        scenes=layout.scenes.told or None,
         metadata=request.metadata,
     )
     return as_json(reply)
