@@ -117,8 +117,9 @@ def answer(
         with reporter:
             reply = run_job(job, resources, cancel, reporter)
         json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
-        resources.health.succeeded()
-        log.info("completed in %.1f s", reply["processing_time_seconds"])
+        if reply["status"] == "completed":  # a dry run proves little of this worker
+            resources.health.succeeded()
+        log.info("%s in %.1f s", reply["status"].replace("_", " "), reply["processing_time_seconds"])
         return _asking(reply, resources)
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:

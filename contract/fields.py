@@ -260,6 +260,11 @@ class JobInput(_Model):
     upload_url: UploadUrl | None = Field(
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
     )
+    dry_run: Flag = Field(
+        False,
+        description="make no video: answer with what the job would take (frames, seconds, cost, the crop, regions and "
+        "warnings)",
+    )
 
     quality: Annotated[Quality, BeforeValidator(choice(get_args(Quality), **QUALITY_SYNONYMS))] | None = Field(
         None,

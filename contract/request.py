@@ -91,6 +91,7 @@ class Request:
     metadata: dict[str, JsonValue] | None
     output_key: str | None
     upload_url: str | None
+    dry_run: bool
     quality: Quality | None
     negative_guidance: NegativeGuidance | None
     warnings: tuple[str, ...]
@@ -179,6 +180,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         metadata=fields.metadata,
         output_key=fields.output_key,
         upload_url=fields.upload_url,
+        dry_run=fields.dry_run,
         scenes=_scenes(fields),
         quality=fields.quality,
         negative_guidance=rules.negative_guidance(fields),

@@ -202,6 +202,20 @@ class Keeper:
         return self._shelf.record(job_id, cancel.check) if self.remembers else None
 
 
+def recalled(
+    job_id: str, fingerprint: str, storage: Storage, keeper: Keeper, cancel: Cancellation
+) -> dict[str, Any] | None:
+    """The reply of this very job where it was done before; else None, after a look whether the storage can be used."""
+    delivered = keeper.recall_without_storage(job_id, fingerprint, cancel)  # whose place may have expired since
+    if delivered is not None:
+        return delivered
+    try:
+        storage.check(Stage.VALIDATE)
+    except WorkerError as error:
+        raise keeper.with_kept_video(job_id, fingerprint, error, cancel) from error
+    return keeper.recall(job_id, fingerprint, storage, cancel)
+
+
 def _found(storage: Storage, key: str, size: int) -> StoredVideo | None:
     """The stored video, or None where the key may not ask: Amazon says so of a missing object to keys that may not
     list."""

@@ -25,6 +25,7 @@ WEIGHTS = 1233
 WEIGHT_TICKS = 12
 WEIGHT_SECONDS = 1.0
 STEP_SECONDS = 0.25
+VOICE_SHARE = 0.75  # of a step that each voice after the first one adds
 NAG_SHARE = 0.02  # of a pass, by its operations
 ENCODE_SECONDS = 0.15
 DECODE_SECONDS = 0.3
@@ -60,9 +61,9 @@ class Clip:
 
     @property
     def step_seconds(self) -> float:
-        """Simulated seconds of one step: 0.25 at 400x704, else by the model's work.
+        """Simulated seconds of one step: 0.25 at 400x704 with one voice, else by the model's work.
 
-        docs/facts/talk-models.md#the-cost-of-a-window
+        docs/facts/talk-models.md#the-cost-of-a-window, #the-speed-of-gpus
         """
         plan = self.plan
         share = windows.pass_flops(plan.window, plan.width, plan.height) / windows.pass_flops(*MEASURED_CLIP)

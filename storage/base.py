@@ -30,7 +30,13 @@ class StoredVideo:
 
 
 class Storage(Protocol):
-    """A place that takes finished videos. Safe to use from several threads."""
+    """A place that takes finished videos. Safe to use from several threads.
+
+    Attributes:
+        note: what callers should know of the URLs of this place, as far as that is known before; None: nothing.
+    """
+
+    note: str | None
 
     def check(self, stage: Stage = Stage.START) -> None:
         """Find out, before the GPU works, whether a video could be put here; leaves nothing behind.

@@ -45,7 +45,7 @@ class LocalStorage:
     ) -> None:
         self._folder = folder
         self._mount = must_be_mount
-        self._note = note
+        self.note = note
         self._volume = volume or Volume()
 
     def check(self, stage: Stage = Stage.START) -> None:
@@ -83,7 +83,7 @@ class LocalStorage:
             target = self._confined(key)
             target.parent.mkdir(parents=True, exist_ok=True)
             size, version = _copy_atomically(video, target, cancel, pulse)
-            return StoredVideo(target.as_uri(), size, None, version, self._note)
+            return StoredVideo(target.as_uri(), size, None, version, self.note)
 
         with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The video could not be stored in the folder"):
             return self._volume.do(store, cancel.check)
@@ -106,7 +106,7 @@ class LocalStorage:
             while piece := content.read(PIECE_BYTES):
                 pulse()
                 digest.update(piece)
-        return StoredVideo(target.as_uri(), size_bytes, None, digest.hexdigest(), self._note)
+        return StoredVideo(target.as_uri(), size_bytes, None, digest.hexdigest(), self.note)
 
     def _look_for_mount(self, stage: Stage) -> None:
         if self._mount is None:

@@ -49,6 +49,8 @@ class S3Storage:
         guard: judges the endpoint, on every connection, and makes them; None: any place will do.
     """
 
+    note: str | None = None
+
     def __init__(
         self,
         config: S3Config,

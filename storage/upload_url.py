@@ -44,6 +44,8 @@ class PresignedPut:
         answer_seconds: for each piece of the answer; from a guarded place, for all of it.
     """
 
+    note: str | None = None
+
     def __init__(
         self,
         url: str,

@@ -9,7 +9,8 @@ import pytest
 
 from comfy_client.progress import Position
 from contract.errors import Stage
-from job.pace import Pace, Work
+from job.cards import Work
+from job.pace import Pace
 from job.reporter import Reporter
 
 KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
@@ -86,7 +87,7 @@ def test_the_time_left_is_told_once_it_is_known() -> None:
     with Reporter(caller, pause=0) as report:
         report(Stage.LOAD)
         assert caller.arrived.wait(10)
-        report.expect(Pace().forecast(Work(1e15, 1e15)))
+        report.expect(Pace().forecast(Work(1e15, 1, 1)))
         caller.arrived.clear()
         report(Stage.UPLOAD)
         assert caller.arrived.wait(10)
@@ -98,9 +99,9 @@ def test_the_first_step_of_the_sampling_tells_nothing_of_the_time_left(known: bo
     """It is heard of when it is done, so that no time has passed since, and one step of four seems to take none."""
     caller, pace = Caller(), Pace()
     if known:
-        pace.learn(Work(1e15, 1e15), {Stage.SAMPLE: 100.0})
+        pace.learn(Work(1e15, 1, 1), {Stage.SAMPLE: 100.0})
     with Reporter(caller, pause=0) as report:
-        report.expect(pace.forecast(Work(1e15, 1e15)))
+        report.expect(pace.forecast(Work(1e15, 1, 1)))
         report(Stage.SAMPLE, Position(1, 1, 1, 4))
         assert caller.arrived.wait(10)
     assert caller.updates[0]["eta_seconds"] == pytest.approx(expected, abs=1)
@@ -171,14 +172,14 @@ def test_weights_that_load_without_a_word_are_told_again_and_again(
     send: Callable[[dict[str, Any]], None] | None,
 ) -> None:
     listener, pace = Listener(3), Pace()
-    pace.learn(Work(1e15, 1e15), {Stage.LOAD: 50.0})
+    pace.learn(Work(1e15, 1, 1), {Stage.LOAD: 50.0})
     log = logging.getLogger("job.reporter")
     log.addHandler(listener)
     level = log.level
     log.setLevel(logging.INFO)
     try:
         with Reporter(send, pause=0, heartbeat=0.001) as report:
-            report.expect(pace.forecast(Work(1e15, 1e15)))
+            report.expect(pace.forecast(Work(1e15, 1, 1)))
             report(Stage.LOAD)
             assert listener.enough.wait(20)
             report(Stage.SAMPLE, Position(1, 2, 1, 4))
