@@ -56,6 +56,7 @@ class FinishedVideo:
     engine: Literal["comfyui", "simulator"]
     warnings: Sequence[str]
     attempts: int
+    marks: tuple[str, ...] = ()
 
 
 def sha256_of(file: Path) -> str:
@@ -102,6 +103,7 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         windows=prepared.plan.windows,
         sha256=finished.sha256,
         regions=tuple(region and _rounded(region) for region in prepared.regions),
+        marks=finished.marks,
     )
 
 
