@@ -6,9 +6,6 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 6 # tests wait for processes most of their time: three times as many as there are cores
 
-# The suite starts Python several hundred times: without its bytecode each would compile all sources anew.
-unexport PYTHONDONTWRITEBYTECODE
-
 .PHONY: help demo test tests test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list
@@ -35,8 +32,9 @@ check: setup-dev ## lint, types and import rules alone
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck -x scripts/*.sh docker/*.sh .ci/run
 
-schema: setup ## write docs/schema anew from the contract
+schema: setup ## write docs/schema, and the tables of docs/, anew from the code
 	$(BIN)/python -m contract.schema docs/schema
+	$(BIN)/python -m worker.reference docs
 
 setup: $(VENV)/.worker
 setup-dev: $(VENV)/.dev

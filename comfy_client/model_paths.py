@@ -1,8 +1,8 @@
 """Where model files are on this machine, and how ComfyUI is told.
 
 A file is looked for in each root, in order (`<root>/<folder>/<file>`), then in the folder of models
-that RunPod caches (a Hugging Face hub folder: docs/facts/runpod.md#cached-models). One generated
-extra_model_paths file hands what was found to ComfyUI.
+that RunPod caches (a Hugging Face hub folder: docs/facts/runpod.md#cached-models): in its own repository, then in any
+that has the layout of a root. One generated extra_model_paths file hands what was found to ComfyUI.
 """
 
 import json
@@ -33,10 +33,11 @@ def find_file(wanted: WantedFile, roots: Sequence[Path], hub: Path) -> Path | No
 
 def _places(wanted: WantedFile, roots: Sequence[Path], hub: Path) -> Iterator[Path]:
     yield from (root / wanted.folder / wanted.file for root in roots)
-    snapshots = hub / f"models--{wanted.repository.replace('/', '--')}" / "snapshots"
-    if snapshots.is_dir():
-        cached = (snapshot / wanted.path for snapshot in sorted(snapshots.iterdir()))
-        yield from (path for path in cached if path.name == wanted.file)
+    own = f"models--{wanted.repository.replace('/', '--')}"
+    cached = (snapshot / wanted.path for snapshot in sorted(hub.glob(f"{own}/snapshots/*")))
+    yield from (path for path in cached if path.name == wanted.file)
+    # RunPod caches one repository an endpoint: its owner gathered the files of several in it.
+    yield from (snapshot / wanted.folder / wanted.file for snapshot in sorted(hub.glob("models--*/snapshots/*")))
 
 
 def _is_readable(path: Path) -> bool:

@@ -177,11 +177,12 @@ class SpeakerInput(_Model):
     audio: Source
     region: AnyRegion | None = Field(
         None,
-        description="[left, top, right, bottom] as fractions of the original image, or left, center, right; "
-        "default: equal columns from left to right",
+        description="whose mouth it moves: [left, top, right, bottom] as fractions of the original picture (upright, "
+        "x to the right, y down), or left, center, right; default: equal columns from left to right. One speaker with "
+        "a region: everybody else in the picture stays silent",
     )
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
-        None, description="silence before this voice starts"
+        None, description="silence before this voice starts; in turns, after the one before"
     )
 
 
@@ -193,20 +194,30 @@ class JobInput(_Model):
         tuple[Source, ...] | None,
         Field(strict=False, min_length=1, max_length=4, description="speakers, left to right"),
     ] = None
-    positive_prompt: Prompt = Field("The person takes turns talking", max_length=2000)
-    negative_prompt: Prompt = Field(DEFAULT_NEGATIVE_PROMPT, max_length=2000)
-    width: Whole = Field(400, ge=256, le=1536)
-    height: Whole = Field(704, ge=256, le=1536)
-    fps: Whole = Field(25, ge=10, le=60)
-    steps: Whole = Field(4, ge=1, le=50)
-    cfg_scale: Number = Field(1.0, ge=0.1, le=20)
-    scheduler: Annotated[Scheduler, BeforeValidator(choice(get_args(Scheduler)))] = "flowmatch_distill"
+    positive_prompt: Prompt = Field(
+        "The person takes turns talking", max_length=2000, description="what is to be seen; plain text, no weights"
+    )
+    negative_prompt: Prompt = Field(
+        DEFAULT_NEGATIVE_PROMPT,
+        max_length=2000,
+        description="what is not to be seen; has an effect only where cfg_scale is not 1",
+    )
+    width: Whole = Field(400, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
+    height: Whole = Field(704, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
+    fps: Whole = Field(25, ge=10, le=60, description="made from 25 after the generation; frames in between are blended")
+    steps: Whole = Field(4, ge=1, le=50, description="denoising steps; flowmatch_distill runs with exactly 4")
+    cfg_scale: Number = Field(1.0, ge=0.1, le=20, description="text guidance; another value than 1 doubles the work")
+    scheduler: Annotated[Scheduler, BeforeValidator(choice(get_args(Scheduler)))] = Field(
+        "flowmatch_distill", description="the sampler; sent steps that it does not take choose one that does"
+    )
     seed: Whole = Field(0, ge=-1, le=2**63 - 1, description="0 and -1 choose one; the reply names it")
-    mode: Annotated[Mode, BeforeValidator(choice(get_args(Mode)))] = "multitalk"
-    use_block_swap: Flag = False
-    blocks_to_swap: Whole = Field(20, ge=0, le=40)
-    use_speed_lora: Flag = True
-    speed_lora_strength: Number = Field(1.0, ge=0, le=2)
+    mode: Annotated[Mode, BeforeValidator(choice(get_args(Mode)))] = Field(
+        "multitalk", description="the talk model; infinitetalk follows the voice more closely and holds longer"
+    )
+    use_block_swap: Flag = Field(False, description="keep blocks of the model in RAM, for GPUs with less memory")
+    blocks_to_swap: Whole = Field(20, ge=0, le=40, description="how many of the 40; counts with use_block_swap only")
+    use_speed_lora: Flag = Field(True, description="the LoRA that makes 4 steps enough")
+    speed_lora_strength: Number = Field(1.0, ge=0, le=2, description="of the speed LoRA")
     max_audio_duration: Annotated[float, Field(gt=0), BeforeValidator(number)] | None = Field(
         None, description="seconds; longer audio is cut there"
     )
@@ -215,17 +226,37 @@ class JobInput(_Model):
         tuple[SpeakerInput, ...] | None,
         Field(strict=False, min_length=1, max_length=4, description="in place of audio_urls"),
     ] = None
-    timing: Annotated[Timing, BeforeValidator(choice(get_args(Timing)))] = "together"
-    resolution: Resolution | None = Field(None, description="in place of width and height")
-    fit: Annotated[Fit, BeforeValidator(choice(get_args(Fit)))] = "cover"
-    shift: Annotated[float, Field(ge=0.1, le=100), BeforeValidator(number)] | None = None
-    audio_scale: Number = Field(1.0, ge=0, le=10)
-    audio_cfg_scale: Annotated[float, Field(ge=0, le=10), BeforeValidator(number)] | None = None
-    color_match: Annotated[ColorMatch, BeforeValidator(choice(get_args(ColorMatch)))] | None = None
-    window_frames: Annotated[Literal["fit"] | WindowFrames, BeforeValidator(choice(["fit"]))] = "fit"
-    crf: Whole = Field(18, ge=0, le=40)
-    metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)] | None = None
-    output_key: OutputKey | None = None
+    timing: Annotated[Timing, BeforeValidator(choice(get_args(Timing)))] = Field(
+        "together", description="all voices at once, or in turns: one after the other, in order"
+    )
+    resolution: Resolution | None = Field(
+        None,
+        description="in place of width and height: 480p or 720p take the size nearest to the picture's own aspect; "
+        "or a size such as 480x832",
+    )
+    fit: Annotated[Fit, BeforeValidator(choice(get_args(Fit)))] = Field(
+        "cover", description="cover fills the frame and crops; contain shows all, with black bars"
+    )
+    shift: Annotated[float, Field(ge=0.1, le=100), BeforeValidator(number)] | None = Field(
+        None, description="flow shift; default: by size and LoRA (docs/architecture.md)"
+    )
+    audio_scale: Number = Field(1.0, ge=0, le=10, description="how strongly the voice moves the face")
+    audio_cfg_scale: Annotated[float, Field(ge=0, le=10), BeforeValidator(number)] | None = Field(
+        None, description="audio guidance; another value than 1 adds a pass; default: 1, or what cfg_scale needs"
+    )
+    color_match: Annotated[ColorMatch, BeforeValidator(choice(get_args(ColorMatch)))] | None = Field(
+        None, description="how colours are held from window to window; default: by mode and length"
+    )
+    window_frames: Annotated[Literal["fit"] | WindowFrames, BeforeValidator(choice(["fit"]))] = Field(
+        "fit", description="frames that are sampled at once; fit: the least work"
+    )
+    crf: Whole = Field(18, ge=0, le=40, description="H.264 quality; smaller is better and larger")
+    metadata: Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)] | None = Field(
+        None, description=f"an object of up to {METADATA_MAX_BYTES} bytes of JSON that comes back in the reply"
+    )
+    output_key: OutputKey | None = Field(
+        None, description="the stored file's name, such as talks/anna.mp4; the same name again overwrites it"
+    )
     upload_url: UploadUrl | None = Field(
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
     )

@@ -17,7 +17,7 @@ from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, spe
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs, same_voices
-from workflows.graph import GraphInputs
+from workflows.graph import GraphInputs, References
 from workflows.modes import MODES
 from workflows.plan import Plan, frames_for, make_plan
 
@@ -63,7 +63,7 @@ def prepare(
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
     write_listener_mix(timeline, video.seconds, video.audio, cancel)
     return PreparedJob(
-        portrait=folder / "portrait.png",
+        references=References(folder / "portrait.png"),
         voices=tuple(tracks),
         masks=masks_file,
         video=video,

@@ -67,6 +67,10 @@ def _image_batch(call: Call) -> tuple[Outputs, Ui | None]:
     return (pictures.batch(call.need("image1", Images), call.need("image2", Images)),), None
 
 
+def _image_from_batch(call: Call) -> tuple[Outputs, Ui | None]:
+    return (pictures.cut(call.need("image", Images), call.number("batch_index"), call.number("length", 1)),), None
+
+
 def _text_encode(call: Call) -> tuple[Outputs, Ui | None]:
     call.need("clip", Loaded)
     return (Loaded("CONDITIONING", call.text("text")),), None
@@ -79,7 +83,8 @@ def _text_bridge(call: Call) -> tuple[Outputs, Ui | None]:
 
 def _clip_vision_encode(call: Call) -> tuple[Outputs, Ui | None]:
     call.need("clip_vision", Loaded)
-    call.need("image_1", Images)
+    if len(call.need("image_1", Images).frames) > 1:
+        raise RuntimeError("simulator: the real node would mix several pictures into one; send it the first alone")
     return (Loaded("WANVIDIMAGE_CLIPEMBEDS", ""),), None
 
 
@@ -142,7 +147,7 @@ def _clip_plan(call: Call) -> tuple[Outputs, Ui | None]:
     call.get("clip_embeds", Loaded)
     width, height, mode = call.number("width"), call.number("height"), call.text("mode", "multitalk")
     images = call.get("start_image", Images)
-    portrait = pictures.scale(images, (width, height), "lanczos", "disabled").frames[0] if images else None
+    references = pictures.scale(images, (width, height), "lanczos", "disabled").frames if images else ()
     folder = call.text("output_path")
     if folder:
         stamp = datetime.datetime.now().strftime("%Y%m%d_%H%M%S")
@@ -150,7 +155,8 @@ def _clip_plan(call: Call) -> tuple[Outputs, Ui | None]:
         Path(folder).mkdir(parents=True, exist_ok=True)
     window = windows.window_size(call.number("frame_window_size"))
     tiled = call.flag("tiled_vae", False)
-    plan = ClipPlan(portrait, width, height, window, call.number("motion_frame"), mode, folder, tiled)
+    matched = call.text("colormatch", "disabled") != "disabled"
+    plan = ClipPlan(references, width, height, window, call.number("motion_frame"), mode, folder, tiled, matched)
     return (plan, folder), None
 
 
@@ -187,6 +193,7 @@ PLAIN: dict[str, Node] = {
     "CLIPVisionLoader": _loader("CLIP_VISION", "clip_name"),
     "CreateVideo": _create_video,
     "ImageBatch": _image_batch,
+    "ImageFromBatch": _image_from_batch,
     "ImageScale": _image_scale,
     "ImageToMask": _image_to_mask,
     "LoadAudio": _load_audio,

@@ -67,6 +67,12 @@ def batch(first: Images, second: Images) -> Images:
     return Images(first.frames + fitted.frames)
 
 
+def cut(images: Images, first: int, length: int) -> Images:
+    """`length` pictures from number `first` on (from 0), within what is there: at least one."""
+    begin = min(len(images.frames) - 1, first)
+    return Images(images.frames[begin : begin + length])
+
+
 def channel(images: Images, name: str) -> Masks:
     """One colour channel as masks; raises IndexError for alpha, which an IMAGE does not have."""
     position = ("red", "green", "blue", "alpha").index(name)

@@ -1,9 +1,9 @@
 """The sampler: the real loop's windows, ticks, frames and failures, without a model.
 
 It runs the graphs of this project (WanVideoImageToVideoMultiTalk and MultiTalkWav2VecEmbeds into WanVideoSampler) and
-refuses others. Where the real server fails it fails at the same point, with the same exception; it is stricter in two
-places on purpose: more masks than speakers and a background, and masks that vanish on the token grid, which the real
-one turns into a bad video.
+refuses others. Where the real server fails it fails at the same point, with the same exception; it is stricter in three
+places on purpose: more masks than speakers and a background, masks that vanish on the token grid, and several
+references in multitalk mode without colour match, all of which the real one turns into a bad video.
 """
 
 import itertools
@@ -16,6 +16,7 @@ from PIL import Image
 from simulator import pictures, vae, windows
 from simulator.audio import loudness
 from simulator.call import Call
+from simulator.failures import NodeBaseError
 from simulator.frames import Artist, centre_mask
 from simulator.values import ClipPlan, Samples, TextEmbeds, VideoModel, VoiceEmbeds
 
@@ -38,11 +39,15 @@ class Clip:
 
     plan: ClipPlan
     voices: VoiceEmbeds
-    portrait: Image.Image
     mode: str
     negative: bool
     cfg: float
     steps: int
+
+    def reference(self, window: int) -> Image.Image:
+        """What a window (from 1) goes by: in multitalk mode the first begins with it, and so all do."""
+        references = self.plan.references
+        return references[min(window, len(references)) - 1] if self.mode == "infinitetalk" else references[0]
 
     @property
     def step_seconds(self) -> float:
@@ -82,7 +87,7 @@ def sample(call: Call) -> Samples:
     total = windows.total_frames(voices.frames, voices.together)
     most = windows.estimated_windows(total, plan.window, plan.overlap) * clip.steps
     done = itertools.count(1)
-    artist: Artist | None = None
+    artists = _Artists(clip)
     frames = 0
     for window in windows.walk(total, plan.window, plan.overlap):
         call.faults.at_window(window.number)
@@ -95,10 +100,10 @@ def sample(call: Call) -> Samples:
             if plan.window < plan.overlap and window.number > 1:
                 call.clock.pause(ENDLESS_PAUSE_SECONDS)
         _work_vae(call, vae.decoding(plan), clip.decode_seconds, window.number)
+        _match_colours(clip)
         frames += window.frames
         if plan.folder:
-            artist = artist or _artist(clip)
-            _write(artist, Path(plan.folder), window)
+            _write(artists.of(window.number), Path(plan.folder), window)
     return Samples(frames, plan.folder, (plan.width, plan.height))
 
 
@@ -107,7 +112,7 @@ def _clip(call: Call) -> Clip:
     voices, text = call.get("multitalk_embeds", VoiceEmbeds), call.get("text_embeds", TextEmbeds)
     _load_weights(call)
     steps = _steps(call.text("scheduler"), call.number("steps"))
-    if voices is None or plan.portrait is None or model.talk is None or call.inputs.get("samples"):
+    if voices is None or not plan.references or model.talk is None or call.inputs.get("samples"):
         raise RuntimeError(
             "simulator: only this project's graphs run here: WanVideoSampler needs multitalk_embeds of "
             "MultiTalkWav2VecEmbeds, image_embeds of WanVideoImageToVideoMultiTalk with a start_image, a model with a "
@@ -115,7 +120,9 @@ def _clip(call: Call) -> Clip:
         )
     mode = model.talk.mode if plan.mode == "auto" else plan.mode
     negative = text is not None and text.has_negative
-    return Clip(plan, voices, plan.portrait, mode, negative, call.real("cfg", 1.0), steps)
+    if mode != "infinitetalk" and len(plan.references) > 1 and not plan.matched:
+        raise RuntimeError("simulator: the real loop would begin with all references at once; multitalk goes by one")
+    return Clip(plan, voices, mode, negative, call.real("cfg", 1.0), steps)
 
 
 def _work_vae(call: Call, runs: vae.Runs, seconds: float, window: int) -> None:
@@ -185,9 +192,26 @@ def _check_masks(masks: tuple[Image.Image, ...], speakers: int, plan: ClipPlan) 
             )
 
 
-def _artist(clip: Clip) -> Artist:
-    size = (clip.plan.width, clip.plan.height)
-    return Artist(clip.portrait, _regions(clip.voices, size), list(_levels(clip.voices)))
+def _match_colours(clip: Clip) -> None:
+    """Raises what is no Exception where there is no one reference to match with; it ends the prompt thread."""
+    if clip.plan.matched and clip.mode != "infinitetalk" and len(clip.plan.references) > 1:
+        raise NodeBaseError("Each image must have 2 or 3 dimensions")
+
+
+class _Artists:
+    """Draws each window after its reference; the last one is kept, as windows may share it."""
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+        self._last: tuple[Image.Image, Artist] | None = None
+
+    def of(self, window: int) -> Artist:
+        """The artist of a window, from 1."""
+        reference = self._clip.reference(window)
+        if self._last is None or self._last[0] is not reference:
+            voices, size = self._clip.voices, (self._clip.plan.width, self._clip.plan.height)
+            self._last = reference, Artist(reference, _regions(voices, size), list(_levels(voices)))
+        return self._last[1]
 
 
 def _regions(voices: VoiceEmbeds, size: tuple[int, int]) -> list[Image.Image]:

@@ -93,10 +93,11 @@ class VoiceEmbeds:
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """What WanVideoImageToVideoMultiTalk hands to the sampler. folder: where frames go, "" for none; tiled: whether the
-    VAE works tile by tile."""
+    """What WanVideoImageToVideoMultiTalk hands to the sampler. references: the pictures that the windows go by, one a
+    window, the last for all after it; folder: where frames go, "" for none; tiled: whether the VAE works tile by tile;
+    matched: whether the colours of a window are matched to its reference's."""
 
-    portrait: Image.Image | None
+    references: tuple[Image.Image, ...]
     width: int
     height: int
     window: int
@@ -104,6 +105,7 @@ class ClipPlan:
     mode: str
     folder: str
     tiled: bool = False
+    matched: bool = False
 
 
 @dataclass(frozen=True)

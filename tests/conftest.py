@@ -3,11 +3,16 @@
 import gc
 import os
 import signal
+import sys
 
 import pytest
 from hypothesis import settings
 
 WAITING = ("tests/serverless/", "tests/worker/test_road", "tests/worker/test_failures", "tests/hostile/test_secrets")
+
+# The suite starts Python several hundred times: without its bytecode each would compile all sources anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("suite", deadline=None, database=None, derandomize=True)
 settings.load_profile("suite")

@@ -100,13 +100,13 @@ def test_the_card_is_one_that_the_hub_knows() -> None:
 
 
 def _advised(setting: str) -> str:
-    """What the README's table of the endpoint's settings says."""
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    (value,) = re.findall(rf"^ +\| {re.escape(setting)} \| (.*) \|$", readme, re.MULTILINE)
+    """What the page on deploying advises for the endpoint."""
+    page = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
+    (value,) = re.findall(rf"^ +\| {re.escape(setting)} \| (.*) \|$", page, re.MULTILINE)
     return str(value)
 
 
-def test_the_card_is_what_the_readme_advises() -> None:
+def test_the_card_is_what_the_page_advises() -> None:
     config = HUB["config"]
     pools = config["gpuIds"].split(",")
     assert len(pools) == len(set(pools))

@@ -34,18 +34,25 @@ class Settings(BaseSettings):
     engine: Literal["comfyui", "simulator"] = Field(
         "comfyui", description="what makes the frames: ComfyUI, or a stand-in that needs no GPU"
     )
-    comfyui_url: str | None = Field(None, pattern=r"^http://", description="use this running server and start none")
+    comfyui_url: str | None = Field(
+        None, pattern=r"^http://", description="use this running server, on this machine, and start none"
+    )
     comfyui_dir: Path = Field(Path("/opt/ComfyUI"), description="folder of the ComfyUI to start")
     comfyui_python: Path = Field(Path("/opt/comfyui-venv/bin/python"), description="interpreter to start ComfyUI with")
     comfyui_start_seconds: float = Field(300, gt=0, description="how long ComfyUI may take until it answers")
     simulator_speed: float = Field(
         1.0, ge=0, description="how much faster than its model the simulator works; 0: no waiting"
     )
-    simulator_faults: str = Field("", description="faults that the simulator shows, separated by blanks")
-    stall_seconds: float = Field(300, gt=0, description="a sampling that shows no progress for this long is ended")
+    simulator_faults: str = Field(
+        "", description="faults that the simulator shows, separated by blanks, such as oom:times=1"
+    )
+    stall_seconds: float = Field(300, gt=0, description="a job whose sampling shows no progress for this long is ended")
     load_seconds: float = Field(900, gt=0, description="the same before the first step: weights load without a word")
     silence_seconds: float = Field(
-        120, gt=0, description="a ComfyUI that answers nothing for this long is started again; sooner once it samples"
+        120,
+        gt=0,
+        description="a ComfyUI that answers nothing for this long is started again, and the job made in a second "
+        "attempt. While it samples: five times the longest pause so far, at least 30 s and at most this",
     )
     comfyui_node_packs: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="further node packs to allow, separated by ':'"
@@ -76,10 +83,14 @@ class Settings(BaseSettings):
     )
     vae_precision: Literal["fp16", "fp32", "bf16"] | None = Field(None, description="of the VAE")
     wav2vec_precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="of the voice encoder")
-    force_offload: bool | None = Field(None, description="take the weights off the GPU after each job")
+    force_offload: bool | None = Field(
+        None, description="take the weights off the GPU after each job; default: by its memory"
+    )
 
     job_timeout_seconds: float | None = Field(
-        3540, gt=0, description="longest job, where its own policy says nothing; keep it below the endpoint's timeout"
+        3540,
+        gt=0,
+        description="longest job, where its own policy.executionTimeout says nothing; keep it below the endpoint's",
     )
     min_disk_gb: float = Field(
         2, ge=0, description="free space that WORK_DIR must have at the start and before each job"
@@ -98,7 +109,10 @@ class Settings(BaseSettings):
         Path("/runpod-volume"), description="where RunPod mounts the network volume; STORAGE=volume uses its videos/"
     )
     volume_seconds: float = Field(
-        30, gt=0, description="a volume, or another folder below, that does not answer for so long is given up"
+        30,
+        gt=0,
+        description="a volume, or another folder of the settings, that does not answer for so long is given up: the "
+        "job goes on without it, or ends, and the worker asks to be replaced",
     )
     keep_dir: Path | None = Field(
         None, description="results, and videos that could not be stored; default: on the volume, else in WORK_DIR"
@@ -126,20 +140,27 @@ class Settings(BaseSettings):
     s3_secret_access_key: SecretStr | None = Field(None, description="belongs to S3_ACCESS_KEY_ID")
     s3_region: str | None = Field(
         None,
-        description="default: the one in the endpoint's host, else boto3's own choice; the store's word outweighs it",
+        description="the bucket's; default: the one in the endpoint's host, else boto3's own choice. Where the store "
+        "names another one, that is used",
     )
     s3_addressing_style: Literal["auto", "path", "virtual"] = Field(
         "auto", description="the bucket in a URL's path, or in front of its host; auto tries"
     )
     s3_check_urls: bool = Field(
-        True, description="try the URLs of stored videos from here; false where only callers can open them"
+        True,
+        description="open each stored video's URL before it is told; false for addresses that only callers can reach",
     )
     s3_public_base_url: str | None = Field(
         None, pattern=r"^https?://", description="replies name this address plus the key instead of a presigned URL"
     )
     s3_key_prefix: str = Field("", pattern=r"^[A-Za-z0-9._/-]*$", description="put before every key")
     s3_presign_seconds: int = Field(604_800, ge=60, le=604_800, description="how long a presigned URL works")
-    s3_attempts: int = Field(10, ge=1, le=20, description="how often each request of an upload is made, pauses between")
+    s3_attempts: int = Field(
+        10,
+        ge=1,
+        le=20,
+        description="how often each request of an upload is made before it fails; the pauses of ten add up to 10 s",
+    )
 
     input_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (Path("/runpod-volume"),), description="folders below which a source may be a plain path, separated by ':'"
@@ -241,9 +262,8 @@ def misspelt(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     names = {name.upper() for name, value in environment.items() if value}
     found = []
     for name in sorted(names.difference(known)):
-        near = [
-            other for other in known if other not in names and len(other) >= SHORTEST_TOLD and slips(name, other) == 1
-        ]
+        free = (other for other in known if other not in names and len(other) >= SHORTEST_TOLD)
+        near = [other for other in free if abs(len(name) - len(other)) <= 1 and slips(name, other) == 1]
         found += [(name, near[0])] if near else []
     return found
 

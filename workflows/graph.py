@@ -47,11 +47,25 @@ class MemoryOptions:
 
 
 @dataclass(frozen=True)
+class References:
+    """The pictures that the windows go by, of the plan's size, in one PNG: frame k is for window k, the last one for
+    every window after it. CLIP vision sees the first alone.
+
+    Attributes:
+        file: absolute path; ComfyUI reads it as a batch.
+        count: its frames.
+    """
+
+    file: Path
+    count: int = 1
+
+
+@dataclass(frozen=True)
 class GraphInputs:
     """What was prepared for a graph: its files, its windows, and what of the request depends on these.
 
     Attributes:
-        portrait: a picture of the plan's size. All paths are absolute, of files that ComfyUI can read.
+        references: what the windows look like. All paths are absolute, of files that ComfyUI can read.
         voices: 16 kHz mono WAVs as long as the generated frames, speakers in order.
         masks: a PNG with a frame for each voice and one for the background; None for one voice.
         plan: the windows and their size.
@@ -59,7 +73,7 @@ class GraphInputs:
         color_match: how the node pack matches the colours of a window to the portrait's.
     """
 
-    portrait: Path
+    references: References
     voices: tuple[Path, ...]
     masks: Path | None
     plan: Plan
@@ -81,7 +95,12 @@ def build_graph(
     Args:
         frames_parent: where ComfyUI makes the folder of the frames.
         memory: its block swap counts, not the request's.
+
+    Raises:
+        ValueError: several references in a mode whose windows share one: the graph would end ComfyUI's prompt thread.
     """
+    if inputs.references.count > 1 and not MODES[request.mode].reference_per_window:
+        raise ValueError(f"{request.mode} goes by one reference picture, not {inputs.references.count}")
     template = _Template(_text(request.mode))
     template.fill("Positive prompt", text=_literal(request.positive_prompt))
     if request.cfg_scale == 1.0:
@@ -146,7 +165,7 @@ def _fill_models(template: "_Template", models: ModelSet, precision: Precision) 
 
 
 def _fill_portrait_and_voices(template: "_Template", request: Request, inputs: GraphInputs) -> None:
-    template.fill("Portrait", image=str(inputs.portrait))
+    template.fill("Portrait", image=str(inputs.references.file))
     template.fill("Voice embeds", num_frames=inputs.plan.asked)
     template.fill("Voice embeds", audio_scale=request.audio_scale, audio_cfg_scale=request.audio_cfg_scale)
     for number in range(1, VOICES + 1):

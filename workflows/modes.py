@@ -23,6 +23,8 @@ class ModeFacts:
         talk_speakers: what its talk models differ in: one file for any number of speakers, or one and another.
         talk_variants: of its talk models in `models.json`.
         color_match_from: seconds of video from which colours are matched unless the caller says otherwise.
+        reference_per_window: whether each window may go by a picture of its own. Where not, several of them end
+            ComfyUI's prompt thread (docs/facts/talk-models.md#a-reference-for-each-window).
     """
 
     graph: str
@@ -30,6 +32,7 @@ class ModeFacts:
     talk_speakers: tuple[Speakers, ...]
     talk_variants: tuple[str, ...]
     color_match_from: float
+    reference_per_window: bool
 
     def talk_model_for(self, voices: int) -> Speakers:
         """Which of `talk_speakers` a job with that many voices needs."""
@@ -49,6 +52,7 @@ MODES: Mapping[Mode, ModeFacts] = {
         talk_speakers=("any",),
         talk_variants=("default",),
         color_match_from=0.0,  # it drifts from window to window
+        reference_per_window=False,
     ),
     "infinitetalk": ModeFacts(
         graph="infinitetalk.json",
@@ -56,5 +60,6 @@ MODES: Mapping[Mode, ModeFacts] = {
         talk_speakers=("one", "several"),
         talk_variants=("default", "q8_0"),
         color_match_from=30.0,  # it drifts over long clips only
+        reference_per_window=True,
     ),
 }

@@ -38,6 +38,13 @@ def test_runpods_cached_models_come_last(tmp_path: Path) -> None:
     assert find_file(VAE, [tmp_path / "volume"], hub) == own
 
 
+def test_one_cached_repository_may_hold_the_files_of_several(tmp_path: Path) -> None:
+    gathered = _put(tmp_path / "models--me--all-of-them" / "snapshots" / "abc" / "vae" / VAE.file)
+    assert find_file(VAE, [], tmp_path) == gathered
+    cached = _put(tmp_path / "models--Comfy-Org--Wan" / "snapshots" / "abc" / VAE.path)
+    assert find_file(VAE, [], tmp_path) == cached
+
+
 def test_a_folder_of_the_files_name_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "vae" / VAE.file).mkdir(parents=True)
     assert find_file(VAE, [tmp_path], tmp_path / "hub") is None

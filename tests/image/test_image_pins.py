@@ -87,11 +87,11 @@ def test_another_pin_is_seen_wherever_it_stands(pin: str, path: Path) -> None:
         assert _strangers(text[: place.start()] + other + text[place.end() :]) == [other]
 
 
-def test_the_readme_and_the_list_of_licences_name_what_they_must() -> None:
+def test_the_page_on_deploying_and_the_list_of_licences_name_what_they_must() -> None:
     named = {
         path.relative_to(REPOSITORY).as_posix(): {pin for pin, at in _places() if at == path} for _, path in _places()
     }
-    assert named["README.md"] >= {COMMITS["COMFYUI_COMMIT"], COMMITS["WANVIDEOWRAPPER_COMMIT"]}
+    assert named["docs/deploy.md"] >= {COMMITS["COMFYUI_COMMIT"], COMMITS["WANVIDEOWRAPPER_COMMIT"]}
     assert named["docs/licences.md"] >= {*COMMITS.values(), DOCKERFILE.arguments["CUDA_BASE"]}
 
 

@@ -16,9 +16,10 @@ from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import ProgressReader
 from contract.cancel import Cancellation
 from contract.fields import Mode
+from media.references import save_references
 from tests.workflows.graph_samples import GraphArguments, arguments
 from worker.engine_setup import ReadyEngine
-from workflows.graph import Graph, build_graph, sampler_node
+from workflows.graph import Graph, References, build_graph, sampler_node
 from workflows.plan import Plan, windows_for
 
 SIDE = 64
@@ -55,7 +56,7 @@ class RealBench:
         plan = changes.pop("plan", Plan(frames, SIDE, SIDE, window, overlap, windows, steps, 1, 0.0))
         small: dict[str, Any] = {
             "plan": plan,
-            "portrait": self.picture(1),
+            "references": self.reference(1),
             "voices": tuple(self.voice(number, plan.audio_seconds) for number in range(1, speakers + 1)),
             "masks": self._masks(speakers) if speakers > 1 else None,
             "frames_parent": self.folder / new_id(),
@@ -99,6 +100,12 @@ class RealBench:
         image.paste((200, 40 * number, 60), (16, 16, 48, 48))
         image.save(path)
         return path
+
+    def reference(self, *numbers: int) -> References:
+        """Such pictures, one a window."""
+        path = self.folder / f"references_{'_'.join(map(str, numbers))}.png"
+        pictures = (Image.open(self.picture(number)) for number in numbers)
+        return References(path, save_references(pictures, path))
 
     def voice(self, number: int, seconds: float) -> Path:
         """Noise whose loudness goes up and down, another for each number."""

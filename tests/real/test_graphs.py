@@ -64,10 +64,24 @@ def test_the_frames_follow_voice_picture_and_seed(real: RealBench) -> None:
 
 
 def _with(real: RealBench, *, voice: int = 1, seed: int = 11, picture: int = 1) -> Any:
-    made = real.arguments(seed=seed, portrait=real.picture(picture))
+    made = real.arguments(seed=seed)
     return real.arguments(
-        seed=seed, portrait=real.picture(picture), voices=(real.voice(voice, made["inputs"].plan.audio_seconds),)
+        seed=seed, references=real.reference(picture), voices=(real.voice(voice, made["inputs"].plan.audio_seconds),)
     )
+
+
+@pytest.mark.parametrize("color_match", ["disabled", "mkl"])
+def test_each_window_goes_by_its_own_reference(real: RealBench, color_match: str) -> None:
+    """Three pictures, four windows of 17 frames: the last picture serves the fourth, too."""
+    case: dict[str, Any] = {"frames": 41, "color_match": color_match}
+    one = real.run(real.arguments(**case)).frames
+    three = real.run(real.arguments(**case, references=real.reference(1, 2, 3))).frames
+    assert len(one) == len(three) == 41
+    assert difference(one[:17], three[:17]) < 0.5, "the first window goes by the first picture, and so does CLIP vision"
+    assert difference(one[16:25], three[16:25]) > 1
+    last = real.run(real.arguments(**case, references=real.reference(1, 2, 3, 4))).frames
+    assert difference(three[16:33], last[16:33]) < 0.5
+    assert difference(three[32:], last[32:]) > 0.5
 
 
 @pytest.mark.parametrize(

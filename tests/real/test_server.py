@@ -27,7 +27,7 @@ LOADERS = {"model", "talk", "lora", "vae", "clip", "clip_vision", "wav2vec"}
 
 def test_a_second_job_finds_the_models_loaded(real: RealBench) -> None:
     real.run(real.arguments(seed=1))
-    again = real.run(real.arguments(seed=2, portrait=real.picture(3)))
+    again = real.run(real.arguments(seed=2, references=real.reference(3)))
     assert LOADERS.isdisjoint(again.nodes)
     assert "sampler" in again.nodes
 

@@ -20,6 +20,7 @@ from tests.simulator.simulator_process import (
     endless,
     is_tick,
     one_speaker,
+    write_masks,
 )
 
 Start = Callable[..., Simulator]
@@ -230,3 +231,21 @@ def test_a_base_exception_ends_the_worker_within_its_prompt(start: Start, tmp_pa
     simulator.queue(one_speaker(tmp_path), prompt_id="behind")
     state = simulator.get("/queue").json()
     assert [item[1] for item in state["queue_running"] + state["queue_pending"]] == ["p", "behind"]
+
+
+def test_several_references_in_multitalk_mode_end_the_worker_at_the_first_match_of_colours(
+    start: Start, tmp_path: Path
+) -> None:
+    simulator = start("--speed", "0")
+    graph = changed(one_speaker(tmp_path), "i2v", mode="multitalk", motion_frame=5, colormatch="mkl")
+    masks = write_masks(tmp_path / "two.png", (64, 64), [(0, 0, 32, 64)])  # two pictures will do
+    graph = changed(changed(graph, "img", image=str(masks)), "cve", image_1=["first", 0])
+    first = {"image": ["scale", 0], "batch_index": 0, "length": 1}
+    graph["first"] = {"class_type": "ImageFromBatch", "inputs": first}
+    client = simulator.connect("dying")
+    assert simulator.queue(graph, "dying", prompt_id="p").status_code == 200
+    client.until(lambda message: is_tick(message) and message["data"]["value"] == 4)
+    simulator.queue(one_speaker(tmp_path), prompt_id="behind")
+    state = simulator.get("/queue").json()
+    assert [item[1] for item in state["queue_running"] + state["queue_pending"]] == ["p", "behind"]
+    assert simulator.get("/history").json() == {}

@@ -73,6 +73,18 @@ def test_nothing_else_moves(dialogue: list[Image.Image]) -> None:
     assert not any(moves(dialogue, between) + moves(dialogue, below))
 
 
+def test_each_window_shows_its_reference_and_the_last_serves_the_rest(simulator: Simulator, tmp_path: Path) -> None:
+    graph = at_size(one_speaker(tmp_path, audio=room_tone(2.0)), tmp_path)
+    colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
+    scenes = [Image.new("RGB", SIZE, colour) for colour in colours]
+    scenes[0].save(tmp_path / "scenes.png", save_all=True, append_images=scenes[1:])
+    graph["img"]["inputs"]["image"] = str(tmp_path / "scenes.png")
+    graph["first"] = {"class_type": "ImageFromBatch", "inputs": {"image": ["scale", 0], "batch_index": 0, "length": 1}}
+    outcome = simulator.run(changed(graph, "cve", image_1=["first", 0]))
+    seen = [frame.getpixel((5, SIZE[1] - 5)) for frame in pictures(outcome.frames)]
+    assert seen == [colours[0]] * 17 + [colours[1]] * 8 + [colours[2]] * 32
+
+
 def test_louder_is_wider(simulator: Simulator, tmp_path: Path) -> None:
     """The level bar at the region's left edge grows with the loudness, and is not there in silence."""
     heights = []

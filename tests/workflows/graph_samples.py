@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from contract.fields import Mode
 from contract.request import Request, parse_request
 from workflows import modes
-from workflows.graph import GraphInputs, MemoryOptions, Precision
+from workflows.graph import GraphInputs, MemoryOptions, Precision, References
 from workflows.models import ModelSet, choose_models
 from workflows.plan import Plan, make_plan
 
@@ -40,7 +40,7 @@ def arguments(mode: Mode, voices: int = 1, /, *, base: str = "q4_k_m", **changes
     sent = {"image_url": "portrait.png", "audio_urls": [f"{number}.wav" for number in range(voices)], "seed": 7}
     request = parse_request({**sent, "mode": mode, "positive_prompt": "A woman speaks", "negative_prompt": "blurred"})
     inputs = GraphInputs(
-        portrait=FOLDER / "portrait.png",
+        references=References(FOLDER / "portrait.png"),
         voices=tuple(FOLDER / f"track_{number}.wav" for number in range(1, voices + 1)),
         masks=FOLDER / "masks.png" if voices > 1 else None,
         plan=changes.pop("plan", plan(mode=mode)),

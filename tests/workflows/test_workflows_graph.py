@@ -13,7 +13,7 @@ from contract.fields import ColorMatch, Mode, Scheduler
 from tests.workflows.graph_checker import REPOSITORY, Graph, choices, declared, links, problems
 from tests.workflows.graph_samples import FOLDER, MODES, GraphArguments, arguments, every_kind_of_job, plan
 from worker.settings import Settings
-from workflows.graph import Precision, build_graph, output_node, sampler_node, workflow_version
+from workflows.graph import Precision, References, build_graph, output_node, sampler_node, workflow_version
 from workflows.models import choose_models
 
 by_mode = pytest.mark.parametrize("mode", MODES)
@@ -169,6 +169,21 @@ def test_the_values_stand_where_they_belong(mode: Mode) -> None:
     )
 
 
+def test_each_window_has_its_reference_and_clip_vision_sees_the_first_alone() -> None:
+    graph = build_graph(**arguments("infinitetalk", references=References(FOLDER / "scenes.png", 3)))
+    assert problems(graph) == []
+    assert inputs(graph, "Portrait")["image"] == str(FOLDER / "scenes.png")
+    assert inputs(graph, "Windows")["start_image"] == ["portrait", 0]
+    (seen,) = links(graph, "clip_embeds") - {"clip_vision"}
+    assert graph[seen]["class_type"] == "ImageFromBatch"
+    assert graph[seen]["inputs"] == {"image": ["portrait", 0], "batch_index": 0, "length": 1}
+
+
+def test_no_graph_hands_several_references_to_a_mode_that_dies_of_them() -> None:
+    with pytest.raises(ValueError, match="multitalk goes by one reference picture, not 2"):
+        build_graph(**arguments("multitalk", references=References(FOLDER / "scenes.png", 2)))
+
+
 @by_mode
 @pytest.mark.parametrize("voices", [1, 2, 3, 4])
 @pytest.mark.parametrize("masked", [True, False])
@@ -229,7 +244,7 @@ def test_loader_nodes_are_the_same_in_every_job_of_a_mode(mode: Mode) -> None:
             plan=plan(900, mode=mode),
             width=1280,
             height=704,
-            portrait=Path("/other/face.png"),
+            references=References(Path("/other/face.png")),
             frames_parent=Path("/other/frames"),
             positive_prompt="Four people speak",
             steps=20,
