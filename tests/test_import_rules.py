@@ -58,7 +58,12 @@ def test_only_the_settings_read_the_environment() -> None:
             readers.append(str(path.relative_to(REPOSITORY)))
     # the node pack runs inside ComfyUI, which the worker tells by its environment; the others are no part of the worker
     elsewhere = {"comfy_nodes/__init__.py", "docker/build_sage.py", "docker/verify_comfyui.py", "scripts/demo.py"}
-    elsewhere |= {"endpoint/__main__.py", "examples/client.py", "scripts/gpu/worker.py", "scripts/gpu/nodes/gpu_probe/__init__.py"}
+    elsewhere |= {
+        "endpoint/__main__.py",
+        "examples/client.py",
+        "scripts/gpu/worker.py",
+        "scripts/gpu/nodes/gpu_probe/__init__.py",
+    }
     assert set(readers) - elsewhere == {"handler.py"}
 
 
