@@ -158,7 +158,7 @@ def test_what_comfyui_said_before_it_ended_is_in_the_log(tmp_path: Path, bucket:
 def test_a_worker_that_is_well_runs_its_own_checks_alone_and_takes_jobs(tmp_path: Path, bucket: Store) -> None:
     """None of the SDK's, which would open a CUDA context, or ask for a way to the outside."""
     with standing(tmp_path, bucket, SIMULATOR_SPEED="0") as stand:
-        assert "Running 4 fitness check(s)" in stand.worker.log
+        assert "Running 5 fitness check(s)" in stand.worker.log
         assert "All fitness checks passed" in stand.worker.log
         assert unhealthy(stand.plane.pings) == []
         stand.assert_next_works()
