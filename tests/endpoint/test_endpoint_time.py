@@ -1,7 +1,8 @@
 """What time, and the end of a worker, do to jobs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from endpoint.dispatch import Dispatch
 from endpoint.jobs import JobRecord, State, Submission
@@ -11,11 +12,11 @@ from tests.endpoint.hooks import hooked
 
 SOON = 0.01  # seconds
 PATIENCE = 30.0
-INPUT = {"input": {}}
+INPUT: dict[str, Any] = {"input": {}}
 
 
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), PATIENCE))  # type: ignore[arg-type]
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
 def test_a_job_that_runs_too_long_is_stopped_and_timed_out() -> None:
