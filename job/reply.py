@@ -114,8 +114,8 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         frames=prepared.video.output_frames,
         windows=prepared.plan.windows,
         sha256=finished.sha256,
-        marks=finished.marks,
         regions=tuple(region and _rounded(region) for region in prepared.regions),
+        marks=finished.marks,
     )
 
 
