@@ -90,7 +90,8 @@ def test_the_time_left_falls_to_nothing_and_is_known_early_by_the_second_job(tol
     for job in told:
         etas = [(post.body["output"]["eta_seconds"], job.result.moment - post.moment) for post in job.updates]
         known = [(eta, left) for eta, left in etas if eta is not None]
-        assert all(later[0] <= earlier[0] for earlier, later in pairwise(known)), known
+        # It rises only where the machine has become slower: what is told then is not much more than what it takes.
+        assert all(later[0] <= max(earlier[0], 1.5 * later[1] + 1) for earlier, later in pairwise(known)), known
         assert all(left / 3 < eta + 1 for eta, left in known), known
         assert known[-1][0] <= 5
     assert all(update["eta_seconds"] is not None for update in second.bodies if update["stage"] in ("load", "sample"))
