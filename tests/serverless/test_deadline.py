@@ -8,25 +8,12 @@ from typing import Any
 import pytest
 
 from tests.serverless.gates import Bucket, EncoderGate, bucket, held_source
-from tests.serverless.patience import patient
 from tests.serverless.stand import Stand, standing
 
+WORKER_SECONDS = 15.0  # a job without a fault ends well before, also on a busy machine
+OWN_SECONDS = 8.0
+OWN_POLICY = {"executionTimeout": OWN_SECONDS * 2 * 1000}  # the worker keeps half of such a short one to itself
 AMPLE_POLICY = {"executionTimeout": 600_000}  # for jobs that must end, on a machine however busy
-
-
-def worker_seconds() -> float:
-    """A job without a fault ends well before."""
-    return patient(15.0)
-
-
-def own_seconds() -> float:
-    """Of a job that has less."""
-    return patient(8.0)
-
-
-def own_policy() -> dict[str, Any]:
-    """The worker keeps half of such a short one to itself."""
-    return {"executionTimeout": own_seconds() * 2 * 1000}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +25,7 @@ def store() -> Iterator[Bucket]:
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory, store: Bucket) -> Iterator[Stand]:
     """The engine's own log is part of the worker's."""
-    folder, limit = tmp_path_factory.mktemp("deadline"), f"{worker_seconds():g}"
+    folder, limit = tmp_path_factory.mktemp("deadline"), f"{WORKER_SECONDS:g}"
     with standing(folder, store, JOB_TIMEOUT_SECONDS=limit, SIMULATOR_SPEED="2", LOG_LEVEL="DEBUG") as stand:
         yield stand
 
@@ -61,37 +48,37 @@ def prompts(stand: Stand) -> int:
 
 def test_while_it_samples(tmp_path: Path) -> None:
     """A worker that has finished no job: a measured one would refuse such jobs."""
-    with standing(tmp_path, JOB_TIMEOUT_SECONDS=f"{worker_seconds():g}", SIMULATOR_SPEED="0.2") as stand:
+    with standing(tmp_path, JOB_TIMEOUT_SECONDS=f"{WORKER_SECONDS:g}", SIMULATOR_SPEED="0.5") as stand:
         give(stand, "worker-s", None, audio_urls=["long.wav"], steps=40)
-        assert_out_of_time(stand, "worker-s", worker_seconds(), "sample")
-        give(stand, "own", own_policy(), audio_urls=["long.wav"], steps=40)
-        assert_out_of_time(stand, "own", own_seconds(), "sample")
+        assert_out_of_time(stand, "worker-s", WORKER_SECONDS, "sample")
+        give(stand, "own", OWN_POLICY, audio_urls=["long.wav"], steps=40)
+        assert_out_of_time(stand, "own", OWN_SECONDS, "sample")
         stand.assert_next_works(policy=AMPLE_POLICY)
 
 
 def test_while_it_fetches(stand: Stand) -> None:
     with held_source() as (address, gate):
-        give(stand, "fetching", own_policy(), image_url=address)
+        give(stand, "fetching", OWN_POLICY, image_url=address)
         gate.wait_until_reached()
-        assert_out_of_time(stand, "fetching", own_seconds(), "fetch")
+        assert_out_of_time(stand, "fetching", OWN_SECONDS, "fetch")
     stand.assert_next_works(policy=AMPLE_POLICY)
 
 
 def test_while_it_encodes_the_frames_are_not_lost(tmp_path: Path, store: Bucket) -> None:
     """All of the GPU's work is done by then."""
     encoder = EncoderGate(tmp_path)
-    limit = f"{own_seconds():g}"
+    limit = f"{OWN_SECONDS:g}"
     with (
         standing(tmp_path, store, JOB_TIMEOUT_SECONDS=limit, SIMULATOR_SPEED="0", PATH=encoder.path) as stand,
         encoder.closed() as let_go,
     ):
         stand.give("encoding")
         stand.worker.wait_for_stage("encoding", "encode")
-        threading.Event().wait(own_seconds())
+        threading.Event().wait(OWN_SECONDS)
         let_go()
         output = stand.plane.wait_for_result("encoding")["output"]
     assert (output["status"], output["warnings"]) == ("completed", [])
-    assert output["timings"]["encode"] > own_seconds()
+    assert output["timings"]["encode"] > OWN_SECONDS
     assert stand.is_stored("encoding")
 
 
@@ -99,11 +86,11 @@ def test_while_it_uploads_the_video_is_not_lost(stand: Stand, store: Bucket) -> 
     with store.closed() as gate:
         stand.give("uploading")
         gate.wait_until_reached()
-        threading.Event().wait(worker_seconds())
+        threading.Event().wait(WORKER_SECONDS)
         gate.open()
         output = stand.plane.wait_for_result("uploading")["output"]
     assert (output["status"], output["warnings"]) == ("completed", [])
-    assert output["processing_time_seconds"] > worker_seconds()
+    assert output["processing_time_seconds"] > WORKER_SECONDS
     assert stand.is_stored("uploading")
     stand.assert_next_works(policy=AMPLE_POLICY)
 
@@ -114,9 +101,9 @@ def test_what_cannot_end_in_time_is_refused_before_it_begins(stand: Stand) -> No
     give(stand, "measured", AMPLE_POLICY, **large, max_audio_duration=1)
     assert stand.plane.wait_for_result("measured")["output"]["status"] == "completed"
     before = prompts(stand)
-    give(stand, "hopeless", own_policy(), **large, steps=40)
+    give(stand, "hopeless", OWN_POLICY, **large, steps=40)
     error = stand.assert_failed("hopeless", "job_too_large", retryable=False)["error"]
-    for number in ("1280x720", "40 steps", "PFLOP", f"are left of its {own_seconds():g} s"):
+    for number in ("1280x720", "40 steps", "PFLOP", f"are left of its {OWN_SECONDS:g} s"):
         assert number in error
     assert prompts(stand) == before
     stand.assert_next_works(policy=AMPLE_POLICY)
@@ -124,6 +111,6 @@ def test_what_cannot_end_in_time_is_refused_before_it_begins(stand: Stand) -> No
 
 def test_a_small_job_does_not_have_a_larger_one_refused(stand: Stand) -> None:
     stand.assert_next_works(policy=AMPLE_POLICY)
-    give(stand, "larger", own_policy(), audio_urls=["long.wav"], max_audio_duration=8)
+    give(stand, "larger", OWN_POLICY, audio_urls=["long.wav"], max_audio_duration=8)
     stand.worker.wait_for_stage("larger", "load")
     stand.plane.wait_for_result("larger")
