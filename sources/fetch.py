@@ -6,10 +6,10 @@ while they arrive; what a server says of their number is not believed.
 
 import filecmp
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contract.cancel import Cancellation
@@ -38,10 +38,11 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The sources of a job as local files, voices in the order of the speakers."""
+    """The sources of a job as local files, voices in the order of the speakers, further pictures by their names."""
 
     image: Path
     voices: tuple[Path, ...]
+    pictures: dict[str, Path] = field(default_factory=dict)
 
 
 def fetch_inputs(
@@ -51,10 +52,14 @@ def fetch_inputs(
     limits: FetchLimits,
     cancel: Cancellation,
     *,
+    pictures: Mapping[str, str] | None = None,
     web: Web | None = None,
 ) -> Inputs:
-    """Bring the portrait and every voice into `folder`, in parallel. No thread of it is left at its end, save
-    look-ups of names and reads of folders that nobody answers.
+    """Bring the portrait, every voice and every further picture into `folder`, in parallel. No thread of it is left at
+    its end, save look-ups of names and reads of folders that nobody answers.
+
+    Args:
+        pictures: what each further picture is called in messages, and its source.
 
     Raises:
         WorkerError: IMAGE_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
@@ -67,6 +72,11 @@ def fetch_inputs(
         _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
         for number, voice in enumerate(voices, start=1)
     ]
+    pictures = pictures or {}
+    wanted += [
+        _Source(picture, folder / f"picture_{number}.source", limits.image_bytes, Line(cancel, seconds))
+        for number, picture in enumerate(pictures.values(), start=1)
+    ]
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="fetch") as pool:
         jobs = [pool.submit(_bring, source, limits, web) for source in wanted]
         try:
@@ -77,7 +87,9 @@ def fetch_inputs(
             for source in wanted:
                 source.line.end()
     cancel.check()
-    return _inputs(*jobs)
+    inputs = _inputs(*jobs[: 1 + len(voices)])
+    further = dict(zip(pictures, jobs[1 + len(voices) :], strict=True))
+    return replace(inputs, pictures={name: _picture(f"image of {name}", job) for name, job in further.items()})
 
 
 def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
@@ -91,16 +103,22 @@ def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
 
 def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
     """What was brought, or the error that tells the caller everything that was not."""
-    problem = picture.exception()
-    if isinstance(problem, UnavailableError):
-        message = f"The image could not be downloaded: {problem}"
-        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
-    if isinstance(problem, WorkerError):
-        raise WorkerError(problem.code, f"The image could not be taken: {problem.message}")
+    image = _picture("image", picture)
     voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
     if voices_failed:
         raise _voices_failed(voices_failed, len(sounds))
-    return Inputs(picture.result(), tuple(job.result() for job in sounds))
+    return Inputs(image, tuple(job.result() for job in sounds))
+
+
+def _picture(name: str, job: Future[Path]) -> Path:
+    """What was brought, or the error that names it."""
+    problem = job.exception()
+    if isinstance(problem, UnavailableError):
+        message = f"The {name} could not be downloaded: {problem}"
+        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
+    if isinstance(problem, WorkerError):
+        raise WorkerError(problem.code, f"The {name} could not be taken: {problem.message}")
+    return job.result()
 
 
 def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> BaseException:

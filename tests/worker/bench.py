@@ -1,20 +1,24 @@
 """Runs the worker as its users do, `python handler.py --test_input …`, and measures the MP4 it leaves."""
 
+import functools
 import json
+import math
 import os
+import struct
 import subprocess
-import sys
+import tempfile
 import wave
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import pi, sin
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from PIL import Image
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.programs import HANDLER, SIMULATOR, Program
+
+LONGEST_SECONDS = 280.0  # of a run
 RATE = 16_000
 Clip = list[tuple[float, float]]  # seconds, loudness 0 to 1
 
@@ -61,38 +65,48 @@ class Bench:
 
     def voice(self, name: str, clip: Clip, rate: int = RATE) -> str:
         """A 220 Hz tone that follows the clip's loudness, as a source."""
-        samples = bytearray()
-        for seconds, loudness in clip:
-            for index in range(round(seconds * rate)):
-                value = round(32767 * loudness * sin(2 * pi * 220 * index / rate))
-                samples += value.to_bytes(2, "little", signed=True)
+        samples = b"".join(
+            (_second_of_tone(loudness, rate) * math.ceil(seconds))[: 2 * round(seconds * rate)]
+            for seconds, loudness in clip
+        )
         with wave.open(str(self.folder / name), "wb") as out:
             out.setnchannels(1)
             out.setsampwidth(2)
             out.setframerate(rate)
-            out.writeframes(bytes(samples))
+            out.writeframes(samples)
         return name
 
     def run(self, job_input: dict[str, Any], beside: Mapping[str, Any] | None = None, /, **environment: str) -> Run:
         """One job through a fresh worker process. `beside` is what a job has besides its input."""
         job = {"input": job_input, **(beside or {})}
-        command = [sys.executable, "handler.py", "--test_input", json.dumps(job)]
-        done = subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=280,
-        )
-        start = done.stdout.find("{\n")
-        reply = json.JSONDecoder().raw_decode(done.stdout[start:])[0] if start >= 0 else {}
-        return Run(done.returncode, reply, done.stderr, done.stdout)
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+            arguments = ("--test_input", json.dumps(job))
+            settings = {**self.environment, **environment}
+            program = Program(HANDLER, *arguments, environment=settings, stdout=out, stderr=errors)
+            try:
+                code = program.wait(LONGEST_SECONDS)
+            finally:
+                program.kill()
+            printed, log = _text_of(out), _text_of(errors)
+        start = printed.find("{\n")
+        reply = json.JSONDecoder().raw_decode(printed[start:])[0] if start >= 0 else {}
+        return Run(code, reply, log, printed)
 
     def leftovers(self) -> list[Path]:
         """What jobs left in the work folder."""
         return sorted(self.work.rglob("*")) if self.work.exists() else []
+
+
+@functools.cache
+def _second_of_tone(loudness: float, rate: int) -> bytes:
+    """At its end the next one begins."""
+    values = (round(32767 * loudness * sin(2 * pi * 220 * index / rate)) for index in range(rate))
+    return struct.pack(f"<{rate}h", *values)
+
+
+def _text_of(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 @dataclass(frozen=True)
@@ -153,26 +167,20 @@ class Simulator:
     """A running simulator that a worker can use by its URL."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: Program
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 def launch_simulator(log: Path, *arguments: str) -> Simulator:
     """Start one on a free port, as fast as it can."""
-    command = [sys.executable, "-m", "simulator", "--port", "0", "--speed", "0", *arguments]
+    usual = ("--port", "0", "--speed", "0")
     with log.open("w") as file:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=file, text=True)
+        process = Program(SIMULATOR, *usual, *arguments, environment=os.environ, stdout=subprocess.PIPE, stderr=file)
     assert process.stdout is not None
-    return Simulator(process.stdout.readline().rsplit(" ", 1)[-1].strip(), process)
-
-
-@contextmanager
-def serving_api(bench: Bench, port: int) -> Iterator[subprocess.Popen[str]]:
-    """`python handler.py --rp_serve_api` on a port of this machine."""
-    command = [sys.executable, "handler.py", "--rp_serve_api", "--rp_api_port", str(port), "--rp_api_host", "127.0.0.1"]
-    with (bench.folder / "api.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=bench.environment, stdout=log, stderr=log, text=True)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    return Simulator(process.stdout.readline().decode().rsplit(" ", 1)[-1].strip(), process)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.worker.bench import REPOSITORY, Bench
+from tests.programs import REPOSITORY
+from tests.worker.bench import Bench
 
 HANDLER = str(REPOSITORY / "handler.py")
 

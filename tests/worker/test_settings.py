@@ -114,7 +114,7 @@ GOOD = [
     ("ALLOWED_PORTS", "80, 443,8080", (80, 443, 8080)),
     ("ALLOW_PROXY", "true", True),
     ("FETCH_SECONDS", "0.5", 0.5),
-    ("AUDIO_MAX_SECONDS", "400", 400),
+    ("AUDIO_MAX_SECONDS", "3600", 3600),
     *(("LOG_LEVEL", value, value) for value in ("DEBUG", "INFO", "WARNING", "ERROR")),
     *(("LOG_FORMAT", value, value) for value in ("text", "json")),
 ]
@@ -169,7 +169,7 @@ BAD = [
     ("FETCH_SECONDS", "0", "greater than 0"),
     ("FETCH_SECONDS", "inf", ""),
     ("AUDIO_MAX_SECONDS", "0", "greater than 0"),
-    ("AUDIO_MAX_SECONDS", "401", "less than or equal to 400"),
+    ("AUDIO_MAX_SECONDS", "3601", "less than or equal to 3600"),
     ("AUDIO_MAX_SECONDS", "nan", ""),
     ("LOG_LEVEL", "LOUD", "'DEBUG'"),
     ("LOG_FORMAT", "xml", "'text'"),
