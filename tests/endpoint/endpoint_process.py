@@ -13,8 +13,8 @@ from typing import Any
 
 import requests
 
+from tests.programs import REPOSITORY
 from tests.serverless.processes import Process, descendants
-from tests.worker.bench import REPOSITORY
 
 PATIENCE = 120.0
 END_SECONDS = 60.0

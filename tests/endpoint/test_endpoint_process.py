@@ -14,7 +14,8 @@ import requests
 
 from tests.endpoint.endpoint_process import PATIENCE, RunningEndpoint, running_endpoint
 from tests.endpoint.hooks import hooked
-from tests.worker.bench import REPOSITORY, Bench
+from tests.programs import REPOSITORY
+from tests.worker.bench import Bench
 
 LONG = {"steps": 40, "scheduler": "dpm++_sde"}
 
