@@ -45,9 +45,7 @@ class Request:
             self._put("image_url", image)
         if voices:
             self._put("audio_urls", list(voices))
-        problem = check_names(list(self.input))
-        if problem:
-            raise RequestError(problem)
+        self._check()
         beside = {"webhook": webhook, "policy": policy, "s3Config": s3_config}
         self.beside = {name: value for name, value in beside.items() if value is not None}
 
@@ -65,9 +63,10 @@ class Request:
         if unknown:
             raise RequestError(f"beside input stand {', '.join(BESIDE)}, not {unknown[0]}")
         beside = {name: job.get(name) if "input" in job else None for name in BESIDE}
-        return cls(
-            folder=folder, webhook=beside["webhook"], policy=beside["policy"], s3_config=beside["s3Config"], **inner
-        )
+        made = cls(folder=folder, webhook=beside["webhook"], policy=beside["policy"], s3_config=beside["s3Config"])
+        made.input = dict(inner)
+        made._check()
+        return made
 
     @classmethod
     def from_file(cls, file: str | PathLike[str]) -> "Request":
@@ -89,6 +88,11 @@ class Request:
         """The same with other fields; None takes one out."""
         changed = {name: value for name, value in {**self.input, **fields}.items() if value is not None}
         return Request.from_job({"input": changed, **self.beside}, self.folder)
+
+    def _check(self) -> None:
+        problem = check_names(list(self.input))
+        if problem:
+            raise RequestError(problem)
 
     def _put(self, name: str, value: Any) -> None:
         if name in self.input:

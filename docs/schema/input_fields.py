@@ -7,12 +7,21 @@ Source = str | PathLike[str]
 """A local file, an http(s) address, a data: URI, or a path on the worker's volume."""
 
 
+class SceneInput(TypedDict, total=False):
+    """What is to be seen from a time on."""
+
+    at: float
+    prompt: str
+    image_url: Source
+
+
 class SpeakerInput(TypedDict, total=False):
     """One voice, and optionally whose mouth it moves and when it starts."""
 
     audio: Source
     region: Literal["left", "center", "right"] | tuple[float, float, float, float]
     offset_seconds: float
+    channel: Literal["left", "right"] | int
 
 
 class InputFields(TypedDict, total=False):
@@ -59,6 +68,7 @@ class InputFields(TypedDict, total=False):
     speakers: list[SpeakerInput]
     timing: Literal["together", "turns"]
     resolution: Literal["480p", "720p", 480, 720] | str
+    scenes: list[SceneInput]
     fit: Literal["cover", "contain"]
     shift: float
     audio_scale: float
