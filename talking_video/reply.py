@@ -48,7 +48,8 @@ class Result:
     @property
     def sha256(self) -> str | None:
         """Of the MP4."""
-        return self.output.get("video_info", {}).get("sha256")
+        found: str | None = self.output.get("video_info", {}).get("sha256")
+        return found
 
     @property
     def warnings(self) -> list[str]:
@@ -58,7 +59,8 @@ class Result:
     @property
     def seed(self) -> int | None:
         """That was used."""
-        return self.output.get("generation_params", {}).get("seed")
+        found: int | None = self.output.get("generation_params", {}).get("seed")
+        return found
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def outcome_of(envelope: Mapping[str, Any], job_id: str) -> Result | Quote:
 
 
 def _failure(status: str, details: Mapping[str, Any], error: object, job_id: str) -> JobError:
-    about = {
+    about: dict[str, Any] = {
         "job_id": job_id,
         "status": status,
         "code": str(details.get("error_code", "")),

@@ -47,7 +47,7 @@ class Request:
             self._put("audio_urls", list(voices))
         self._check()
         beside = {"webhook": webhook, "policy": policy, "s3Config": s3_config}
-        self.beside = {name: value for name, value in beside.items() if value is not None}
+        self.beside: dict[str, Any] = {name: value for name, value in beside.items() if value is not None}
 
     @classmethod
     def from_job(cls, job: Mapping[str, Any], folder: str | PathLike[str] = ".") -> "Request":

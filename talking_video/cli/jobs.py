@@ -33,9 +33,7 @@ Detach = Annotated[bool, typer.Option("--detach", "-d", help="print the job's id
 
 def register(app: typer.Typer) -> None:
     """Put these commands into the application."""
-    for command in (run, quote):
-        app.command()(with_fields(command))
-    for command in (status, watch, cancel, retry, download):
+    for command in (with_fields(run), with_fields(quote), status, watch, cancel, retry, download):
         app.command()(command)
 
 

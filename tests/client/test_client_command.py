@@ -74,7 +74,10 @@ def test_a_large_file_goes_through_the_store_and_files_stand_wherever_the_schema
 ) -> None:
     large = os.urandom(12_000_000)
     (folder / "long.wav").write_bytes(large)
-    speakers = [{"audio": "long.wav", "region": "left"}, {"audio": "me.m4a", "region": [0.5, 0, 1, 1]}]
+    speakers: list[dict[str, Any]] = [
+        {"audio": "long.wav", "region": "left"},
+        {"audio": "me.m4a", "region": [0.5, 0, 1, 1]},
+    ]
     (folder / "job.json").write_text(json.dumps({"input": {"image": "me.jpg", "speakers": speakers}}))
     with working(endpoint, fine) as jobs:
         code, printed, told = ran(
