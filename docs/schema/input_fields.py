@@ -19,7 +19,7 @@ class SpeakerInput(TypedDict, total=False):
     """One voice, and optionally whose mouth it moves and when it starts."""
 
     audio: Source
-    region: Literal["left", "center", "right"] | tuple[float, float, float, float]
+    region: Literal["left", "center", "right", "auto"] | tuple[float, float, float, float]
     offset_seconds: float
     channel: Literal["left", "right"] | int
 
