@@ -22,6 +22,7 @@ class SpeakerInput(TypedDict, total=False):
     region: Literal["left", "center", "right", "auto"] | tuple[float, float, float, float]
     offset_seconds: float
     channel: Literal["left", "right"] | int
+    voice: Literal["auto", "as_is", "separate"]
 
 
 class InputFields(TypedDict, total=False):
@@ -80,3 +81,4 @@ class InputFields(TypedDict, total=False):
     output_key: str
     upload_url: str
     quality: Literal["fast", "balanced", "best"]
+    voice: Literal["auto", "as_is", "separate"]
