@@ -40,6 +40,7 @@ ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", 
 NamedRegion = Literal["left", "center", "right"]
 Timing = Literal["together", "turns"]
 Fit = Literal["cover", "contain"]
+KeepSound = Literal["replace", "under"]
 REGION_SYNONYMS = {"centre": "center", "middle": "center"}
 
 DEFAULT_NEGATIVE_PROMPT = (
@@ -189,7 +190,7 @@ class SpeakerInput(_Model):
 class JobInput(_Model):
     """What a caller may send as `input`."""
 
-    image_url: Source
+    image_url: Source | None = None
     audio_urls: Annotated[
         tuple[Source, ...] | None,
         Field(strict=False, min_length=1, max_length=4, description="speakers, left to right"),
@@ -259,6 +260,16 @@ class JobInput(_Model):
     )
     upload_url: UploadUrl | None = Field(
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
+    )
+
+    video_url: Source | None = Field(
+        None, description="a video that is dubbed, in place of image_url: its people say the new sound"
+    )
+    keep_sound: Annotated[KeepSound, BeforeValidator(choice(get_args(KeepSound)))] = Field(
+        "replace", description="the sound of video_url: replaced by the voices, or left under them"
+    )
+    keep_sound_level: Number = Field(
+        -12.0, ge=-60, le=0, description="of the sound that keep_sound under leaves, in dB below its own level"
     )
 
     def names(self, field: str) -> bool:

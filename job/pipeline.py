@@ -64,6 +64,7 @@ class Resources:
     work_dir: Path
     least_disk_bytes: int
     audio_max_seconds: float
+    video_max_seconds: float
     health: Health = field(default_factory=Health)
     obey_seconds: float = 180.0
 
@@ -182,12 +183,20 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
     report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
-    inputs = fetch_inputs(request.image, sources, context.folder, resources.limits, context.cancel)
+    dubbed = request.dub.video if request.dub else None
+    inputs = fetch_inputs(request.image, sources, context.folder, resources.limits, context.cancel, video=dubbed)
     stopwatch.lap(Stage.FETCH)
 
     report(Stage.PREPARE)
-    longest = resources.audio_max_seconds
-    prepared = prepare(request, inputs, context.folder, context.warnings, context.cancel, audio_max_seconds=longest)
+    prepared = prepare(
+        request,
+        inputs,
+        context.folder,
+        context.warnings,
+        context.cancel,
+        audio_max_seconds=resources.audio_max_seconds,
+        video_max_seconds=resources.video_max_seconds,
+    )
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     report.expect(resources.pace.forecast(work_of(prepared.plan), _models_of(context, prepared)))
     stopwatch.lap(Stage.PREPARE)

@@ -10,14 +10,16 @@ from contract import rules
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
-from media.audio import Voice
-from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
+from job.views import Dubbed, View, draw_references, open_view
+from media.audio import Voice, decode
+from media.footage import Footage
+from media.image import Fit, choose_bucket, plan_fit
 from media.losses import SPARE_SECONDS
 from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
 from media.video import VideoSpec
-from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
+from media.voices import Bed, Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs, same_voices
-from workflows.graph import GraphInputs, References
+from workflows.graph import GraphInputs
 from workflows.modes import MODES
 from workflows.plan import Plan, frames_for, make_plan
 
@@ -26,9 +28,14 @@ PADDING_SECONDS = 0.1  # that encoders put behind the end
 
 @dataclass(frozen=True)
 class PreparedJob(GraphInputs):
-    """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
+    """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder.
+
+    Attributes:
+        footage: the video that is dubbed, where there is one.
+    """
 
     video: VideoSpec
+    footage: Footage | None = None
 
 
 def prepare(
@@ -39,20 +46,24 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    video_max_seconds: float,
 ) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
-    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before.
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before, `video_max_seconds`
+    the most that is decoded of a video.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
-    fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings, cancel)
+    view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
+    fit = _fit(request, view, warnings)
     for first, second in same_voices(inputs):
         if request.speakers[first - 1].audio != request.speakers[second - 1].audio:  # else it was told by the request
             warnings.append(rules.same_voice(first, second))
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds)
+    references = draw_references(view, fit, plan, folder / "portrait.png")
     masks = _masks(request, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
     masks_file = None
@@ -61,15 +72,18 @@ def prepare(
         save_masks(masks, masks_file)
     tracks = write_model_tracks(timeline, plan.audio_seconds, folder, listeners=silent_listeners, cancel=cancel)
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
-    write_listener_mix(timeline, video.seconds, video.audio, cancel)
+    footage = view.footage if isinstance(view, Dubbed) else None
+    bed = _bed(request, footage, video, warnings, cancel)
+    write_listener_mix(timeline, video.seconds, video.audio, cancel, bed=bed)
     return PreparedJob(
-        references=References(folder / "portrait.png"),
+        references=references,
         voices=tuple(tracks),
         masks=masks_file,
         video=video,
         plan=plan,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
+        footage=footage,
     )
 
 
@@ -87,15 +101,30 @@ def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
     )
 
 
-def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[str], cancel: Cancellation) -> Fit:
-    image = open_portrait(source, warnings, cancel)
+def _fit(request: Request, view: View, warnings: list[str]) -> Fit:
     if request.size is not None:
         frame = (request.size.width, request.size.height)
     else:
-        frame = choose_bucket(str(request.resolution), image.width, image.height)
-    fit = plan_fit((image.width, image.height), frame, request.fit, warnings)
-    draw_fitted(image, fit).save(target, compress_level=1)
-    return fit
+        frame = choose_bucket(str(request.resolution), *view.size)
+    return plan_fit(view.size, frame, request.fit, warnings)
+
+
+def _bed(
+    request: Request, footage: Footage | None, video: VideoSpec, warnings: list[str], cancel: Cancellation
+) -> Bed | None:
+    """The own sound of a video that is dubbed, where it is to stay; that there is none is told."""
+    if footage is None or request.dub is None or request.dub.keep_sound == "replace":
+        return None
+    most = video.seconds + SPARE_SECONDS
+    try:
+        sound = decode(footage.file, video.audio.parent, "own_sound", most, cancel, demuxer=footage.demuxer)
+    except WorkerError as error:
+        if error.code is not ErrorCode.AUDIO_INVALID:
+            raise
+        warnings.append(f"the video's own sound cannot be kept: {error.message}")
+        return None
+    warnings += [f"the video's own sound {told}" for told in sound.told]
+    return Bed(sound, request.dub.sound_level)
 
 
 def _voices(

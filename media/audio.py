@@ -87,13 +87,15 @@ class Voice:
         return min(MODEL_LUFS - self.loudness_lufs, room)
 
 
-def decode(source: Path, folder: Path, name: str, most_seconds: float, cancel: Cancellation) -> Voice:
-    """Decode at most `most_seconds` of `source` into `folder`.
+def decode(
+    source: Path, folder: Path, name: str, most_seconds: float, cancel: Cancellation, *, demuxer: str | None = None
+) -> Voice:
+    """Decode at most `most_seconds` of `source` into `folder`; without a `demuxer` its first bytes say what it is.
 
     Raises:
         WorkerError: AUDIO_INVALID for what is not decodable audio, or lacks more than a tenth of it; CANCELLED.
     """
-    demuxer = sound_demuxer(source)
+    demuxer = demuxer or sound_demuxer(source)
     if demuxer == "wav":
         source = plain_wav(source, folder / f"{name}_plain.wav")
     files = folder / f"{name}_48k.wav", folder / f"{name}_16k.wav"

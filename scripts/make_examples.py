@@ -33,6 +33,7 @@ SAMPLE_RATE = 24_000
 PEAK = round(32_767 * 10 ** (-3 / 20))
 SILENCE = 160
 PAUSE = SAMPLE_RATE // 10
+SCENE_SECONDS, SCENE_FPS = 5, 30
 # name: voice of espeak-ng, words a minute, pitch, text
 CLIPS = {
     "hello": ("en-us+f3", 150, 52, "Hello! I turn a picture and a voice into a video."),
@@ -104,6 +105,20 @@ def write_mp3(source: Path, path: Path) -> None:
     subprocess.run(convert, check=True)
 
 
+def write_scene(picture: Path, path: Path) -> None:
+    """A video to dub: the camera moves up to the picture's person for SCENE_SECONDS, in a room that hums softly."""
+    pictures = SCENE_SECONDS * SCENE_FPS
+    moving = (
+        f"zoompan=z='1+0.5*on/{pictures}':x='(iw-iw/zoom)/2':y='(ih-ih/zoom)/4':d={pictures}:s=400x576:fps={SCENE_FPS}"
+    )
+    hum = f"anoisesrc=color=brown:amplitude=0.05:seed=1:duration={SCENE_SECONDS}:sample_rate=48000"
+    inputs = ["-i", str(picture), "-f", "lavfi", "-i", hum]
+    coded = ["-c:v", "libx264", "-crf", "28", "-pix_fmt", "yuv420p", "-threads", "1", "-c:a", "aac", "-b:a", "48k"]
+    exact = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]
+    command = ["ffmpeg", "-v", "error", "-y", *inputs, "-vf", moving, "-shortest", *coded, *exact, str(path)]
+    subprocess.run(command, check=True)
+
+
 def one_person_requests() -> dict[str, dict[str, Any]]:
     """Requests with portrait.png, by name."""
     base = {"image_url": "portrait.png", "audio_urls": ["hello.wav"], "positive_prompt": WOMAN}
@@ -114,6 +129,14 @@ def one_person_requests() -> dict[str, dict[str, Any]]:
         "quality": {**base, "use_speed_lora": False, "steps": 20, "cfg_scale": 5.0, "scheduler": "unipc"},
         "fps-30": {**base, "fps": 30},
         "low-memory": {**base, "use_block_swap": True, "blocks_to_swap": 30},
+        "dub": {
+            "video_url": "scene.mp4",
+            "audio_urls": ["hello.wav"],
+            "positive_prompt": WOMAN,
+            "mode": "infinitetalk",
+            "keep_sound": "under",
+            "resolution": "480p",
+        },
         "remote-urls": {
             "image_url": "https://media.example.com/portraits/anna.png",
             "audio_urls": ["https://media.example.com/voices/hello.wav?version=3"],
@@ -167,6 +190,7 @@ def main(folder: Path) -> None:
     for name, (voice, words_per_minute, pitch, text) in CLIPS.items():
         write_wav(folder / f"{name}.wav", speak(voice, words_per_minute, pitch, text))
     write_mp3(folder / "hello.wav", folder / "hello.mp3")
+    write_scene(folder / "portrait.png", folder / "scene.mp4")
     write_requests(folder)
     for path in sorted(folder.iterdir()):
         print(f"{path.stat().st_size:>8}  {path.name}")

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
@@ -34,35 +35,42 @@ class FetchLimits:
     audio_bytes: int
     policy: WebPolicy = field(default_factory=WebPolicy)
     volume: Volume = field(default_factory=Volume)
+    video_bytes: int = 500_000_000
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The sources of a job as local files, voices in the order of the speakers."""
+    """The sources of a job as local files, voices in the order of the speakers. `filmed`: the image is a video."""
 
     image: Path
     voices: tuple[Path, ...]
+    filmed: bool = False
 
 
 def fetch_inputs(
-    image: str,
+    image: str | None,
     voices: tuple[str, ...],
     folder: Path,
     limits: FetchLimits,
     cancel: Cancellation,
     *,
+    video: str | None = None,
     web: Web | None = None,
 ) -> Inputs:
-    """Bring the portrait and every voice into `folder`, in parallel. No thread of it is left at its end, save
-    look-ups of names and reads of folders that nobody answers.
+    """Bring the portrait, or the video in its place, and every voice into `folder`, in parallel.
+
+    No thread of it is left at its end, save look-ups of names and reads of folders that nobody answers.
 
     Raises:
-        WorkerError: IMAGE_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
+        WorkerError: IMAGE_UNAVAILABLE, VIDEO_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
             SOURCE_TOO_LARGE, CANCELLED.
     """
     web = web or Web(limits.policy)
     seconds = limits.policy.total_seconds
-    wanted = [_Source(image, folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
+    if video is not None:
+        wanted = [_Source(video, folder / "video.source", limits.video_bytes, Line(cancel, seconds))]
+    else:
+        wanted = [_Source(image or "", folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
     wanted += [
         _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
         for number, voice in enumerate(voices, start=1)
@@ -77,7 +85,7 @@ def fetch_inputs(
             for source in wanted:
                 source.line.end()
     cancel.check()
-    return _inputs(*jobs)
+    return Inputs(_picture(jobs[0], "video" if video else "image"), _voices(*jobs[1:]), filmed=video is not None)
 
 
 def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
@@ -89,18 +97,24 @@ def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
     return found
 
 
-def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
-    """What was brought, or the error that tells the caller everything that was not."""
+def _picture(picture: Future[Path], called: Literal["image", "video"]) -> Path:
+    """What was brought, or the error that tells the caller why not."""
     problem = picture.exception()
     if isinstance(problem, UnavailableError):
-        message = f"The image could not be downloaded: {problem}"
-        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
+        code = ErrorCode.IMAGE_UNAVAILABLE if called == "image" else ErrorCode.VIDEO_UNAVAILABLE
+        message = f"The {called} could not be downloaded: {problem}"
+        raise WorkerError(code, message, retryable=not problem.lasting)
     if isinstance(problem, WorkerError):
-        raise WorkerError(problem.code, f"The image could not be taken: {problem.message}")
+        raise WorkerError(problem.code, f"The {called} could not be taken: {problem.message}")
+    return picture.result()
+
+
+def _voices(*sounds: Future[Path]) -> tuple[Path, ...]:
+    """The same of all voices."""
     voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
     if voices_failed:
         raise _voices_failed(voices_failed, len(sounds))
-    return Inputs(picture.result(), tuple(job.result() for job in sounds))
+    return tuple(job.result() for job in sounds)
 
 
 def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> BaseException:

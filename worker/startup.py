@@ -150,6 +150,7 @@ def make_resources(
             roots=settings.input_roots,
             image_bytes=int(settings.image_max_mb * MEGABYTE),
             audio_bytes=int(settings.audio_max_mb * MEGABYTE),
+            video_bytes=int(settings.video_max_mb * MEGABYTE),
             policy=policy_of(settings),
             volume=volumes.of(settings.input_roots[0] if settings.input_roots else settings.volume_dir),
         ),
@@ -161,6 +162,7 @@ def make_resources(
         work_dir=settings.work_dir,
         least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,
+        video_max_seconds=settings.video_max_seconds,
         health=Health(volumes),
         obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,
     )

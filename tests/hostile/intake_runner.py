@@ -37,7 +37,7 @@ def take_picture(source: Path, folder: Path) -> None:
 def take_sound(source: Path, folder: Path) -> None:
     """The way of a voice, beside a portrait that is fine, to everything that a graph reads."""
     inputs = Inputs(source.parents[1] / "portrait.png", (source,))
-    prepare(parse_request(REQUEST), inputs, folder, [], Cancellation(), audio_max_seconds=390)
+    prepare(parse_request(REQUEST), inputs, folder, [], Cancellation(), audio_max_seconds=390, video_max_seconds=600)
 
 
 def outcome_of(source: Path, folder: Path) -> str:

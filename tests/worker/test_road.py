@@ -13,7 +13,7 @@ import pytest
 from tests.worker.bench import REPOSITORY, Bench, Run, Video, probe
 
 EXAMPLES = REPOSITORY / "examples"
-RUNNABLE = ["one-speaker", "infinitetalk", "two-together", "one-of-two", "720p", "quality", "fps-30"]
+RUNNABLE = ["one-speaker", "infinitetalk", "two-together", "one-of-two", "720p", "quality", "fps-30", "dub"]
 LOUD, QUIET = 0.5, 0.0
 MOVED, STILL = 50, 5  # places that differ
 
@@ -34,7 +34,7 @@ def finished(run: Run) -> Video:
 
 @pytest.mark.parametrize("name", RUNNABLE)
 def test_every_example_becomes_a_video(bench: Bench, name: str) -> None:
-    for media in (*EXAMPLES.glob("*.png"), *EXAMPLES.glob("*.wav"), *EXAMPLES.glob("*.mp3")):
+    for media in (file for kind in ("png", "wav", "mp3", "mp4") for file in EXAMPLES.glob(f"*.{kind}")):
         shutil.copy(media, bench.folder)
     job = json.loads((EXAMPLES / f"{name}.json").read_text())["input"]
     run = bench.run(job)
