@@ -129,6 +129,8 @@ def answer(
         unexpected = WorkerError(ErrorCode.INTERNAL, "The worker failed unexpectedly; its log has the details")
         log.exception("unexpected: %s", type(error).__name__)
         return _asking(_failed(unexpected, str(job["id"]), reporter.stage), resources)
+    finally:
+        resources.engine.rest()
 
 
 def _asking(reply: dict[str, Any], resources: Resources, replace: bool = False) -> dict[str, Any]:

@@ -1,6 +1,9 @@
-"""Keeps one engine running: looks at it before each job, starts it again when it failed, and knows when to give up."""
+"""Keeps one engine running: looks at it before each job and between two, starts it again when it failed, and knows when
+to give up."""
 
+import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -18,6 +21,8 @@ MOST_RESTARTS = 3
 WITHIN_SECONDS = 600.0
 FIRST_PAUSE_SECONDS = 1.0
 LOOK_SECONDS = 10
+WATCH_SECONDS = 1.0
+TURN_SECONDS = 0.2
 
 
 class Engine(Protocol):
@@ -44,6 +49,9 @@ class Engine(Protocol):
     def distrust(self) -> None:
         """After a failure that it may not have survived: the next job gets a fresh one."""
 
+    def rest(self) -> None:
+        """Between two jobs, until the next `ensure_ready`: if it ends, it is started again at once."""
+
 
 class RunningServer:
     """A server that somebody else started and keeps running."""
@@ -64,6 +72,9 @@ class RunningServer:
 
     def distrust(self) -> None:
         """Nor ours to start again."""
+
+    def rest(self) -> None:
+        """Nor to watch."""
 
 
 def _wait(seconds: float, cancel: Cancellation) -> None:
@@ -87,13 +98,20 @@ class SupervisedEngine:
         self._start, self._clock, self._pause = start, clock, pause
         self._restarts: list[float] = []
         self._distrusted = False
+        self._turn = threading.Lock()  # of whoever may start it again: a job, or the watch between jobs
+        self._resting = threading.Event()
+        self._leave = Cancellation()
+        self._watch = threading.Thread(target=self._keep_alive, name="engine-watch", daemon=True)
         self._process = start(Cancellation())
         self.client = ComfyClient(self._process.url)
 
     def __enter__(self) -> "SupervisedEngine":
+        self._watch.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._leave.cancel()
+        self._watch.join()
         self.client.close()
         self._process.stop()
 
@@ -112,6 +130,10 @@ class SupervisedEngine:
         """The next `ensure_ready` starts it again."""
         self._distrusted = True
 
+    def rest(self) -> None:
+        """Until the next `ensure_ready`, it is started again once its process, or what runs the prompts, has ended."""
+        self._resting.set()
+
     def ensure_ready(self, cancel: Cancellation) -> None:
         """Start it again where it ended, is distrusted, does not answer, or still works on something.
 
@@ -121,6 +143,37 @@ class SupervisedEngine:
             WorkerError: ENGINE_UNAVAILABLE where it does not become ready and `gave_up` is true; or what
                 `cancel.check` raises. A prompt that a cancelled job left behind is no failure, and is not counted.
         """
+        self._resting.clear()
+        while not self._turn.acquire(timeout=TURN_SECONDS):
+            cancel.check()
+        try:
+            self._make_ready(cancel)
+        finally:
+            self._turn.release()
+
+    def _keep_alive(self) -> None:
+        with contextlib.suppress(WorkerError):  # what `_leave` raises at the end
+            while True:
+                self._leave.wait(WATCH_SECONDS)
+                with self._turn:
+                    if self._resting.is_set() and not self.gave_up and self._has_ended():
+                        self._start_anew(self._leave)
+
+    def _has_ended(self) -> bool:
+        try:
+            self._process.check()
+        except WorkerError as error:
+            log.warning("between two jobs: %s", error.message)
+            return True
+        return False
+
+    def _start_anew(self, cancel: Cancellation) -> None:
+        """After a pause that grows with the failures of the last minutes, counted as one of them."""
+        self._pause(FIRST_PAUSE_SECONDS * 2 ** min(len(self._restarts), MOST_RESTARTS - 1), cancel)
+        self._restarts.append(self._clock())
+        self._restart(cancel)
+
+    def _make_ready(self, cancel: Cancellation) -> None:
         tried = False
         while not self._is_ready():
             if self._is_only_busy():
@@ -129,10 +182,8 @@ class SupervisedEngine:
             if self.gave_up and tried:
                 message = f"ComfyUI failed {len(self._restarts)} times in {WITHIN_SECONDS / 60:g} minutes"
                 raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, message, stage=Stage.START)
-            self._pause(FIRST_PAUSE_SECONDS * 2 ** min(len(self._restarts), MOST_RESTARTS - 1), cancel)
-            self._restarts.append(self._clock())
             tried = True
-            self._restart(cancel)
+            self._start_anew(cancel)
 
     def _is_only_busy(self) -> bool:
         """Whether it may still work on what nobody waits for, and nothing else is wrong."""

@@ -68,6 +68,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "color_match": ("colormatch", "colour_match", "color_match_method"),
     "window_frames": ("frame_window_size", "window_size", "frames_per_window", "clip_frames"),
     "metadata": ("meta", "user_metadata", "custom_metadata"),
+    "quality": ("preset", "quality_preset", "quality_mode", "quality_level"),
     "output_key": ("output_name", "output_file", "output_filename", "filename", "file_name", "s3_key", "object_key"),
 }
 SPEAKER_ALIASES: dict[str, tuple[str, ...]] = {
@@ -119,7 +120,7 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("people", "persons", "characters", "faces", "offset_seconds"), _REGIONS),
     **dict.fromkeys(("force_offload", "base_precision", "attention_mode", "precision", "quantization"), _SETTING),
     **dict.fromkeys(("presigned_url", "put_url", "output_url", "output_path", "save_path", "output"), _FILE),
-    **dict.fromkeys(("quality", "video_quality"), "did you mean 'crf' (0 to 40, smaller is better)?"),
+    "video_quality": "did you mean 'quality' ('fast', 'balanced', 'best'), or 'crf' (0 to 40, smaller is better)?",
     **dict.fromkeys(("audio_strength", "audio_weight", "lip_strength"), "did you mean 'audio_scale'?"),
     **dict.fromkeys(("aspect_ratio", "ratio"), "send width and height, or resolution, which keeps the picture's own"),
     **dict.fromkeys(("lora", "loras", "lora_url", "lora_name"), "the only LoRA is the speed LoRA: use_speed_lora"),
@@ -127,7 +128,7 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("denoise", "denoise_strength", "strength"), "every frame is made anew, as with 1: leave it out"),
     **dict.fromkeys(("keep_audio", "original_audio", "keep_original_audio", "mix_audio"), _OWN_SOUND),
     **dict.fromkeys(("workflow", "workflow_json", "graph", "comfy_workflow"), _GRAPH),
-    **dict.fromkeys(("turbo", "go_fast", "fast", "acceleration"), "use_speed_lora and steps set the speed"),
+    **dict.fromkeys(("turbo", "go_fast", "fast", "acceleration"), "did you mean quality 'fast'?"),
     **dict.fromkeys(("source_url", "start_keyframe_url"), "did you mean 'image_url' or 'video_url'?"),
     **dict.fromkeys(("webhook", "webhook_url", "callback", "callback_url"), _BESIDE.format("webhook")),
     **dict.fromkeys(

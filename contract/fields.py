@@ -41,6 +41,8 @@ NamedRegion = Literal["left", "center", "right"]
 Timing = Literal["together", "turns"]
 Fit = Literal["cover", "contain"]
 KeepSound = Literal["replace", "under"]
+Quality = Literal["fast", "balanced", "best"]  # `contract.presets` has what each one stands for
+QUALITY_SYNONYMS = {"fastest": "fast", "quality": "best"}
 REGION_SYNONYMS = {"centre": "center", "middle": "center"}
 
 DEFAULT_NEGATIVE_PROMPT = (
@@ -54,6 +56,7 @@ LONGEST_FILE_NAME = 255
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
     "top < bottom, or 'left', 'center' or 'right'",
+    "quality": "send 'fast', 'balanced' or 'best'; for the quality of H.264 send crf",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -201,7 +204,7 @@ class JobInput(_Model):
     negative_prompt: Prompt = Field(
         DEFAULT_NEGATIVE_PROMPT,
         max_length=2000,
-        description="what is not to be seen; has an effect only where cfg_scale is not 1",
+        description="what is not to be seen; what you send has an effect, the default only where cfg_scale is not 1",
     )
     width: Whole = Field(400, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
     height: Whole = Field(704, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
@@ -262,6 +265,10 @@ class JobInput(_Model):
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
     )
 
+    quality: Annotated[Quality, BeforeValidator(choice(get_args(Quality), **QUALITY_SYNONYMS))] | None = Field(
+        None,
+        description="a name for steps, scheduler, cfg_scale, use_speed_lora and shift; of these, what is sent wins",
+    )
     video_url: Source | None = Field(
         None, description="a video that is dubbed, in place of image_url: its people say the new sound"
     )

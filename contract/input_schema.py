@@ -8,13 +8,15 @@ from typing import Any, get_args
 
 from contract.aliases import MEANT, MEANT_OF_SPEAKER
 from contract.dubbing import DUBBING_MODES
-from contract.fields import REGION_SYNONYMS, JobInput, Mode, NamedRegion
+from contract.fields import QUALITY_SYNONYMS, REGION_SYNONYMS, JobInput, Mode, NamedRegion
+from contract.presets import PRESETS
 from contract.rules import FIXED_STEPS
 from contract.spelling import FRACTION, NO, WHOLE, YES, round_blanks, spelled
 
 Schema = dict[str, Any]
 NULL: Schema = {"type": "null"}
 UNSET: Schema = {"$ref": "#/$defs/Unset"}
+SYNONYMS = {"region": REGION_SYNONYMS, "quality": QUALITY_SYNONYMS}
 SOURCE = {"$ref": "#/$defs/Source"}
 TEXTS = {"integer": round_blanks(WHOLE), "number": round_blanks(FRACTION)}
 
@@ -47,6 +49,7 @@ def json_schema() -> Schema:
             *(_with_scheduler(name, "steps", steps) for name, steps in FIXED_STEPS.items()),
             _with_scheduler("flowmatch_distill", "use_speed_lora", True),
             _without_video("mode", [mode for mode in get_args(Mode) if mode not in DUBBING_MODES]),
+            _without_lora_in_preset("flowmatch_distill"),
         ],
     }
 
@@ -84,7 +87,7 @@ def _ways(branch: Schema, name: str) -> list[Schema]:
         return [branch, {"type": "string", "pattern": TEXTS[str(kind)]}]
     if "enum" in branch or "const" in branch:
         words = [word for word in branch.get("enum", [branch.get("const")]) if isinstance(word, str)]
-        more = REGION_SYNONYMS if name == "region" and set(words) == set(get_args(NamedRegion)) else ()
+        more = SYNONYMS.get(name, ()) if name != "region" or set(words) == set(get_args(NamedRegion)) else ()
         return [branch, _text("|".join(spelled(word) for word in (*words, *more)))]
     return [branch]
 
@@ -122,4 +125,16 @@ def _with_scheduler(name: str, field: str, value: object) -> Schema:
     return {
         "if": {"required": ["scheduler"], "properties": {"scheduler": {"const": name}}},
         "then": {"properties": {field: {"anyOf": [{"enum": same}, {"type": ["string", "null", "array"]}]}}},
+    }
+
+
+def _without_lora_in_preset(scheduler: str) -> Schema:
+    """A preset without the speed LoRA takes a scheduler that needs it only where the LoRA is asked for by name."""
+    without = [name for name, preset in PRESETS.items() if not preset.use_speed_lora]
+    return {
+        "if": {
+            "required": ["scheduler", "quality"],
+            "properties": {"scheduler": {"const": scheduler}, "quality": {"enum": without}},
+        },
+        "then": _any_sent("use_speed_lora"),
     }

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, ValidationError
 
-from contract import dubbing, rules
+from contract import dubbing, presets, rules
 from contract.dubbing import Dub
 from contract.errors import ErrorCode, WorkerError
 from contract.explain import explain
-from contract.fields import ColorMatch, JobInput, Mode, Region
+from contract.fields import ColorMatch, JobInput, Mode, Quality, Region
+from contract.rules import NegativeGuidance
 from contract.settle import settle
 
 MOST_VALUES = 10_000  # more than fields, lists and metadata can hold
@@ -42,7 +43,8 @@ class Request:
 
     `size` is None where `resolution` asks for the bucket nearest to the image's own aspect.
     `shift` is None where it depends on that size (`contract.rules.default_shift`), `color_match`
-    where it depends on the mode and the length (which the graphs know). There is either an `image` or a `dub`.
+    where it depends on the mode and the length (which the graphs know). `negative_guidance` is None where the negative
+    prompt has no effect. There is either an `image` or a `dub`.
     """
 
     image: str | None
@@ -72,6 +74,8 @@ class Request:
     metadata: dict[str, JsonValue] | None
     output_key: str | None
     upload_url: str | None
+    quality: Quality | None
+    negative_guidance: NegativeGuidance | None
     warnings: tuple[str, ...]
 
     @property
@@ -98,6 +102,7 @@ def parse_request(raw: object) -> Request:
         fields = JobInput.model_validate(settled.fields)
     except ValidationError as error:
         raise explain(error, settled) or WorkerError(ErrorCode.INVALID_INPUT, "Invalid input") from error
+    fields = presets.with_preset(fields, settled.warnings)
     rules.check_scheduler(fields, settled.problems)
     dubbing.check(fields, settled.problems)
     if refusal := explain(None, settled):
@@ -157,6 +162,8 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         metadata=fields.metadata,
         output_key=fields.output_key,
         upload_url=fields.upload_url,
+        quality=fields.quality,
+        negative_guidance=rules.negative_guidance(fields),
         warnings=tuple(warnings),
     )
 

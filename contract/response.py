@@ -66,6 +66,10 @@ class GenerationParams(_Model):
     color_match: str
     window_frames: int
     overlap_frames: int
+    quality: str | None = Field(description="the preset that was asked for; the values above are what was used")
+    negative_guidance: Literal["cfg", "nag"] | None = Field(
+        description="what negative_prompt worked by: cfg_scale, or normalized attention guidance; null: no effect"
+    )
 
 
 class Timings(_Model):

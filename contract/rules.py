@@ -4,6 +4,7 @@ Sources, in docs/facts/talk-models.md: #schedulers, #guidance, #sizes, #several-
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from contract.fields import JobInput
 
@@ -13,6 +14,7 @@ LARGE_AREA = 640 * 1024
 LARGEST_AREA = 1280 * 896  # all 720p sizes lie below
 MOST_FROM_1 = 0.5  # of cfg_scale with the speed LoRA, which was distilled at 1
 TRAINED_SPEAKERS = 2
+NegativeGuidance = Literal["cfg", "nag"]
 
 
 def choose_scheduler(fields: JobInput, warnings: list[str]) -> str:
@@ -61,7 +63,10 @@ def warn_about_quality(fields: JobInput, speakers: int, warnings: list[str]) -> 
             "twice the time; send cfg_scale 1, or use_speed_lora false with 20 steps and more"
         )
     if speakers > TRAINED_SPEAKERS:
-        warnings.append(f"{speakers} speakers: the models were trained with one and two; lip sync may suffer")
+        warnings.append(
+            f"{speakers} speakers are an experiment: the models were trained with one and two, and lips may follow the "
+            "wrong voice or none"
+        )
     if fields.crf == 0:
         warnings.append("crf 0 was made 1: lossless H.264 is a profile that most players do not know")
     if fields.audio_scale == 0:
@@ -72,8 +77,6 @@ def warn_about_quality(fields: JobInput, speakers: int, warnings: list[str]) -> 
 
 def warn_about_no_effect(fields: JobInput, speakers: int, warnings: list[str]) -> None:
     """What was sent and changes nothing."""
-    if fields.cfg_scale == 1.0 and fields.names("negative_prompt") and fields.negative_prompt:
-        warnings.append("negative_prompt has no effect at cfg_scale 1.0")
     if fields.names("blocks_to_swap") and fields.blocks_to_swap > 0 and not fields.use_block_swap:
         warnings.append("blocks_to_swap has no effect without use_block_swap true")
     if fields.use_block_swap and fields.blocks_to_swap == 0:
@@ -131,3 +134,11 @@ def audio_cfg_scale(fields: JobInput) -> float:
     if fields.audio_cfg_scale is not None:
         return fields.audio_cfg_scale
     return 0.8 if not fields.use_speed_lora and fields.cfg_scale != 1.0 else 1.0
+
+
+def negative_guidance(fields: JobInput) -> NegativeGuidance | None:
+    """What a negative prompt works by: guidance (cfg) or, at cfg_scale 1, normalized attention guidance (NAG) where the
+    caller sent one; None where it has no effect. The default list of words alone is not worth NAG's time."""
+    if fields.cfg_scale != 1.0:
+        return "cfg"
+    return "nag" if fields.names("negative_prompt") and fields.negative_prompt else None

@@ -44,6 +44,9 @@ step "the worker imports, without torch (the SDK's start-up checks would open a 
 cd "$worker"
 "$worker_python" -c 'import importlib.util, handler, runpod; assert importlib.util.find_spec("torch") is None, "torch"'
 
+step "the face detector works"
+"$worker_python" -c 'from media.faces import check_detector; check_detector(run=True)'
+
 step "the worker makes a video, with the simulator in ComfyUI's place"
 mkdir "$work/in" "$work/out"
 ffmpeg -v error -f lavfi -i testsrc=size=400x704 -frames:v 1 "$work/in/portrait.png"

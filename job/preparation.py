@@ -98,6 +98,7 @@ def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
         scheduler=request.scheduler,
         cfg_scale=request.cfg_scale,
         audio_cfg_scale=request.audio_cfg_scale,
+        nag=request.negative_guidance == "nag",
     )
 
 

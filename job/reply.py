@@ -139,6 +139,8 @@ def _generation_params(finished: FinishedVideo) -> GenerationParams:
         color_match=prepared.color_match,
         window_frames=prepared.plan.window,
         overlap_frames=prepared.plan.overlap,
+        quality=request.quality,
+        negative_guidance=request.negative_guidance,
     )
 
 

@@ -141,7 +141,8 @@ class Canvas:
 
     def finished(self) -> Image.Image:
         """The picture in its own size."""
-        return self.image.resize(tuple(side // OVERSAMPLING for side in self.size), Image.Resampling.LANCZOS)
+        size = self.size[0] // OVERSAMPLING, self.size[1] // OVERSAMPLING
+        return self.image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _soft_mask(dots: Shape, box: Box, blur: float) -> Image.Image:

@@ -60,17 +60,22 @@ class Artist:
     """Draws the frames of one clip.
 
     portrait: RGB, the size of the frames; masks: one L mask of the same size per speaker; levels: per speaker the
-    loudness 0..1 of each frame (frames past the end are silent).
+    loudness 0..1 of each frame (frames past the end are silent); told: what every frame says of the settings.
     """
 
-    def __init__(self, portrait: Image.Image, masks: Sequence[Image.Image], levels: Sequence[Sequence[float]]) -> None:
+    def __init__(
+        self, portrait: Image.Image, masks: Sequence[Image.Image], levels: Sequence[Sequence[float]], told: str = ""
+    ) -> None:
         self.size = portrait.size
+        self._told = told
         self._steps = [[round(value * LEVELS) for value in track] for track in levels]
         width, height = self.size
         self._mark_font = _fitted_font("SIMULATED", round(width * 0.9), max(10, width // 9))
         self._mark_rows = min(height // 4, round(max(10, width // 9) * 1.2))
         self._strip_rows = max(8, min(height // 8, width // 24))
-        self._strip_font = _fitted_font("window 1000 frame 00000", width - 4, max(7, round(self._strip_rows * 0.85)))
+        self._strip_font = _fitted_font(
+            f"window 1000 frame 00000 {told}", width - 4, max(7, round(self._strip_rows * 0.85))
+        )
         self._covered = self._mark_rows + self._strip_rows
         self._speakers = self._place(masks)
         self._base = self._with_mark(self._outlined(portrait))
@@ -127,7 +132,7 @@ class Artist:
     def _strip(self, index: int, window: int) -> Image.Image:
         strip = Image.new("RGB", (self.size[0], self._strip_rows), DARK)
         centre = (self.size[0] // 2, self._strip_rows // 2)
-        text = f"window {window} frame {index:05d}"
+        text = f"window {window} frame {index:05d} {self._told}"
         ImageDraw.Draw(strip).text(centre, text, fill=(230, 230, 230), font=self._strip_font, anchor="mm")
         return strip
 

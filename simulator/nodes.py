@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from simulator import pictures, windows
@@ -79,6 +80,11 @@ def _text_encode(call: Call) -> tuple[Outputs, Ui | None]:
 def _text_bridge(call: Call) -> tuple[Outputs, Ui | None]:
     call.need("positive", Loaded)
     return (TextEmbeds(call.get("negative", Loaded) is not None),), None
+
+
+def _apply_nag(call: Call) -> tuple[Outputs, Ui | None]:
+    call.need("nag_text_embeds", TextEmbeds)
+    return (replace(call.need("original_text_embeds", TextEmbeds), has_nag=True),), None
 
 
 def _clip_vision_encode(call: Call) -> tuple[Outputs, Ui | None]:
@@ -202,6 +208,7 @@ PLAIN: dict[str, Node] = {
     "MultiTalkWav2VecEmbeds": _voices,
     "PreviewAny": _preview_any,
     "SaveVideo": _save_video,
+    "WanVideoApplyNAG": _apply_nag,
     "WanVideoBlockSwap": _loader("BLOCKSWAPARGS", "blocks_to_swap"),
     "WanVideoClipVisionEncode": _clip_vision_encode,
     "WanVideoImageToVideoMultiTalk": _clip_plan,

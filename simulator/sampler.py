@@ -24,6 +24,7 @@ WEIGHTS = 1233
 WEIGHT_TICKS = 12
 WEIGHT_SECONDS = 1.0
 STEP_SECONDS = 0.25
+NAG_SHARE = 0.02  # of a pass, by its operations
 ENCODE_SECONDS = 0.15
 DECODE_SECONDS = 0.3
 MEASURED_CLIP = (81, 400, 704)
@@ -35,7 +36,7 @@ DEFAULT_SPLIT = ((0.05, 0.45), (0.55, 0.95))
 
 @dataclass(frozen=True)
 class Clip:
-    """What is to be sampled, complete."""
+    """What is to be sampled, complete. told: of it, what the frames say."""
 
     plan: ClipPlan
     voices: VoiceEmbeds
@@ -43,6 +44,8 @@ class Clip:
     negative: bool
     cfg: float
     steps: int
+    nag: bool
+    told: str
 
     def reference(self, window: int) -> Image.Image:
         """What a window (from 1) goes by: in multitalk mode the first begins with it, and so all do."""
@@ -57,7 +60,7 @@ class Clip:
         """
         plan = self.plan
         share = windows.pass_flops(plan.window, plan.width, plan.height) / windows.pass_flops(*MEASURED_CLIP)
-        return STEP_SECONDS * share * (1 + (self.cfg != 1.0) + self.voices.audio_passes)
+        return STEP_SECONDS * share * (1 + (self.cfg != 1.0) + self.voices.audio_passes + self.nag * NAG_SHARE)
 
     @property
     def encode_seconds(self) -> float:
@@ -119,10 +122,11 @@ def _clip(call: Call) -> Clip:
             "multitalk_model, and no samples"
         )
     mode = model.talk.mode if plan.mode == "auto" else plan.mode
-    negative = text is not None and text.has_negative
+    negative, nag = text is not None and text.has_negative, text is not None and text.has_nag
+    told = f"{steps} steps {call.text('scheduler')}{' NAG' if nag else ''}"
     if mode != "infinitetalk" and len(plan.references) > 1 and not plan.matched:
         raise RuntimeError("simulator: the real loop would begin with all references at once; multitalk goes by one")
-    return Clip(plan, voices, mode, negative, call.real("cfg", 1.0), steps)
+    return Clip(plan, voices, mode, negative, call.real("cfg", 1.0), steps, nag, told)
 
 
 def _work_vae(call: Call, runs: vae.Runs, seconds: float, window: int) -> None:
@@ -209,8 +213,9 @@ class _Artists:
         """The artist of a window, from 1."""
         reference = self._clip.reference(window)
         if self._last is None or self._last[0] is not reference:
-            voices, size = self._clip.voices, (self._clip.plan.width, self._clip.plan.height)
-            self._last = reference, Artist(reference, _regions(voices, size), list(_levels(voices)))
+            clip, size = self._clip, (self._clip.plan.width, self._clip.plan.height)
+            levels = list(_levels(clip.voices))
+            self._last = reference, Artist(reference, _regions(clip.voices, size), levels, clip.told)
         return self._last[1]
 
 

@@ -68,9 +68,10 @@ class VideoModel:
 
 @dataclass(frozen=True)
 class TextEmbeds:
-    """Prompts as embeddings: only whether there is a negative one matters."""
+    """Prompts as embeddings: only whether there is a negative one for cfg, and one for NAG, matters."""
 
     has_negative: bool
+    has_nag: bool = False
 
 
 @dataclass

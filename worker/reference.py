@@ -136,14 +136,9 @@ def _settings() -> str:
     rows = ["| variable | values | default | meaning |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
         values = _setting_kind(schema["properties"][name])
-        default = "" if field.default is PydanticUndefined else _default(_shown(name, field.default))
+        default = "" if field.default is PydanticUndefined else _default(field.default)
         rows.append(f"| `{name.upper()}` | {values} | {default} | {field.description} |")
     return "\n".join(rows) + "\n"
-
-
-def _shown(name: str, value: object) -> object:
-    """The temporary folder is another one on every machine."""
-    return "talking-video in the temporary folder" if name == "work_dir" else value
 
 
 def _setting_kind(field: Schema) -> str:

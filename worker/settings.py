@@ -25,6 +25,14 @@ class SettingsError(Exception):
     """The environment cannot be used; the message names each bad variable."""
 
 
+def _temporary() -> Path:
+    """A folder of ours in the temporary one; in /tmp where none can be written, which the start check tells."""
+    try:
+        return Path(tempfile.gettempdir()) / "talking-video"
+    except FileNotFoundError:
+        return Path("/tmp/talking-video")  # noqa: S108 - it is only named
+
+
 class Settings(BaseSettings):
     """The worker's settings. Field names in capitals are the variables' names."""
 
@@ -175,7 +183,8 @@ class Settings(BaseSettings):
     audio_max_seconds: float = Field(390, gt=0, le=400, description="longest voice, in seconds of decoded sound")
     video_max_seconds: float = Field(600, gt=0, description="the most that is decoded of a video to dub, in seconds")
     work_dir: Path = Field(
-        Path(tempfile.gettempdir()) / "talking-video", description="where a job's files are while it runs"
+        default_factory=_temporary,
+        description="where a job's files are while it runs; default: talking-video in the temporary folder",
     )
 
     runpod_webhook_get_job: str | None = Field(None, description="set by RunPod: where jobs are taken")

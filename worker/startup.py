@@ -11,13 +11,14 @@ from contextlib import ExitStack
 from functools import wraps
 
 from comfy_client.clocks import StallTimeouts
-from contract.errors import ErrorCode, WorkerError
+from contract.errors import ErrorCode, Stage, WorkerError
 from contract.volume import Pulse, Volumes
 from job.disk import check_disk, unfit
 from job.health import Health
 from job.pace import Pace, speed_of
 from job.pipeline import Resources
 from job.workspace import remove_leftovers
+from media.faces import check_detector
 from sources.fetch import FetchLimits
 from storage.base import Storage
 from worker.engine_setup import ReadyEngine, running_engine, variants
@@ -51,6 +52,9 @@ class Startup:
         def ffmpeg() -> None:
             check_ffmpeg()
 
+        def faces() -> None:
+            check_detector(run=self._settings.engine != "simulator")
+
         def disk() -> None:
             check_work_dir(self._settings, self._volumes)
             remove_leftovers(self._settings.work_dir)
@@ -65,8 +69,9 @@ class Startup:
             self._resources = make_resources(
                 self._settings, ready, own, remembers=self._remembers, volumes=self._volumes
             )
+            ready.engine.rest()
 
-        return [_telling(check) for check in (ffmpeg, disk, storage, comfyui)]
+        return [_telling(check) for check in (ffmpeg, faces, disk, storage, comfyui)]
 
     @property
     def hangs(self) -> bool:
@@ -120,8 +125,10 @@ def check_work_dir(settings: Settings, volumes: Volumes) -> None:
 
     try:
         volumes.of(settings.work_dir).do(look)
-    except OSError as error:
-        raise unfit(error.strerror or type(error).__name__) from error
+    except (OSError, WorkerError) as error:
+        why = error.message if isinstance(error, WorkerError) else unfit(error.strerror or type(error).__name__).message
+        hint = f"{why}. Mount something that can be written at {settings.work_dir}, or set WORK_DIR to another folder"
+        raise WorkerError(ErrorCode.WORKER_UNFIT, hint, stage=Stage.START) from error
 
 
 def volumes_of(settings: Settings) -> Volumes:

@@ -102,11 +102,7 @@ def build_graph(
     if inputs.references.count > 1 and not MODES[request.mode].reference_per_window:
         raise ValueError(f"{request.mode} goes by one reference picture, not {inputs.references.count}")
     template = _Template(_text(request.mode))
-    template.fill("Positive prompt", text=_literal(request.positive_prompt))
-    if request.cfg_scale == 1.0:
-        template.take_out("Negative prompt")  # the server would encode it and never use it
-    else:
-        template.fill("Negative prompt", text=_literal(request.negative_prompt))
+    _fill_text(template, request)
     _fill_models(template, models, precision)
     _fill_portrait_and_voices(template, request, inputs)
     _fill_speed(template, request.speed_lora_strength, memory.blocks_to_swap)
@@ -120,6 +116,19 @@ def build_graph(
         scheduler=request.scheduler,
     )
     return template.graph
+
+
+def _fill_text(template: "_Template", request: Request) -> None:
+    """The prompts; of the negative one only the way that it works by (`Request.negative_guidance`)."""
+    template.fill("Positive prompt", text=_literal(request.positive_prompt))
+    template.fill("Negative prompt", text=_literal(request.negative_prompt))
+    if request.negative_guidance == "nag":
+        template.unlink("Text embeds", "negative")  # the server would keep it and never use it
+        return
+    template.take_out("NAG", "Negative embeds")
+    template.link("Sampler", "text_embeds", "Text embeds")
+    if request.negative_guidance is None:
+        template.take_out("Negative prompt")  # the server would encode it and never use it
 
 
 def _literal(prompt: str) -> str:
@@ -224,6 +233,14 @@ class _Template:
             if name not in present:
                 raise KeyError(f"the template's node '{title}' has no input '{name}'")
             present[name] = value
+
+    def link(self, title: str, name: str, source: str) -> None:
+        """Link an input of a node to the first output of another one."""
+        self.graph[self._ids[title]]["inputs"][name] = [self._ids[source], 0]
+
+    def unlink(self, title: str, name: str) -> None:
+        """Leave an optional input of a node empty."""
+        del self.graph[self._ids[title]]["inputs"][name]
 
     def take_out(self, *titles: str) -> None:
         """Remove nodes, and every input that is linked to one of them."""

@@ -24,6 +24,7 @@ SHORTEST_OF_SEVERAL = 65
 
 LINEAR_FLOP_PER_TOKEN = 28.10e9
 ATTENTION_FLOP_PER_TOKEN_PAIR = 819_200
+NAG_FLOP_PER_TOKEN = 0.42e9  # a second attention to a text of 512 tokens in each of 40 layers
 PATCH_PIXELS = 16
 
 
@@ -95,9 +96,14 @@ def frames_for(seconds: float) -> int:
     return max(1, math.ceil(round(seconds * FPS, 3)))
 
 
+def tokens_of(window: int, width: int, height: int) -> int:
+    """What the DiT sees of a window of `window` frames of width x height pixels."""
+    return ((window - 1) // 4 + 1) * (width // PATCH_PIXELS) * (height // PATCH_PIXELS)
+
+
 def window_flop(window: int, width: int, height: int) -> float:
     """Floating point operations of one DiT pass over a window of `window` frames of width x height pixels."""
-    tokens = ((window - 1) // 4 + 1) * (width // PATCH_PIXELS) * (height // PATCH_PIXELS)
+    tokens = tokens_of(window, width, height)
     return tokens * LINEAR_FLOP_PER_TOKEN + ATTENTION_FLOP_PER_TOKEN_PAIR * tokens**2
 
 
@@ -119,8 +125,10 @@ def make_plan(
     scheduler: str,
     cfg_scale: float,
     audio_cfg_scale: float,
+    nag: bool = False,
 ) -> Plan:
-    """The plan for N = `frames`; `window_frames` None picks the window with the least DiT work.
+    """The plan for N = `frames`; `window_frames` None picks the window with the least DiT work; `nag`: normalized
+    attention guidance is on.
 
     Raises:
         WorkerError: AUDIO_TOO_LONG above 10 000 frames.
@@ -137,6 +145,7 @@ def make_plan(
     server_steps = FIXED_STEPS.get(scheduler, steps)
     passes_per_step = 1 + (cfg_scale != 1.0) + (audio_cfg_scale != 1.0)
     flop = window_flop(window, width, height) * windows * server_steps * passes_per_step
+    flop += nag * NAG_FLOP_PER_TOKEN * tokens_of(window, width, height) * windows * server_steps
     return Plan(frames, width, height, window, overlap, windows, server_steps, passes_per_step, flop)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from comfy_client.server import EngineCommand, EngineProcess, simulator_command
-from comfy_client.supervisor import RunningServer, SupervisedEngine
+from comfy_client.supervisor import WATCH_SECONDS, RunningServer, SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 
@@ -38,6 +38,7 @@ class Shop:
 
     started: list[EngineProcess] = field(default_factory=list)
     broken: bool = False
+    is_ready: threading.Event = field(default_factory=threading.Event)
 
     def start(self, cancel: Cancellation) -> EngineProcess:
         if self.broken:
@@ -45,6 +46,7 @@ class Shop:
         process = EngineProcess(simulator_command(0))
         self.started.append(process)
         process.wait_until_ready(60, cancel)
+        self.is_ready.set()
         return process
 
     def kill_last(self) -> None:
@@ -89,6 +91,24 @@ def test_a_killed_or_distrusted_engine_is_started_again(shop: Shop) -> None:
         assert engine.client.idle(10)
     assert len(shop.started) == 3
     assert clock.pauses == [1.0, 2.0]
+
+
+def test_between_two_jobs_it_comes_back_at_once_and_during_one_it_is_the_job_s_to_decide(shop: Shop) -> None:
+    clock = Clock()
+    with SupervisedEngine(shop.start, clock.time, clock.pause) as engine:
+        engine.rest()
+        shop.is_ready.clear()
+        shop.kill_last()
+        assert shop.is_ready.wait(60)
+        engine.ensure_ready(Cancellation())
+        assert (len(shop.started), clock.pauses) == (2, [1.0]), "the next job finds it ready"
+        shop.is_ready.clear()
+        shop.kill_last()
+        assert not shop.is_ready.wait(2 * WATCH_SECONDS)
+        engine.rest()
+        assert shop.is_ready.wait(60)
+    assert len(shop.started) == 3
+    assert clock.pauses == [1.0, 2.0], "counted, as any other restart"
 
 
 def test_three_restarts_in_ten_minutes_are_enough_and_a_job_at_hand_gets_one_more(shop: Shop) -> None:

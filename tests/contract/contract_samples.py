@@ -139,6 +139,8 @@ def reply(**changes: Any) -> Reply:
             color_match="mkl",
             window_frames=73,
             overlap_frames=25,
+            quality=None,
+            negative_guidance=None,
         ),
         "timings": Timings(fetch=0.5, prepare=0.5, load=1.0, sample=9.25, encode=0.25, upload=1.0),
         "warnings": ("width 401 was rounded to 400",),

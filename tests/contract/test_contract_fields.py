@@ -43,6 +43,7 @@ def test_the_names_are_the_published_ones() -> None:
             "metadata",
             "output_key",
             "upload_url",
+            "quality",
         ),
         *("video_url", "keep_sound", "keep_sound_level"),
     ]
@@ -79,6 +80,8 @@ def test_the_defaults_are_the_published_ones() -> None:
         "metadata": None,
         "output_key": None,
         "upload_url": None,
+        "quality": None,
+        "negative_guidance": None,
         "warnings": (),
     }
     assert parse(use_block_swap=True).blocks_to_swap == 20

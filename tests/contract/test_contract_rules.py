@@ -150,13 +150,6 @@ def test_more_than_two_speakers_are_warned_about(count: int) -> None:
         assert all(f"{count} speakers" in warning and "trained" in warning for warning in warnings)
 
 
-def test_a_negative_prompt_without_effect_is_warned_about() -> None:
-    (warning,) = parse(negative_prompt="blurred").warnings
-    assert all(words in warning for words in ("negative_prompt", "no effect", "cfg_scale 1.0"))
-    assert parse(negative_prompt="blurred", cfg_scale=1.5).warnings == ()
-    assert parse().warnings == ()
-
-
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_the_shift_is_11_with_the_lora_whatever_the_scheduler(scheduler: str) -> None:
     assert parse(scheduler=scheduler).shift == 11.0

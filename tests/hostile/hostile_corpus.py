@@ -1,4 +1,4 @@
-"""Writes the corpus of hostile portraits and voices: `python -m tests.hostile.hostile_corpus DEST`."""
+"""Writes the corpus of hostile portraits, voices and videos: `python -m tests.hostile.hostile_corpus DEST`."""
 
 import json
 import sys
@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.hostile.hostile_case import Case
+from tests.hostile.hostile_films import films
 from tests.hostile.hostile_pictures import pictures, png
 from tests.hostile.hostile_sounds import sounds
 
 
 def write_corpus(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Two folders, "pictures" and "sounds", and manifest.json beside them; returns what is expected of each file."""
+    """Three folders, "pictures", "sounds" and "films", and manifest.json; returns what is expected of each file."""
     expected = _write(folder / "pictures", pictures())
     with tempfile.TemporaryDirectory() as scratch:
         expected |= _write(folder / "sounds", sounds(Path(scratch)))
+        expected |= _write(folder / "films", films(Path(scratch)))
     (folder / "portrait.png").write_bytes(png(64, 64))
     (folder / "manifest.json").write_text(json.dumps(expected, indent=1), encoding="utf-8")
     return expected

@@ -87,8 +87,17 @@ def plans() -> list[Plan]:
     found = []
     for _ in range(20):
         (width, height), frames = chance.choice(SIZES), chance.choice([60, 81, 200, 500, 900])
-        guided = {"cfg_scale": 1.0, "audio_cfg_scale": 1.0}
-        plan = make_plan(frames, width, height, "infinitetalk", window_frames=None, steps=4, scheduler="x", **guided)
+        plan = make_plan(
+            frames,
+            width,
+            height,
+            "infinitetalk",
+            window_frames=None,
+            steps=4,
+            scheduler="x",
+            cfg_scale=1.0,
+            audio_cfg_scale=1.0,
+        )
         found.append(plan)
     return found
 

@@ -6,7 +6,9 @@ import pytest
 
 from contract.errors import ErrorCode, WorkerError
 from contract.fields import Mode, Scheduler
-from contract.rules import FIXED_STEPS
+from contract.presets import PRESETS
+from contract.request import parse_request
+from contract.rules import FIXED_STEPS, default_shift
 from tests.real.bench import SIDE, RealBench, difference
 from workflows.graph import Graph
 from workflows.plan import Plan
@@ -34,6 +36,30 @@ def test_both_modes_take_one_to_four_voices(real: RealBench, mode: Mode, voices:
 )
 def test_every_option_runs(real: RealBench, change: dict[str, Any]) -> None:
     assert len(real.run(real.arguments(**change)).frames) == 17
+
+
+@pytest.mark.parametrize("mode", ["multitalk", "infinitetalk"])
+def test_a_negative_prompt_works_at_cfg_1(real: RealBench, mode: Mode) -> None:
+    """By NAG, beside the talk model and over several windows: it changes what the same job makes without it."""
+    frames = 33 if mode == "infinitetalk" else 34
+    without = real.run(real.arguments(mode, frames=frames)).frames
+    unlike = real.run(real.arguments(mode, frames=frames, negative_guidance="nag"))
+    again = real.run(real.arguments(mode, frames=frames, negative_guidance="nag", negative_prompt="a hat"))
+    assert len(without) == len(unlike.frames) > 17
+    assert {"nag", "negative_text"} <= set(unlike.nodes)
+    assert difference(without, unlike.frames) > 0.5
+    assert difference(unlike.frames, again.frames) > 0.1
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_runs_over_several_windows(real: RealBench, name: str) -> None:
+    request = parse_request({"image_url": "a.png", "audio_urls": ["a.wav"], "quality": name, "seed": 5})
+    taken = ("steps", "scheduler", "cfg_scale", "speed_lora_strength", "audio_cfg_scale", "negative_guidance", "seed")
+    shift = request.shift or default_shift(SIDE, SIDE)
+    made = real.arguments(frames=33, shift=shift, **{field: getattr(request, field) for field in taken})
+    outcome = real.run(made)
+    assert len(outcome.frames) == made["inputs"].plan.generated
+    assert outcome.steps == made["inputs"].plan.windows * request.steps
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

@@ -51,6 +51,17 @@ def assert_completed(stand: Stand, job_id: str, warnings: list[str]) -> None:
     assert probe(video).frames == output["video_info"]["frames"]
 
 
+def test_between_two_jobs(workers: Workers) -> None:
+    """It is there again before anybody asks for it."""
+    stand = workers.with_restarts(1)
+    taken = list(stand.plane.taken)
+    kill_engine(stand)
+    stand.worker.wait_for_log(lambda line: "starting the engine again" in line)
+    stand.worker.wait_for_engine().close()
+    assert stand.plane.taken == taken
+    stand.assert_next_works()
+
+
 def test_while_it_fetches(workers: Workers) -> None:
     stand = workers.with_restarts(1)
     with held_source((stand.bench.folder / "portrait.png").read_bytes()) as (address, gate):

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.worker.bench import REPOSITORY, Bench
+from tests.programs import REPOSITORY
+from tests.worker.bench import Bench
 
 HANDLER = str(REPOSITORY / "handler.py")
 
@@ -116,3 +117,26 @@ def test_nothing_is_asked_of_the_folder_on_runpod(tmp_path: Path) -> None:
     (tmp_path / "test_input.json").write_text('{"input": {"a": 1}}', encoding="utf-8")
     assert LocalRun.asked_for([], None) is None
     assert LocalRun.asked_for([], tmp_path) is not None
+
+
+def test_a_root_that_cannot_be_written_is_told_in_a_sentence(bench: Bench, tmp_path: Path) -> None:
+    """As `docker run --read-only` without a place for temporary files."""
+    if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("a file system of our own cannot be had here")
+    root = tmp_path / "root"
+    root.mkdir()
+    mounts = (
+        "mount --bind / $0 && mount -o remount,bind,ro $0 && mount -t proc proc $0/proc && mount --bind /dev $0/dev"
+    )
+    job = json.dumps({"input": {"image_url": "a.png", "audio_urls": ["a.wav"]}})
+    inside = ["chroot", str(root), "env", "-C", str(REPOSITORY), sys.executable, "handler.py", "--test_input", job]
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f'{mounts} && exec "$@"', str(root), *inside],
+        env={name: value for name, value in bench.environment.items() if name != "WORK_DIR"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "Read-only file system. Mount something that can be written at " in done.stdout
+    assert "Traceback" not in done.stderr

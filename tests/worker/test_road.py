@@ -10,10 +10,16 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.worker.bench import REPOSITORY, Bench, Run, Video, probe
+from tests.programs import REPOSITORY
+from tests.worker.bench import Bench, Run, Video, probe
 
 EXAMPLES = REPOSITORY / "examples"
-RUNNABLE = ["one-speaker", "infinitetalk", "two-together", "one-of-two", "720p", "quality", "fps-30", "dub"]
+RUNNABLE = ["one-speaker", "infinitetalk", "two-together", "one-of-two", "720p", "quality", "balanced", "fps-30", "dub"]
+PRESET_VALUES: dict[str, dict[str, Any]] = {
+    "quality": {"steps": 20, "cfg_scale": 5.0, "speed_lora": False, "shift": 7.0, "audio_cfg_scale": 0.8,
+                "negative_guidance": "cfg"},
+    "balanced": {"steps": 6, "scheduler": "dpm++_sde", "speed_lora": True, "shift": 11.0, "negative_guidance": "nag"},
+}  # fmt: skip
 LOUD, QUIET = 0.5, 0.0
 MOVED, STILL = 50, 5  # places that differ
 
@@ -42,6 +48,10 @@ def test_every_example_becomes_a_video(bench: Bench, name: str) -> None:
     assert video.path == bench.folder / "output" / job["output_key"]
     assert run.reply["engine"] == "simulator"
     assert run.reply["warnings"] == []
+    params = run.reply["generation_params"]
+    assert params["quality"] == job.get("quality")
+    if name in PRESET_VALUES:
+        assert {key: params[key] for key in PRESET_VALUES[name]} == PRESET_VALUES[name]
     assert bench.leftovers() == []
 
 

@@ -51,7 +51,9 @@ def arguments(mode: Mode, voices: int = 1, /, *, base: str = "q4_k_m", **changes
     inputs = replace(inputs, plan=replace(inputs.plan, **size))
     inputs = replace(inputs, **_taken(changes, GraphInputs))
     memory = MemoryOptions(**{"blocks_to_swap": None, **_taken(changes, MemoryOptions)})
-    request = replace(request, **_taken(changes, Request))
+    changed = _taken(changes, Request)
+    negative = {"negative_guidance": "cfg"} if changed.get("cfg_scale", 1.0) != 1.0 else {}
+    request = replace(request, **{"negative_guidance": None, **negative, **changed})
     made = GraphArguments(
         request=request,
         inputs=inputs,
@@ -69,8 +71,8 @@ def _taken(changes: dict[str, Any], kind: type) -> dict[str, Any]:
 
 
 def every_kind_of_job() -> list[GraphArguments]:
-    """Mode x voices x masks x LoRA x block swap x cfg."""
-    kinds = product(MODES, (1, 2, 3, 4), (True, False), (1.0, None), (None, 20), (1.0, 5.0))
+    """Mode x voices x masks x LoRA x block swap x the way that a negative prompt works by."""
+    kinds = product(MODES, (1, 2, 3, 4), (True, False), (1.0, None), (None, 20), (None, "nag", "cfg"))
     return [
         arguments(
             mode,
@@ -78,8 +80,9 @@ def every_kind_of_job() -> list[GraphArguments]:
             masks=FOLDER / "masks.png" if masks else None,
             speed_lora_strength=lora,
             blocks_to_swap=swap,
-            cfg_scale=cfg,
+            cfg_scale=5.0 if negative == "cfg" else 1.0,
+            negative_guidance=negative,
             scheduler="flowmatch_distill" if lora else "unipc",
         )
-        for mode, voices, masks, lora, swap, cfg in kinds
+        for mode, voices, masks, lora, swap, negative in kinds
     ]

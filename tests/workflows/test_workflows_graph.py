@@ -199,11 +199,14 @@ def test_voices_and_masks_are_linked_exactly_as_given(mode: Mode, voices: int, m
 
 
 @by_mode
-@pytest.mark.parametrize(("cfg", "there"), [(1.0, False), (0.9, True), (5.0, True)])
-def test_the_negative_prompt_is_encoded_only_where_it_counts(mode: Mode, cfg: float, there: bool) -> None:
-    graph = build_graph(**arguments(mode, cfg_scale=cfg))
-    assert ("Negative prompt" in titles(graph)) is there
-    assert ("negative" in inputs(graph, "Text embeds")) is there
+@pytest.mark.parametrize(("cfg", "works_by"), [(1.0, None), (0.9, "cfg"), (5.0, "cfg"), (1.0, "nag")])
+def test_the_negative_prompt_is_encoded_only_where_it_counts(mode: Mode, cfg: float, works_by: str | None) -> None:
+    graph = build_graph(**arguments(mode, cfg_scale=cfg, negative_guidance=works_by))
+    assert ("Negative prompt" in titles(graph)) is (works_by is not None)
+    assert ("negative" in inputs(graph, "Text embeds")) is (works_by == "cfg")
+    used = graph[inputs(graph, "Sampler")["text_embeds"][0]]["_meta"]["title"]
+    assert used == ("NAG" if works_by == "nag" else "Text embeds")
+    assert ({"NAG", "Negative embeds"} & titles(graph) != set()) is (works_by == "nag")
 
 
 @by_mode
