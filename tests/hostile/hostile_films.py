@@ -7,15 +7,15 @@ from tests.hostile.hostile_case import OK, VIDEO, Case, noise
 from tests.media.films import make_film
 
 REFUSED, EITHER = (VIDEO,), (OK, VIDEO)
-TINY = {"size": "64x64", "rate": "25"}
+TINY = "64x64"
 
 
 def films(scratch: Path) -> Iterator[Case]:
     """Made in `scratch`, one after the other."""
-    mp4 = make_film(scratch / "a.mp4", 0.4, sound=True, **TINY).read_bytes()
-    mkv = make_film(scratch / "a.mkv", 0.4, **TINY).read_bytes()
-    avi = make_film(scratch / "a.avi", 0.4, options=("-c:v", "mpeg4"), **TINY).read_bytes()
-    stream = make_film(scratch / "a.ts", 0.4, options=("-c:v", "mpeg2video"), **TINY).read_bytes()
+    mp4 = make_film(scratch / "a.mp4", 0.4, sound=True, size=TINY).read_bytes()
+    mkv = make_film(scratch / "a.mkv", 0.4, size=TINY).read_bytes()
+    avi = make_film(scratch / "a.avi", 0.4, options=("-c:v", "mpeg4"), size=TINY).read_bytes()
+    stream = make_film(scratch / "a.ts", 0.4, options=("-c:v", "mpeg2video"), size=TINY).read_bytes()
     yield Case("plain.mp4", mp4, (OK,))
     yield Case("plain.ts", stream, (OK,))
     yield from _cut_and_spoiled(mp4, mkv, avi)
