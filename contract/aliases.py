@@ -6,7 +6,7 @@ else, or whose values count differently, is refused with what to do instead.
 
 import re
 
-from contract.fields import SpeakerInput, field_names
+from contract.fields import SceneInput, SpeakerInput, field_names
 from contract.near import folded, nearest
 
 # Taken. Each also as camelCase; so are the fields' own names.
@@ -79,6 +79,11 @@ SPEAKER_ALIASES: dict[str, tuple[str, ...]] = {
     "region": ("box", "bbox", "bounding_box", "face_box", "position", "area"),
     "offset_seconds": ("offset", "delay", "delay_seconds", "start", "start_time", "start_seconds", "offset_secs"),
 }
+SCENE_ALIASES: dict[str, tuple[str, ...]] = {
+    "at": ("time", "start", "start_time", "start_seconds", "at_seconds", "seconds", "begin", "from", "t", "offset"),
+    "prompt": ("positive_prompt", "text", "text_prompt", "caption", "positive"),
+    "image_url": ("image", "portrait", "photo_url", "picture", "picture_url", "reference_image", "start_image", "url"),
+}
 _LENGTH = "the video is as long as the sound; max_audio_duration cuts that"
 _GRAPH = "this worker builds its own graph of image_url and audio_urls"
 _ONE_LIST = "send all voices in audio_urls, a list, or in speakers"
@@ -144,6 +149,16 @@ SPEAKER_ADVICE: dict[str, str] = {
     **dict.fromkeys(("end", "end_time", "end_seconds", "duration"), "a voice ends with its sound"),
     **dict.fromkeys(("image", "image_url", "portrait"), "the one picture is image_url, or video_url, beside speakers"),
 }
+SCENE_ADVICE: dict[str, str] = {
+    **dict.fromkeys(
+        ("end", "end_time", "end_seconds", "duration", "to", "until"), "a scene ends where the next begins"
+    ),
+    **dict.fromkeys(("audio", "audio_url", "speakers"), "voices are those of the whole video, beside scenes"),
+    **dict.fromkeys(("video", "video_url"), "a scene goes by one picture, image_url"),
+    **dict.fromkeys(("negative_prompt", "seed", "cfg_scale"), "send it beside scenes: it holds for the whole video"),
+    **dict.fromkeys(("frame", "frame_number", "index", "window"), "send at, in seconds of the video"),
+    **dict.fromkeys(("name", "id", "label", "title"), "scenes are known by their order"),
+}
 _ONE_OF_SEVERAL = re.compile(
     "^(audio|wav|mp3|voice|sound|speech|person|speaker)[a-z]*[0-9]+[a-z]*$"
     "|^(first|second|third|fourth)(audio|wav|voice|speech|speaker|person)[a-z]*$"
@@ -168,22 +183,35 @@ def _taken(fields: dict[str, tuple[str, ...]], names: tuple[str, ...]) -> dict[s
 
 
 FIELDS, SPEAKER_FIELDS = tuple(field_names()), tuple(SpeakerInput.model_fields)
+SCENE_FIELDS = tuple(SceneInput.model_fields)
 MEANT = _taken(ALIASES, FIELDS)
 MEANT_OF_SPEAKER = _taken(SPEAKER_ALIASES, SPEAKER_FIELDS)
+MEANT_OF_SCENE = _taken(SCENE_ALIASES, SCENE_FIELDS)
 _NAMES = {*FIELDS, *MEANT}
-_ADVICE = {folded(name): text for name, text in ADVICE.items()}
-_SPEAKER_ADVICE = {folded(name): text for name, text in SPEAKER_ADVICE.items()}
+# By what a field is of: the request itself, a speaker, a scene.
+_ADVICE = {
+    whose: {folded(name): text for name, text in advice.items()}
+    for whose, advice in (("", ADVICE), ("speaker", SPEAKER_ADVICE), ("scene", SCENE_ADVICE))
+}
+_KNOWN = {
+    "": (MEANT, FIELDS),
+    "speaker": (MEANT_OF_SPEAKER, SPEAKER_FIELDS),
+    "scene": (MEANT_OF_SCENE, SCENE_FIELDS),
+}
 
 
-def hint(name: str, value: object = None, *, of_speaker: bool = False) -> str:
-    """What to do instead of sending a field of this name, as the end of a sentence; empty where nobody can tell."""
-    meant, fields = (MEANT_OF_SPEAKER, SPEAKER_FIELDS) if of_speaker else (MEANT, FIELDS)
-    if advice := (_SPEAKER_ADVICE if of_speaker else _ADVICE).get(folded(name)):
+def hint(name: str, value: object = None, *, whose: str = "") -> str:
+    """What to do instead of sending a field of this name, as the end of a sentence; empty where nobody can tell.
+
+    `whose` it is: "speaker", "scene", or "" for the request itself.
+    """
+    meant, fields = _KNOWN[whose]
+    if advice := _ADVICE[whose].get(folded(name)):
         return f": {advice}"
     inner = value[0] if isinstance(value, list) and len(value) == 1 else value
     if isinstance(inner, dict) and _NAMES & inner.keys():
         return ": send what it holds in input itself"
-    if not of_speaker and _ONE_OF_SEVERAL.match(folded(name)):
+    if not whose and _ONE_OF_SEVERAL.match(folded(name)):
         return f": {_ONE_LIST}"
     name = _INDEX.sub("", name)
     near = nearest(name, (*fields, *meant))

@@ -28,7 +28,11 @@ class Dub:
 
 def check(fields: JobInput, problems: list[str]) -> None:
     """What cannot be, beside a video."""
-    if fields.video_url is not None and fields.names("mode") and fields.mode not in DUBBING_MODES:
+    if fields.video_url is None:
+        return
+    if any(scene.image_url is not None for scene in fields.scenes or ()):
+        problems.append("scenes have no pictures beside video_url, which brings its own: send prompts alone in scenes")
+    if fields.names("mode") and fields.mode not in DUBBING_MODES:
         problems.append(
             f"video_url needs a model that takes a picture for each window: send mode {DUBBING_MODES[0]}, or "
             f"image_url in place of video_url with mode {fields.mode}"

@@ -30,6 +30,19 @@ class Speaker:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What is to be seen from `at` (seconds) on: another prompt, another picture (a source), or both; None: as before.
+
+    `number` is its place in the request, from 1.
+    """
+
+    number: int
+    at: float
+    prompt: str | None
+    image: str | None
+
+
+@dataclass(frozen=True)
 class Size:
     """Pixels, multiples of 16."""
 
@@ -44,7 +57,7 @@ class Request:
     `size` is None where `resolution` asks for the bucket nearest to the image's own aspect.
     `shift` is None where it depends on that size (`contract.rules.default_shift`), `color_match`
     where it depends on the mode and the length (which the graphs know). `negative_guidance` is None where the negative
-    prompt has no effect. There is either an `image` or a `dub`.
+    prompt has no effect. `scenes` are in the order of their times. There is either an `image` or a `dub`.
     """
 
     image: str | None
@@ -77,6 +90,7 @@ class Request:
     quality: Quality | None
     negative_guidance: NegativeGuidance | None
     warnings: tuple[str, ...]
+    scenes: tuple[Scene, ...] = ()
 
     @property
     def silent_others(self) -> bool:
@@ -105,6 +119,7 @@ def parse_request(raw: object) -> Request:
     fields = presets.with_preset(fields, settled.warnings)
     rules.check_scheduler(fields, settled.problems)
     dubbing.check(fields, settled.problems)
+    rules.check_scenes(fields, settled.problems)
     if refusal := explain(None, settled):
         raise refusal
     return _resolve(fields, settled.warnings)
@@ -131,6 +146,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
     size = _size(fields, warnings)
     rules.warn_about_quality(fields, len(speakers), warnings)
     rules.warn_about_no_effect(fields, len(speakers), warnings)
+    rules.warn_about_scenes(fields, len(speakers), warnings)
     rules.warn_about_sources([speaker.audio for speaker in speakers], warnings)
     if size is not None:
         rules.warn_about_size(size.width, size.height, warnings)
@@ -162,6 +178,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         metadata=fields.metadata,
         output_key=fields.output_key,
         upload_url=fields.upload_url,
+        scenes=_scenes(fields),
         quality=fields.quality,
         negative_guidance=rules.negative_guidance(fields),
         warnings=tuple(warnings),
@@ -185,3 +202,10 @@ def _speakers(fields: JobInput) -> tuple[Speaker, ...]:
     if fields.speakers is not None:
         return tuple(Speaker(s.audio, s.region, s.offset_seconds or 0.0) for s in fields.speakers)
     return tuple(Speaker(source, None, 0.0) for source in fields.audio_urls or ())
+
+
+def _scenes(fields: JobInput) -> tuple[Scene, ...]:
+    """In the order of their times; numbered as they were sent."""
+    sent = enumerate(fields.scenes or (), 1)
+    scenes = [Scene(number, scene.at, scene.prompt, scene.image_url) for number, scene in sent]
+    return tuple(sorted(scenes, key=lambda scene: scene.at))

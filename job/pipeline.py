@@ -34,6 +34,7 @@ from job.preparation import PreparedJob, prepare
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.scenes import pictures_of
 from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
@@ -47,8 +48,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Resources:
     """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"; `job_seconds` is the longest
-    that a job may take where it has no limit of its own (None: no limit); the thread of one that was asked to stop is
-    left behind after `obey_seconds`."""
+    that a job may take where it has no limit of its own (None: no limit); `own_nodes` are those of our pack that the
+    engine has; the thread of one that was asked to stop is left behind after `obey_seconds`."""
 
     engine_name: Literal["comfyui", "simulator"]
     engine: Engine
@@ -65,6 +66,7 @@ class Resources:
     least_disk_bytes: int
     audio_max_seconds: float
     video_max_seconds: float
+    own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
     obey_seconds: float = 180.0
 
@@ -183,8 +185,15 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
     report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
-    dubbed = request.dub.video if request.dub else None
-    inputs = fetch_inputs(request.image, sources, context.folder, resources.limits, context.cancel, video=dubbed)
+    inputs = fetch_inputs(
+        request.image,
+        sources,
+        context.folder,
+        resources.limits,
+        context.cancel,
+        video=request.dub.video if request.dub else None,
+        pictures=pictures_of(request),
+    )
     stopwatch.lap(Stage.FETCH)
 
     report(Stage.PREPARE)
@@ -196,6 +205,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
         context.cancel,
         audio_max_seconds=resources.audio_max_seconds,
         video_max_seconds=resources.video_max_seconds,
+        own_nodes=resources.own_nodes,
     )
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     report.expect(resources.pace.forecast(work_of(prepared.plan), _models_of(context, prepared)))

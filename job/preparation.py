@@ -1,6 +1,6 @@
 """Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from contract import rules
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
+from contract.response import SceneInfo
+from job.scenes import PictureRoom, draw_pictures, pictures_of, place_scenes
 from job.views import Dubbed, View, draw_references, open_view
 from media.audio import Voice, decode
 from media.footage import Footage
@@ -21,7 +23,8 @@ from media.voices import Bed, Timeline, decode_voices, lay_out, write_listener_m
 from sources.fetch import Inputs, same_voices
 from workflows.graph import GraphInputs
 from workflows.modes import MODES
-from workflows.plan import Plan, frames_for, make_plan
+from workflows.own_nodes import VOICE_EMBEDS
+from workflows.plan import Plan, frames_for, make_plan, most_frames
 
 PADDING_SECONDS = 0.1  # that encoders put behind the end
 
@@ -36,6 +39,7 @@ class PreparedJob(GraphInputs):
 
     video: VideoSpec
     footage: Footage | None = None
+    scenes: tuple[SceneInfo, ...] = ()
 
 
 def prepare(
@@ -47,11 +51,12 @@ def prepare(
     *,
     audio_max_seconds: float,
     video_max_seconds: float,
+    own_nodes: Collection[str] = (),
 ) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
     `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before, `video_max_seconds`
-    the most that is decoded of a video.
+    the most that is decoded of a video; `own_nodes` are the nodes of our pack that the server has.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
@@ -62,8 +67,12 @@ def prepare(
         if request.speakers[first - 1].audio != request.speakers[second - 1].audio:  # else it was told by the request
             warnings.append(rules.same_voice(first, second))
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
-    plan = _plan(request, fit, timeline.seconds)
+    plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
+    scenes = place_scenes(request, plan, own_nodes, warnings)
     references = draw_references(view, fit, plan, folder / "portrait.png")
+    if not inputs.filmed:
+        room = PictureRoom(folder, fit, request.fit, warnings, cancel)
+        references = draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room)
     masks = _masks(request, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
     masks_file = None
@@ -77,6 +86,8 @@ def prepare(
     write_listener_mix(timeline, video.seconds, video.audio, cancel, bed=bed)
     return PreparedJob(
         references=references,
+        prompts=scenes.prompts,
+        scenes=scenes.told,
         voices=tuple(tracks),
         masks=masks_file,
         video=video,
@@ -87,7 +98,7 @@ def prepare(
     )
 
 
-def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
+def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
     return make_plan(
         frames_for(seconds),
         fit.width,
@@ -98,6 +109,7 @@ def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
         scheduler=request.scheduler,
         cfg_scale=request.cfg_scale,
         audio_cfg_scale=request.audio_cfg_scale,
+        most_frames=most,
         nag=request.negative_guidance == "nag",
     )
 

@@ -74,6 +74,7 @@ def make_reply(finished: FinishedVideo, stopwatch: Stopwatch) -> dict[str, Any]:
         timings=_timings(stopwatch),
         warnings=tuple(finished.warnings),
         engine=finished.engine,
+        scenes=finished.prepared.scenes or None,
         job_id=finished.job_id,
         expires_at=None,
         metadata=finished.request.metadata,

@@ -162,7 +162,8 @@ def _decode(
     ]
     command = [*DECODE, "-loglevel", "repeat+level+verbose", "-copyts", *opened, "-filter_complex", graph, *outputs]
     size = _wav_bytes(room, LISTENER_RATE, 2)
-    return run(command, files[0].parent, cancel, file_bytes=size, log_bytes=CHATTER_BYTES)[1]
+    folder, chatter = files[0].parent, CHATTER_BYTES
+    return run(command, folder, cancel, file_bytes=size, log_bytes=chatter, sound_seconds=seconds)[1]
 
 
 def _model_mix_of_one_side(files: tuple[Path, Path], seconds: float, cancel: Cancellation) -> tuple[float, float]:
@@ -171,7 +172,7 @@ def _model_mix_of_one_side(files: tuple[Path, Path], seconds: float, cancel: Can
     chain = f"pan=mono|c0=c0,{LOUDNESS},aresample={MODEL_RATE}"
     command = [*DECODE, "-loglevel", "level+info", *_open("wav", listener), "-af", chain, *PCM, f"file:{model}"]
     size = _wav_bytes(2 * seconds + 1, MODEL_RATE, 1)
-    return loudness_of(run(command, model.parent, cancel, file_bytes=size)[1])
+    return loudness_of(run(command, model.parent, cancel, file_bytes=size, sound_seconds=seconds)[1])
 
 
 def _wav_bytes(seconds: float, rate: int, channels: int) -> int:

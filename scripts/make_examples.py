@@ -24,6 +24,8 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 SKY: Colour = (176, 204, 222)
 SAND: Colour = (240, 220, 206)
+NIGHT: Colour = (38, 44, 92)
+EMBERS: Colour = (214, 112, 70)
 PORTRAIT_SIZE = (832, 1216)
 PORTRAIT_AT = (416.0, 486.0, 1.0)
 DUO_SIZE = (1216, 832)
@@ -45,10 +47,14 @@ WOMAN = "A woman with long brown hair in a green jacket speaks to the camera, st
 PAIR = "a woman in a green jacket on the left and a man in a blue sweater on the right"
 
 
-def draw(size: tuple[int, int], people: list[tuple[Person, tuple[float, float, float]]]) -> Image.Image:
-    """A picture of these people, each at (x, y, scale), before a soft light."""
+def draw(
+    size: tuple[int, int],
+    people: list[tuple[Person, tuple[float, float, float]]],
+    light: tuple[Colour, Colour] = (SKY, SAND),
+) -> Image.Image:
+    """A picture of these people, each at (x, y, scale), before a soft light in two colours, above and below."""
     canvas = Canvas(*size)
-    canvas.backdrop(SKY, SAND)
+    canvas.backdrop(*light)
     for _, (x, y, scale) in people:
         canvas.place(x, y - 40 * scale, scale)
         canvas.fill(oval(0, 0, 330, 330), (255, 255, 255), alpha=0.5, soft=132)
@@ -125,6 +131,16 @@ def one_person_requests() -> dict[str, dict[str, Any]]:
     return {
         "one-speaker": base,
         "infinitetalk": {**base, "audio_urls": ["hello.mp3"], "mode": "infinitetalk"},
+        "scenes": {
+            **base,
+            "mode": "infinitetalk",
+            "window_frames": 33,
+            "scenes": [
+                {"at": 1.3, "prompt": f"{WOMAN}, and smiles", "image_url": "evening.png"},
+                {"at": 2.3, "prompt": f"{WOMAN}, and looks surprised"},
+                {"at": 3.2, "prompt": WOMAN, "image_url": "portrait.png"},
+            ],
+        },
         "720p": {**base, "resolution": "720p"},
         "quality": {**base, "use_speed_lora": False, "steps": 20, "cfg_scale": 5.0, "scheduler": "unipc"},
         "fps-30": {**base, "fps": 30},
@@ -186,6 +202,7 @@ def main(folder: Path) -> None:
         sys.exit(f"{' and '.join(missing)} not found; on Debian: apt-get install espeak-ng ffmpeg")
     folder.mkdir(parents=True, exist_ok=True)
     draw(PORTRAIT_SIZE, [(ANNA, PORTRAIT_AT)]).save(folder / "portrait.png", optimize=True)
+    draw(PORTRAIT_SIZE, [(ANNA, PORTRAIT_AT)], (NIGHT, EMBERS)).save(folder / "evening.png", optimize=True)
     draw(DUO_SIZE, [(ANNA, DUO_AT["anna"]), (BEN, DUO_AT["ben"])]).save(folder / "duo.png", optimize=True)
     for name, (voice, words_per_minute, pitch, text) in CLIPS.items():
         write_wav(folder / f"{name}.wav", speak(voice, words_per_minute, pitch, text))

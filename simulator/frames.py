@@ -21,6 +21,7 @@ from simulator import png
 LEVELS = 12
 SPEAKER_COLOURS = ((255, 96, 64), (64, 160, 255), (96, 220, 96), (240, 200, 48))
 DARK = (24, 24, 28)
+PROMPT_COLOURS = ((24, 24, 120), (120, 24, 24), (24, 100, 24), (110, 90, 0), (100, 24, 110), (0, 100, 110))
 JAW_TRAVEL = 0.08
 CENTRE_BOX = (0.30, 0.35, 0.70, 0.75)
 STATIC_PACKING, MOVING_PACKING = 6, 1
@@ -84,17 +85,20 @@ class Artist:
         self._kept_bytes = 0
         self._runs = self._split_rows()
 
-    def frame(self, index: int, window: int) -> list[bytes]:
-        """The pieces of the PNG file of frame `index` (from 0), drawn in window `window` (from 1), in file order."""
+    def frame(self, index: int, window: int, prompt: int | None = None) -> list[bytes]:
+        """The pieces of the PNG file of frame `index` (from 0), drawn in window `window` (from 1), in file order.
+
+        `prompt` is which of several (from 1) the window takes: the strip then has its number, and a colour for it.
+        """
         steps = tuple(track[index] if index < len(track) else 0 for track in self._steps)
-        bands = [self._mark, png.band(self._strip(index, window), MOVING_PACKING)]
+        bands = [self._mark, png.band(self._strip(index, window, prompt), MOVING_PACKING)]
         bands += [self._run(number, steps) for number in range(len(self._runs))]
         return [self._head, *(part.chunk for part in bands), png.tail(bands)]
 
-    def write(self, path: Path, index: int, window: int) -> None:
+    def write(self, path: Path, index: int, window: int, prompt: int | None = None) -> None:
         """Write frame `index` in pieces under its final name, as the real server does: readers may meet half a file."""
         with path.open("wb", buffering=0) as target:
-            for piece in self.frame(index, window):
+            for piece in self.frame(index, window, prompt):
                 target.write(piece)
 
     def _place(self, masks: Sequence[Image.Image]) -> list[Speaker]:
@@ -129,10 +133,12 @@ class Artist:
         self._mark = png.band(dimmed, STATIC_PACKING)
         return base
 
-    def _strip(self, index: int, window: int) -> Image.Image:
-        strip = Image.new("RGB", (self.size[0], self._strip_rows), DARK)
+    def _strip(self, index: int, window: int, prompt: int | None) -> Image.Image:
+        colour = DARK if prompt is None else PROMPT_COLOURS[(prompt - 1) % len(PROMPT_COLOURS)]
+        strip = Image.new("RGB", (self.size[0], self._strip_rows), colour)
         centre = (self.size[0] // 2, self._strip_rows // 2)
-        text = f"window {window} frame {index:05d} {self._told}"
+        place = f"window {window}" if prompt is None else f"prompt {prompt}"
+        text = f"{place} frame {index:05d} {self._told}"
         ImageDraw.Draw(strip).text(centre, text, fill=(230, 230, 230), font=self._strip_font, anchor="mm")
         return strip
 

@@ -6,12 +6,11 @@ while they arrive; what a server says of their number is not believed.
 
 import filecmp
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
@@ -40,10 +39,12 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The sources of a job as local files, voices in the order of the speakers. `filmed`: the image is a video."""
+    """The sources of a job as local files, voices in the order of the speakers, further pictures by their names.
+    `filmed`: the image is a video."""
 
     image: Path
     voices: tuple[Path, ...]
+    pictures: dict[str, Path] = field(default_factory=dict)
     filmed: bool = False
 
 
@@ -55,11 +56,15 @@ def fetch_inputs(
     cancel: Cancellation,
     *,
     video: str | None = None,
+    pictures: Mapping[str, str] | None = None,
     web: Web | None = None,
 ) -> Inputs:
-    """Bring the portrait, or the video in its place, and every voice into `folder`, in parallel.
+    """Bring the portrait, or the video in its place, every voice and every further picture into `folder`, in parallel.
 
     No thread of it is left at its end, save look-ups of names and reads of folders that nobody answers.
+
+    Args:
+        pictures: what each further picture is called in messages, and its source.
 
     Raises:
         WorkerError: IMAGE_UNAVAILABLE, VIDEO_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
@@ -75,6 +80,11 @@ def fetch_inputs(
         _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
         for number, voice in enumerate(voices, start=1)
     ]
+    pictures = pictures or {}
+    wanted += [
+        _Source(picture, folder / f"picture_{number}.source", limits.image_bytes, Line(cancel, seconds))
+        for number, picture in enumerate(pictures.values(), start=1)
+    ]
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="fetch") as pool:
         jobs = [pool.submit(_bring, source, limits, web) for source in wanted]
         try:
@@ -85,7 +95,11 @@ def fetch_inputs(
             for source in wanted:
                 source.line.end()
     cancel.check()
-    return Inputs(_picture(jobs[0], "video" if video else "image"), _voices(*jobs[1:]), filmed=video is not None)
+    image_there = _picture("video" if video else "image", jobs[0])
+    voices_there = _voices(*jobs[1 : 1 + len(voices)])
+    further = dict(zip(pictures, jobs[1 + len(voices) :], strict=True))
+    pictures_there = {name: _picture(f"image of {name}", job) for name, job in further.items()}
+    return Inputs(image_there, voices_there, pictures_there, filmed=video is not None)
 
 
 def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
@@ -97,20 +111,19 @@ def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
     return found
 
 
-def _picture(picture: Future[Path], called: Literal["image", "video"]) -> Path:
-    """What was brought, or the error that tells the caller why not."""
-    problem = picture.exception()
+def _picture(name: str, job: Future[Path]) -> Path:
+    """What was brought, or the error that names it."""
+    problem = job.exception()
     if isinstance(problem, UnavailableError):
-        code = ErrorCode.IMAGE_UNAVAILABLE if called == "image" else ErrorCode.VIDEO_UNAVAILABLE
-        message = f"The {called} could not be downloaded: {problem}"
-        raise WorkerError(code, message, retryable=not problem.lasting)
+        code = ErrorCode.VIDEO_UNAVAILABLE if name == "video" else ErrorCode.IMAGE_UNAVAILABLE
+        raise WorkerError(code, f"The {name} could not be downloaded: {problem}", retryable=not problem.lasting)
     if isinstance(problem, WorkerError):
-        raise WorkerError(problem.code, f"The {called} could not be taken: {problem.message}")
-    return picture.result()
+        raise WorkerError(problem.code, f"The {name} could not be taken: {problem.message}")
+    return job.result()
 
 
 def _voices(*sounds: Future[Path]) -> tuple[Path, ...]:
-    """The same of all voices."""
+    """What was brought, or the error that tells of every voice that was not."""
     voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
     if voices_failed:
         raise _voices_failed(voices_failed, len(sounds))

@@ -180,7 +180,7 @@ class Settings(BaseSettings):
         False, description="fetch sources through the environment's proxies, which then look the names up"
     )
     fetch_seconds: float = Field(120, gt=0, description="how long one source may take, with all repetitions")
-    audio_max_seconds: float = Field(390, gt=0, le=400, description="longest voice, in seconds of decoded sound")
+    audio_max_seconds: float = Field(390, gt=0, le=3600, description="longest voice, in seconds of decoded sound")
     video_max_seconds: float = Field(600, gt=0, description="the most that is decoded of a video to dub, in seconds")
     work_dir: Path = Field(
         default_factory=_temporary,

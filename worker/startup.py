@@ -170,6 +170,7 @@ def make_resources(
         least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,
         video_max_seconds=settings.video_max_seconds,
+        own_nodes=ready.own_nodes,
         health=Health(volumes),
         obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,
     )

@@ -35,6 +35,8 @@ def test_a_mode_that_cannot_dub_is_refused_with_both_ways_out() -> None:
 
 def test_a_video_brings_its_own_pictures() -> None:
     assert "send image_url or video_url, not both" in refused(image_url="a.png").message
+    assert "send prompts alone in scenes" in refused(scenes=[{"at": 2, "image_url": "a.png"}]).message
+    assert parsed(scenes=[{"at": 2, "prompt": "She smiles"}]).scenes[0].prompt == "She smiles"
     assert parsed(image_url="").dub is not None
     assert refused(video_url=None).message == "Missing required parameter: image_url (or video_url)"
     assert "it is empty" in refused(video_url="").message

@@ -33,7 +33,7 @@ def test_the_names_are_the_published_ones() -> None:
     assert field_names() == [
         *("image_url", "audio_urls", "positive_prompt", "negative_prompt", "width", "height", "fps", "steps"),
         *("cfg_scale", "scheduler", "seed", "mode", "use_block_swap", "blocks_to_swap", "use_speed_lora"),
-        *("speed_lora_strength", "max_audio_duration", "speakers", "timing", "resolution", "fit", "shift"),
+        *("speed_lora_strength", "max_audio_duration", "speakers", "timing", "resolution", "scenes", "fit", "shift"),
         *(
             "audio_scale",
             "audio_cfg_scale",
@@ -83,6 +83,7 @@ def test_the_defaults_are_the_published_ones() -> None:
         "quality": None,
         "negative_guidance": None,
         "warnings": (),
+        "scenes": (),
     }
     assert parse(use_block_swap=True).blocks_to_swap == 20
     assert "quality" in DEFAULT_NEGATIVE_PROMPT

@@ -14,7 +14,18 @@ from tests.programs import REPOSITORY
 from tests.worker.bench import Bench, Run, Video, probe
 
 EXAMPLES = REPOSITORY / "examples"
-RUNNABLE = ["one-speaker", "infinitetalk", "two-together", "one-of-two", "720p", "quality", "balanced", "fps-30", "dub"]
+RUNNABLE = [
+    "one-speaker",
+    "infinitetalk",
+    "scenes",
+    "two-together",
+    "one-of-two",
+    "720p",
+    "quality",
+    "balanced",
+    "fps-30",
+    "dub",
+]
 PRESET_VALUES: dict[str, dict[str, Any]] = {
     "quality": {"steps": 20, "cfg_scale": 5.0, "speed_lora": False, "shift": 7.0, "audio_cfg_scale": 0.8,
                 "negative_guidance": "cfg"},
