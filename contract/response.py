@@ -43,6 +43,10 @@ class VideoInfo(_Model):
     windows: int
     sha256: str
     source: SourceVideo | None = Field(None, description="of a job with video_url")
+    marks: tuple[str, ...] = Field(
+        (),
+        description="how the file itself says that AI made it: metadata (a comment and XMP), c2pa (a signed manifest)",
+    )
 
 
 class GenerationParams(_Model):

@@ -29,6 +29,7 @@ from job.disk import disk_faults
 from job.health import Health
 from job.keeper import Delivery, Keeper, fingerprint_of
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
+from job.marking import Marks
 from job.pace import Pace, StepTimer
 from job.preparation import PreparedJob, prepare
 from job.recovery import Recovery
@@ -66,6 +67,7 @@ class Resources:
     least_disk_bytes: int
     audio_max_seconds: float
     video_max_seconds: float
+    marks: Marks
     own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
     obey_seconds: float = 180.0
@@ -183,6 +185,7 @@ def _recall(
 def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]:
     """Everything up to the finished MP4 in the job's folder."""
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
+    resources.marks.rehearse(context.cancel)
     report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
     inputs = fetch_inputs(
@@ -219,6 +222,8 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
             video = _generate(prepared, recovery.memory, context)
         except WorkerError as error:
             recovery.after(error)
+    marks = resources.marks.put(video, request.mode, context.warnings, context.cancel)
+    stopwatch.lap(Stage.ENCODE)
     finished = FinishedVideo(
         job_id=job_id,
         request=replace(request, blocks_to_swap=recovery.memory.blocks_to_swap),
@@ -228,6 +233,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
         engine=resources.engine_name,
         warnings=context.warnings,
         attempts=recovery.attempts,
+        marks=marks,
     )
     return finished, video
 
@@ -244,6 +250,7 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
         precision=context.resources.precision,
     )
     plan, prompt_id = prepared.plan, new_id()
+    spec = replace(prepared.video, comment=context.resources.marks.comment)
     ticks = plan.latent_frames if memory.tiled_vae else None
     reader = ProgressReader(
         prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps, vae_ticks=ticks
@@ -251,7 +258,7 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
     try:
         with (
             disk_faults(frames),
-            FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder,
+            FrameEncoder(spec, frames, context.folder / "video.mp4", context.cancel) as encoder,
         ):
             _sample(graph, reader, encoder, context)
             finishing = context.limit.finishing(context.stopwatch.total)

@@ -4,7 +4,6 @@ A source is an http(s) URL, a data: URI, or a path below one of the input roots.
 while they arrive; what a server says of their number is not believed.
 """
 
-import filecmp
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -39,8 +38,8 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The sources of a job as local files, voices in the order of the speakers, further pictures by their names.
-    `filmed`: the image is a video."""
+    """The sources of a job as local files, voices in the order of the speakers, further pictures by their names. Voices
+    of one source are one file. `filmed`: the image is a video."""
 
     image: Path
     voices: tuple[Path, ...]
@@ -61,7 +60,8 @@ def fetch_inputs(
 ) -> Inputs:
     """Bring the portrait, or the video in its place, every voice and every further picture into `folder`, in parallel.
 
-    No thread of it is left at its end, save look-ups of names and reads of folders that nobody answers.
+    A voice that several speakers name comes once. No thread of it is left at its end, save look-ups of names and reads
+    of folders that nobody answers.
 
     Args:
         pictures: what each further picture is called in messages, and its source.
@@ -76,9 +76,10 @@ def fetch_inputs(
         wanted = [_Source(video, folder / "video.source", limits.video_bytes, Line(cancel, seconds))]
     else:
         wanted = [_Source(image or "", folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
+    distinct = tuple(dict.fromkeys(voices))
     wanted += [
         _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
-        for number, voice in enumerate(voices, start=1)
+        for number, voice in enumerate(distinct, start=1)
     ]
     pictures = pictures or {}
     wanted += [
@@ -95,20 +96,14 @@ def fetch_inputs(
             for source in wanted:
                 source.line.end()
     cancel.check()
-    image_there = _picture("video" if video else "image", jobs[0])
-    voices_there = _voices(*jobs[1 : 1 + len(voices)])
-    further = dict(zip(pictures, jobs[1 + len(voices) :], strict=True))
-    pictures_there = {name: _picture(f"image of {name}", job) for name, job in further.items()}
+    picture, *others = jobs
+    sounds, further = others[: len(distinct)], others[len(distinct) :]
+    brought = dict(zip(distinct, sounds, strict=True))
+    image_there = _picture("video" if video else "image", picture)
+    voices_there = _voices(*(brought[voice] for voice in voices))
+    named = zip(pictures, further, strict=True)
+    pictures_there = {name: _picture(f"image of {name}", job) for name, job in named}
     return Inputs(image_there, voices_there, pictures_there, filmed=video is not None)
-
-
-def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
-    """The speakers, counted from 1, whose files are byte for byte the same: each with the first that it equals."""
-    found = []
-    for second, voice in enumerate(inputs.voices):
-        same = (first for first in range(second) if filecmp.cmp(inputs.voices[first], voice, shallow=False))
-        found += [(first + 1, second + 1) for first in list(same)[:1]]
-    return found
 
 
 def _picture(name: str, job: Future[Path]) -> Path:

@@ -55,7 +55,7 @@ def test_the_defaults_are_the_published_ones() -> None:
     assert dataclasses.asdict(request) == {
         "image": IMAGE,
         "dub": None,
-        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0},),
+        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0, "channel": None},),
         "positive_prompt": "The person takes turns talking",
         "negative_prompt": DEFAULT_NEGATIVE_PROMPT,
         "size": {"width": 400, "height": 704},
