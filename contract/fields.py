@@ -11,7 +11,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from contract.output_key import OutputKey
-from contract.sound import CHANNEL_MEANING, CHANNEL_TO_SEND, Channel
+from contract.sound import CHANNEL_MEANING, CHANNEL_TO_SEND, VOICE_MEANING, VOICE_TO_SEND, AnyVoice, Channel
 from contract.source import Source, UploadUrl
 from contract.spelling import boolean, choice, number, round_blanks, trimmed, whole
 
@@ -39,7 +39,7 @@ Scheduler = Literal[
     "vibt_unipc",
 ]
 ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", "hm-mkl-hm"]
-NamedRegion = Literal["left", "center", "right"]
+NamedRegion = Literal["left", "center", "right", "auto"]
 Timing = Literal["together", "turns"]
 Fit = Literal["cover", "contain"]
 KeepSound = Literal["replace", "under"]
@@ -57,8 +57,9 @@ MOST_SCENES = 16
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
-    "top < bottom, or 'left', 'center' or 'right'",
+    "top < bottom, or 'left', 'center', 'right' or 'auto'",
     "channel": CHANNEL_TO_SEND,
+    "voice": VOICE_TO_SEND,
     "quality": "send 'fast', 'balanced' or 'best'; for the quality of H.264 send crf",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
@@ -162,13 +163,15 @@ class SpeakerInput(_Model):
     region: AnyRegion | None = Field(
         None,
         description="whose mouth it moves: [left, top, right, bottom] as fractions of the original picture (upright, "
-        "x to the right, y down), or left, center, right; default: equal columns from left to right. One speaker with "
-        "a region: everybody else in the picture stays silent",
+        "x to the right, y down), or left, center, right, or auto: head and shoulders of a face. Default: as auto "
+        "where faces and speakers are as many, else equal columns from left to right. One speaker with a region: "
+        "everybody else in the picture stays silent",
     )
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
         None, description="silence before this voice starts; in turns, after the one before"
     )
     channel: Channel | None = Field(None, description=CHANNEL_MEANING)
+    voice: AnyVoice | None = Field(None, description="as the job's own voice, for this speaker alone")
 
 
 class SceneInput(_Model):
@@ -233,7 +236,7 @@ class JobInput(_Model):
         Field(strict=False, min_length=1, max_length=MOST_SCENES, description="other prompts and pictures in time"),
     ] = None
     fit: Annotated[Fit, BeforeValidator(choice(get_args(Fit)))] = Field(
-        "cover", description="cover fills the frame and crops; contain shows all, with black bars"
+        "cover", description="cover fills the frame and crops where no face is; contain shows all, with black bars"
     )
     shift: Annotated[float, Field(ge=0.1, le=100), BeforeValidator(number)] | None = Field(
         None, description="flow shift; default: by size and LoRA (docs/architecture.md)"
@@ -263,6 +266,7 @@ class JobInput(_Model):
         None,
         description="a name for steps, scheduler, cfg_scale, use_speed_lora and shift; of these, what is sent wins",
     )
+    voice: AnyVoice = Field("auto", description=VOICE_MEANING)
     video_url: Source | None = Field(
         None, description="a video that is dubbed, in place of image_url: its people say the new sound"
     )

@@ -1,4 +1,4 @@
-"""The name of a video in the storage."""
+"""The name of the stored video, as callers choose it."""
 
 import re
 from typing import Annotated

@@ -15,7 +15,7 @@ from contract.explain import explain
 from contract.fields import ColorMatch, JobInput, Mode, Quality, Region
 from contract.rules import NegativeGuidance
 from contract.settle import settle
-from contract.sound import channel_number
+from contract.sound import VoiceChoice, channel_number
 
 MOST_VALUES = 10_000  # more than fields, lists and metadata can hold
 LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScript caller
@@ -23,13 +23,14 @@ LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScrip
 
 @dataclass(frozen=True)
 class Speaker:
-    """One voice: its source, whose mouth it moves (None: the default column), seconds of silence before it, and which
-    channel of the source it is, counted from 1 (None: all of them, mixed)."""
+    """One voice: its source, whose mouth it moves (None: the default column), seconds of silence before it, which
+    channel of the source it is, counted from 1 (None: all of them, mixed), and whether it is parted from music."""
 
     audio: str
     region: Region | None
     offset_seconds: float
     channel: int | None = None
+    voice: VoiceChoice = "auto"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Size:
 class Request:
     """A job with every rule applied; what was adjusted is told in `warnings`.
 
-    `size` is None where `resolution` asks for the bucket nearest to the image's own aspect.
+    `size` is None where `resolution` asks for the bucket nearest to the image's own aspect; it may give way to the
+    picture's own aspect where `size_sent` is False.
     `shift` is None where it depends on that size (`contract.rules.default_shift`), `color_match`
     where it depends on the mode and the length (which the graphs know). `negative_guidance` is None where the negative
     prompt has no effect. `scenes` are in the order of their times. There is either an `image` or a `dub`.
@@ -69,6 +71,7 @@ class Request:
     positive_prompt: str
     negative_prompt: str
     size: Size | None
+    size_sent: bool
     resolution: str | None
     fit: str
     fps: int
@@ -160,6 +163,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         positive_prompt=fields.positive_prompt,
         negative_prompt=fields.negative_prompt,
         size=size,
+        size_sent=any(fields.names(name) for name in ("width", "height", "resolution")),
         resolution=fields.resolution if size is None else None,
         fit=fields.fit,
         fps=fields.fps,
@@ -202,11 +206,18 @@ def _size(fields: JobInput, warnings: list[str]) -> Size | None:
 
 
 def _speakers(fields: JobInput) -> tuple[Speaker, ...]:
-    if fields.speakers is not None:
-        return tuple(
-            Speaker(s.audio, s.region, s.offset_seconds or 0.0, channel_number(s.channel)) for s in fields.speakers
+    if fields.speakers is None:
+        return tuple(Speaker(source, None, 0.0, None, fields.voice) for source in fields.audio_urls or ())
+    return tuple(
+        Speaker(
+            audio=one.audio,
+            region=one.region,
+            offset_seconds=one.offset_seconds or 0.0,
+            channel=channel_number(one.channel),
+            voice=one.voice or fields.voice,
         )
-    return tuple(Speaker(source, None, 0.0) for source in fields.audio_urls or ())
+        for one in fields.speakers
+    )
 
 
 def _scenes(fields: JobInput) -> tuple[Scene, ...]:

@@ -43,6 +43,10 @@ class VideoInfo(_Model):
     windows: int
     sha256: str
     source: SourceVideo | None = Field(None, description="of a job with video_url")
+    regions: tuple[tuple[float, float, float, float] | None, ...] = Field(
+        description="whose mouth moves where, in the order of the voices: left, top, right, bottom as fractions of the "
+        "original image, as a request's region; null: one voice without a region, which any mouth may follow"
+    )
     marks: tuple[str, ...] = Field(
         (),
         description="how the file itself says that AI made it: metadata (a comment and XMP), c2pa (a signed manifest)",
@@ -73,6 +77,9 @@ class GenerationParams(_Model):
     quality: str | None = Field(description="the preset that was asked for; the values above are what was used")
     negative_guidance: Literal["cfg", "nag"] | None = Field(
         description="what negative_prompt worked by: cfg_scale, or normalized attention guidance; null: no effect"
+    )
+    voices: tuple[Literal["as_is", "separate"], ...] = Field(
+        (), description="for each speaker, whether the model heard the voice parted from music"
     )
 
 

@@ -36,6 +36,7 @@ from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
 from job.scenes import pictures_of
+from job.voices import refuse_without_separator
 from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
@@ -100,6 +101,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     report.expect(resources.pace.forecast())
     request = parse_request(job.get("input"))
     _require_models(request.mode, resources.modes)
+    refuse_without_separator(request, resources.own_nodes)
     storage = resources.storage_of(job, request)
     fingerprint = fingerprint_of(job.get("input"), job.get("s3Config"))
     with cancel.deadline(limit.left(0), limit.message):
@@ -212,6 +214,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     )
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     report.expect(resources.pace.forecast(work_of(prepared.plan), _models_of(context, prepared)))
+    report.tell(context.warnings)
     stopwatch.lap(Stage.PREPARE)
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)

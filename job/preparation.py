@@ -11,13 +11,17 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
 from contract.response import SceneInfo
+from job.framing import frame_picture, seat_speakers
 from job.scenes import PictureRoom, draw_pictures, pictures_of, place_scenes
-from job.views import Dubbed, View, draw_references, open_view
+from job.views import Dubbed, draw_references, open_view
+from job.voices import to_separate
 from media.audio import Voice, decode
+from media.crop import Box
 from media.footage import Footage
-from media.image import Fit, choose_bucket, plan_fit
+from media.image import Fit
 from media.losses import SPARE_SECONDS
-from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
+from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_masks
+from media.seats import region_of
 from media.video import VideoSpec
 from media.voices import Bed, Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs
@@ -33,11 +37,12 @@ PADDING_SECONDS = 0.1  # that encoders put behind the end
 class PreparedJob(GraphInputs):
     """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder.
 
-    Attributes:
-        footage: the video that is dubbed, where there is one.
+    `regions` has a box of fractions of the original picture for each speaker, None where any mouth may follow;
+    `footage` is the video that is dubbed, where there is one.
     """
 
     video: VideoSpec
+    regions: tuple[Box | None, ...]
     footage: Footage | None = None
     scenes: tuple[SceneInfo, ...] = ()
 
@@ -62,7 +67,8 @@ def prepare(
         WorkerError: whatever is wrong with the inputs.
     """
     view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
-    fit = _fit(request, view, warnings)
+    framed = frame_picture(request, view.first(), warnings)
+    fit = framed.fit
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
@@ -70,13 +76,17 @@ def prepare(
     if not inputs.filmed:
         room = PictureRoom(folder, fit, request.fit, warnings, cancel)
         references = draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room)
-    masks = _masks(request, fit, warnings)
+    boxes = seat_speakers(request, framed, warnings)
+    masks = _masks(request, boxes, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
     masks_file = None
     if masks:
         masks_file = folder / "masks.png"
         save_masks(masks, masks_file)
-    tracks = write_model_tracks(timeline, plan.audio_seconds, folder, listeners=silent_listeners, cancel=cancel)
+    asked = [speaker.voice for speaker in request.speakers]
+    separated = to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings)
+    length = plan.audio_seconds
+    tracks = write_model_tracks(timeline, length, folder, listeners=silent_listeners, cancel=cancel, left_out=separated)
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
     footage = view.footage if isinstance(view, Dubbed) else None
     bed = _bed(request, footage, video, warnings, cancel)
@@ -88,9 +98,11 @@ def prepare(
         voices=tuple(tracks),
         masks=masks_file,
         video=video,
+        regions=tuple(region_of(box, fit) for box in boxes) if boxes else (None,),
         plan=plan,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
+        separated=separated,
         footage=footage,
     )
 
@@ -109,14 +121,6 @@ def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
         most_frames=most,
         nag=request.negative_guidance == "nag",
     )
-
-
-def _fit(request: Request, view: View, warnings: list[str]) -> Fit:
-    if request.size is not None:
-        frame = (request.size.width, request.size.height)
-    else:
-        frame = choose_bucket(str(request.resolution), *view.size)
-    return plan_fit(view.size, frame, request.fit, warnings)
 
 
 def _bed(
@@ -165,10 +169,11 @@ def _refuse_longer(voices: Sequence[Voice], longest: float) -> None:
         )
 
 
-def _masks(request: Request, fit: Fit, warnings: list[str]) -> list[Image.Image] | None:
-    if len(request.speakers) == 1 and not request.silent_others:
+def _masks(
+    request: Request, boxes: Sequence[PixelBox] | None, fit: Fit, warnings: list[str]
+) -> list[Image.Image] | None:
+    if boxes is None:
         return None
-    boxes = speaker_boxes([speaker.region for speaker in request.speakers], fit)
     if not request.silent_others:
         return draw_masks(boxes, fit)
     masks = draw_masks_with_silent_rest(boxes[0], fit)

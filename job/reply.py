@@ -11,6 +11,7 @@ from contract.errors import Stage
 from contract.request import Request
 from contract.response import GenerationParams, Reply, SourceVideo, Timings, VideoInfo, as_json
 from job.preparation import PreparedJob
+from media.crop import Box
 from workflows.graph import workflow_version
 
 
@@ -101,6 +102,7 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         frames=prepared.video.output_frames,
         windows=prepared.plan.windows,
         sha256=finished.sha256,
+        regions=tuple(region and _rounded(region) for region in prepared.regions),
         marks=finished.marks,
         source=_source(prepared),
     )
@@ -119,6 +121,11 @@ def _source(prepared: PreparedJob) -> SourceVideo | None:
         high_dynamic_range=footage.high_range is not None,
         keyframes=prepared.references.count,
     )
+
+
+def _rounded(region: Box) -> Box:
+    left, top, right, bottom = (round(side, 4) for side in region)
+    return left, top, right, bottom
 
 
 def _generation_params(finished: FinishedVideo) -> GenerationParams:
@@ -142,6 +149,7 @@ def _generation_params(finished: FinishedVideo) -> GenerationParams:
         color_match=prepared.color_match,
         window_frames=prepared.plan.window,
         overlap_frames=prepared.plan.overlap,
+        voices=tuple("separate" if n in prepared.separated else "as_is" for n in range(1, len(request.speakers) + 1)),
         quality=request.quality,
         negative_guidance=request.negative_guidance,
     )

@@ -10,7 +10,7 @@ from PIL import Image
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from media.footage import Footage, open_footage
-from media.image import Fit, draw_fitted, open_portrait
+from media.image import Fit, draw_fitted, open_portrait, plan_fit
 from media.keyframes import Picks, pictures_of
 from media.references import save_references
 from sources.fetch import Inputs
@@ -24,6 +24,10 @@ class View(Protocol):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height as a person sees it."""
+        ...
+
+    def first(self) -> Image.Image:
+        """What is seen at the start, not fitted yet."""
         ...
 
     def pictures(self, fit: Fit, plan: Plan) -> Iterator[Image.Image]:
@@ -41,6 +45,10 @@ class Portrait:
     def size(self) -> tuple[int, int]:
         """Of the picture."""
         return self.image.size
+
+    def first(self) -> Image.Image:
+        """The one."""
+        return self.image
 
     def pictures(self, fit: Fit, plan: Plan) -> Iterator[Image.Image]:
         """The one."""
@@ -62,6 +70,15 @@ class Dubbed:
     def size(self) -> tuple[int, int]:
         """Of the video, upright, with square pixels."""
         return self.footage.width, self.footage.height
+
+    def first(self) -> Image.Image:
+        """Its first picture, as large as it is.
+
+        Raises:
+            WorkerError: VIDEO_INVALID.
+        """
+        whole = plan_fit(self.size, self.size, "cover", [])
+        return next(pictures_of(self.footage, Picks(1, 1), whole, self.folder, self.cancel))
 
     def pictures(self, fit: Fit, plan: Plan) -> Iterator[Image.Image]:
         """What it shows at frame k(F - M) for window k; once it is over, its last picture.

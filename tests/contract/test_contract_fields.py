@@ -44,6 +44,7 @@ def test_the_names_are_the_published_ones() -> None:
             "output_key",
             "upload_url",
             "quality",
+            "voice",
         ),
         *("video_url", "keep_sound", "keep_sound_level"),
     ]
@@ -55,10 +56,11 @@ def test_the_defaults_are_the_published_ones() -> None:
     assert dataclasses.asdict(request) == {
         "image": IMAGE,
         "dub": None,
-        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0, "channel": None},),
+        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0, "channel": None, "voice": "auto"},),
         "positive_prompt": "The person takes turns talking",
         "negative_prompt": DEFAULT_NEGATIVE_PROMPT,
         "size": {"width": 400, "height": 704},
+        "size_sent": False,
         "resolution": None,
         "fit": "cover",
         "fps": 25,

@@ -113,7 +113,9 @@ def test_audio_urls_and_speakers_are_two_ways_to_say_it() -> None:
     assert parse_request(speaking({"audio": VOICE}, audio_urls=None)).speakers == (Speaker(VOICE, None, 0.0),)
 
 
-@pytest.mark.parametrize("region", ["left", "center", "right", [0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], [0, 0.5, 1e-3, 1]])
+@pytest.mark.parametrize(
+    "region", ["left", "center", "right", "auto", [0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], [0, 0.5, 1e-3, 1]]
+)
 def test_a_region_is_named_or_a_box_of_fractions(region: str | list[float]) -> None:
     kept = parse_request(speaking({"audio": VOICE, "region": region})).speakers[0].region
     assert kept == (region if isinstance(region, str) else tuple(region))
@@ -164,6 +166,31 @@ def test_the_channels_of_one_file_are_two_voices() -> None:
     assert parse_request(speaking(*other, timing="turns")).warnings == ()
     twice = parse_request(speaking(call[0], {"audio": "call.wav", "channel": "L"})).warnings
     assert twice == ("speakers 1 and 2 have the same sound: both mouths will say the same words",)
+
+
+@pytest.mark.parametrize(
+    ("sent", "choice"),
+    [
+        ("auto", "auto"),
+        ("As is", "as_is"),
+        ("as-is", "as_is"),
+        (" SEPARATE\n", "separate"),
+        (None, "auto"),
+        ("", "auto"),
+    ],
+)
+def test_what_the_model_hears_of_a_voice(sent: object, choice: str) -> None:
+    assert [one.voice for one in parse(audio_urls=[VOICE, "ben.wav"], voice=sent).speakers] == [choice, choice]
+    own = speaking({"audio": VOICE, "voice": sent}, {"audio": "ben.wav"}, voice="as_is")
+    assert [one.voice for one in parse_request(own).speakers] == [choice if sent else "as_is", "as_is"]
+
+
+@pytest.mark.parametrize("sent", ["https://media.example.com/anna.wav", "alloy", True, 1, ["separate"]], ids=repr)
+def test_a_voice_that_is_no_choice_is_told_where_the_sound_goes(sent: object) -> None:
+    assert "voice: send 'auto', 'as_is' or 'separate'" in refusal(job(voice=sent))
+    assert "the sound itself goes in audio_urls" in refusal(job(voice=sent))
+    assert "voice of speaker 1: send 'auto'" in refusal(speaking({"audio": VOICE, "voice": sent}))
+    assert "'separate' parts the voice from music" in refusal(job(separate_vocals=True))
 
 
 def test_a_file_sent_twice_is_told_of_channels() -> None:
