@@ -70,6 +70,7 @@ class Resources:
     work_dir: Path
     least_disk_bytes: int
     audio_max_seconds: float
+    video_max_seconds: float
     marks: Marks
     own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
@@ -226,7 +227,13 @@ def _laid_out(context: _JobContext) -> Layout:
     context.report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
     inputs = fetch_inputs(
-        request.image, sources, context.folder, resources.limits, context.cancel, pictures=pictures_of(request)
+        request.image,
+        sources,
+        context.folder,
+        resources.limits,
+        context.cancel,
+        video=request.dub.video if request.dub else None,
+        pictures=pictures_of(request),
     )
     context.stopwatch.lap(Stage.FETCH)
     context.report(Stage.PREPARE)
@@ -237,6 +244,7 @@ def _laid_out(context: _JobContext) -> Layout:
         context.warnings,
         context.cancel,
         audio_max_seconds=resources.audio_max_seconds,
+        video_max_seconds=resources.video_max_seconds,
         own_nodes=resources.own_nodes,
     )
 

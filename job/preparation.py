@@ -1,7 +1,6 @@
 """Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +14,17 @@ from contract.request import Request
 from contract.response import SceneInfo
 from job.framing import frame_picture, seat_speakers
 from job.scenes import PORTRAIT, PictureRoom, PlacedScenes, draw_pictures, pictures_of, place_scenes
+from job.views import Dubbed, draw_references, open_view
 from job.voices import to_separate
-from media.audio import Voice
+from media.audio import Voice, decode
 from media.crop import Box
-from media.image import Fit, draw_fitted, open_portrait
+from media.footage import Footage
+from media.image import Fit
 from media.losses import SPARE_SECONDS
 from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_masks
 from media.seats import region_of
 from media.video import VideoSpec
-from media.voices import Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
+from media.voices import Bed, Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs
 from workflows.graph import GraphInputs, References
 from workflows.modes import MODES
@@ -38,11 +39,13 @@ PADDING_SECONDS = 0.1  # that encoders put behind the end
 class PreparedJob(GraphInputs):
     """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder.
 
-    `regions` has a box of fractions of the original picture for each speaker, None where any mouth may follow.
+    `regions` has a box of fractions of the original picture for each speaker, None where any mouth may follow;
+    `footage` is the video that is dubbed, where there is one.
     """
 
     video: VideoSpec
     regions: tuple[Box | None, ...]
+    footage: Footage | None = None
     scenes: tuple[SceneInfo, ...] = ()
 
 
@@ -51,7 +54,7 @@ class Layout:
     """What is known of a job before anything is written for its graph.
 
     Attributes:
-        portrait: the frame that the video begins with.
+        picture: what is seen at the start, not fitted yet.
         original: width and height of the picture as a person sees it; a very large one was read smaller.
         references: the pictures that the windows go by, written.
         scenes: on the windows of the plan.
@@ -59,10 +62,11 @@ class Layout:
         timeline: the voices in time.
         boxes: each speaker's region, in pixels of the frame; None where the one speaker has none.
         masks: of the regions and of what is in none; None where there is nobody to tell apart.
+        footage: the video that is dubbed, where there is one, and `bed` its own sound where that is to stay.
         separated: of the voices that the model hears without what sounds under them, by number from 1.
     """
 
-    portrait: Image.Image
+    picture: Image.Image
     original: tuple[int, int]
     references: References
     scenes: PlacedScenes
@@ -75,6 +79,8 @@ class Layout:
     shift: float
     color_match: ColorMatch
     separated: Mapping[int, SeparatedVoice]
+    footage: Footage | None
+    bed: Bed | None
 
     @property
     def silent_listeners(self) -> int:
@@ -95,18 +101,26 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    video_max_seconds: float,
     own_nodes: Collection[str] = (),
 ) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
-    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before; `own_nodes` are the
-    nodes of our pack that the server has.
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before, `video_max_seconds`
+    the most that is decoded of a video; `own_nodes` are the nodes of our pack that the server has.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
     layout = lay_out_job(
-        request, inputs, folder, warnings, cancel, audio_max_seconds=audio_max_seconds, own_nodes=own_nodes
+        request,
+        inputs,
+        folder,
+        warnings,
+        cancel,
+        audio_max_seconds=audio_max_seconds,
+        video_max_seconds=video_max_seconds,
+        own_nodes=own_nodes,
     )
     return write_files(layout, folder, cancel)
 
@@ -119,38 +133,43 @@ def lay_out_job(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    video_max_seconds: float,
     own_nodes: Collection[str] = (),
 ) -> Layout:
     """Decode, measure, lay out, fit and draw: everything that can be wrong with the inputs is found here, and told.
     As `prepare`, which writes voices and masks as well."""
-    image = open_portrait(inputs.image, warnings, cancel)
+    view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
+    image = view.first()
     framed = frame_picture(request, image, warnings)
     fit = framed.fit
-    portrait = draw_fitted(image, fit)
-    with ThreadPoolExecutor(1, thread_name_prefix="portrait") as beside:  # the voices' work is mostly ffmpeg's
-        saved = beside.submit(portrait.save, folder / PORTRAIT, compress_level=1)
-        timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
-    saved.result()
+    timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
+    references = draw_references(view, fit, plan, folder / PORTRAIT)
+    if not inputs.filmed:
+        room = PictureRoom(folder, fit, request.fit, warnings, cancel)
+        references = draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room)
     boxes = seat_speakers(request, framed, warnings)
     masks = _masks(request, boxes, fit, warnings) if boxes else None
-    room = PictureRoom(folder, fit, request.fit, warnings, cancel)
     asked = [speaker.voice for speaker in request.speakers]
+    video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
+    footage = view.footage if isinstance(view, Dubbed) else None
     return Layout(
-        portrait=portrait,
-        original=image.size,
-        references=draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room),
+        picture=image,
+        original=view.size,
+        references=references,
         scenes=scenes,
         fit=fit,
         timeline=timeline,
         plan=plan,
         boxes=boxes,
         masks=masks,
-        video=VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav"),
+        video=video,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
         separated=to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings),
+        footage=footage,
+        bed=_bed(request, footage, video, warnings, cancel),
     )
 
 
@@ -164,7 +183,7 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
     tracks = write_model_tracks(
         timeline, seconds, folder, listeners=layout.silent_listeners, cancel=cancel, left_out=layout.separated
     )
-    write_listener_mix(timeline, layout.video.seconds, layout.video.audio, cancel)
+    write_listener_mix(timeline, layout.video.seconds, layout.video.audio, cancel, bed=layout.bed)
     return PreparedJob(
         references=layout.references,
         prompts=layout.scenes.prompts,
@@ -177,6 +196,7 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
         shift=layout.shift,
         color_match=layout.color_match,
         separated=layout.separated,
+        footage=layout.footage,
     )
 
 
@@ -194,6 +214,24 @@ def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
         most_frames=most,
         nag=request.negative_guidance == "nag",
     )
+
+
+def _bed(
+    request: Request, footage: Footage | None, video: VideoSpec, warnings: list[str], cancel: Cancellation
+) -> Bed | None:
+    """The own sound of a video that is dubbed, where it is to stay; that there is none is told."""
+    if footage is None or request.dub is None or request.dub.keep_sound == "replace":
+        return None
+    most = video.seconds + SPARE_SECONDS
+    try:
+        sound = decode(footage.file, video.audio.parent, "own_sound", most, cancel, demuxer=footage.demuxer)
+    except WorkerError as error:
+        if error.code is not ErrorCode.AUDIO_INVALID:
+            raise
+        warnings.append(f"the video's own sound cannot be kept: {error.message}")
+        return None
+    warnings += [f"the video's own sound {told}" for told in sound.told]
+    return Bed(sound, request.dub.sound_level)
 
 
 def _voices(

@@ -16,7 +16,7 @@ from job.pace import Forecast
 from job.preparation import Layout
 from job.reply import Stopwatch, generation_params, timings_of
 from media.audio import LISTENER_RATE
-from media.image import Fit
+from media.image import Fit, draw_fitted
 from media.preview import draw_preview, levels_of
 
 PARTS = 200  # of a video, for its voices' levels
@@ -55,7 +55,7 @@ def make_quote(quoted: Quoted, stopwatch: Stopwatch) -> dict[str, Any]:
         generation_params=generation_params(request, layout),
         picture=_picture(layout),
         speakers=_speakers(layout, levels),
-        preview=draw_preview(layout.portrait, layout.boxes, levels, layout.timeline.seconds),
+        preview=draw_preview(draw_fitted(layout.picture, layout.fit), layout.boxes, levels, layout.timeline.seconds),
         processing_time_seconds=stopwatch.total,
         timings=timings_of(stopwatch),
         warnings=tuple(quoted.warnings),
