@@ -269,6 +269,10 @@ class JobInput(_Model):
         description="a name for steps, scheduler, cfg_scale, use_speed_lora and shift; of these, what is sent wins",
     )
 
+    preview: Flag = Field(
+        False, description="the last frame of each new window, small, in the progress updates: to cancel early"
+    )
+
     def names(self, field: str) -> bool:
         """Whether the caller sent this field."""
         return field in self.model_fields_set

@@ -73,6 +73,7 @@ class Request:
     output_key: str | None
     upload_url: str | None
     quality: Quality | None
+    preview: bool
     negative_guidance: NegativeGuidance | None
     warnings: tuple[str, ...]
 
@@ -157,6 +158,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         output_key=fields.output_key,
         upload_url=fields.upload_url,
         quality=fields.quality,
+        preview=fields.preview,
         negative_guidance=rules.negative_guidance(fields),
         warnings=tuple(warnings),
     )

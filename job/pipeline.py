@@ -232,7 +232,7 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
     try:
         with (
             disk_faults(frames),
-            FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder,
+            _encoder(prepared, frames, context) as encoder,
         ):
             _sample(graph, reader, encoder, context)
             finishing = context.limit.finishing(context.stopwatch.total)
@@ -243,6 +243,12 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
             return video
     finally:
         shutil.rmtree(frames, ignore_errors=True)
+
+
+def _encoder(prepared: PreparedJob, frames: Path, context: _JobContext) -> FrameEncoder:
+    shown = frozenset(prepared.plan.window_ends if context.request.preview else ())
+    video = context.folder / "video.mp4"
+    return FrameEncoder(prepared.video, frames, video, context.cancel, shown=shown, show=context.report.show)
 
 
 def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context: _JobContext) -> None:

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -58,13 +59,26 @@ class FrameEncoder:
 
     Use: construct (starts at once), then `complete()` when no more frames will come, then `result()`.
     Leaving the `with` block ends ffmpeg and the thread, whatever happened.
+
+    Args:
+        shown: the numbers of frames whose PNG goes to `show`, before it is gone; that must not take long.
     """
 
-    def __init__(self, spec: VideoSpec, parent: Path, output: Path, cancel: Cancellation) -> None:
+    def __init__(
+        self,
+        spec: VideoSpec,
+        parent: Path,
+        output: Path,
+        cancel: Cancellation,
+        *,
+        shown: Container[int] = (),
+        show: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
         self._spec = spec
         self._frames = FrameFolder(parent, spec.width, spec.height)
         self._output = output
         self._cancel = cancel
+        self._shown, self._show = shown, show
         self._stop = threading.Event()
         self._complete = threading.Event()
         self._fed = self._taken = 0
@@ -149,6 +163,8 @@ class FrameEncoder:
             if png is not None:
                 self._taken += 1
                 pipe.write(png)
+                if self._fed in self._shown:
+                    self._show(png)
                 self._fed += 1
             elif complete:
                 message = f"Video generation failed: {self._fed} of {self._spec.frames} frames were written"

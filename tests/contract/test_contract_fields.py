@@ -44,6 +44,7 @@ def test_the_names_are_the_published_ones() -> None:
             "output_key",
             "upload_url",
             "quality",
+            "preview",
         ),
     ]
 
@@ -79,6 +80,7 @@ def test_the_defaults_are_the_published_ones() -> None:
         "output_key": None,
         "upload_url": None,
         "quality": None,
+        "preview": False,
         "negative_guidance": None,
         "warnings": (),
     }
