@@ -1,11 +1,11 @@
-"""`python -m contract.schema FOLDER` writes the JSON Schemas of a request's input and of a reply."""
+"""`python -m contract.schema FOLDER` writes the JSON Schemas of request and reply, and the OpenAPI document."""
 
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from contract import input_schema, response
+from contract import input_schema, openapi, response
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -13,11 +13,14 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def schemas() -> dict[str, str]:
     """File name to text, stable from run to run."""
     found = {"input.schema.json": input_schema.json_schema(), "reply.schema.json": response.json_schema()}
-    return {name: _text({"$schema": DIALECT, **schema}) for name, schema in found.items()}
+    sorted_ones = {name: _text({"$schema": DIALECT, **schema}, sort=True) for name, schema in found.items()}
+    # The order of these is the one in which people read the fields.
+    fields = _text({"$schema": DIALECT, **openapi.fields_schema()}, sort=False)
+    return {**sorted_ones, "fields.schema.json": fields, "openapi.json": _text(openapi.document(), sort=False)}
 
 
-def _text(schema: dict[str, Any]) -> str:
-    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=True) + "\n"
+def _text(schema: dict[str, Any], *, sort: bool) -> str:
+    return json.dumps(schema, indent=2, sort_keys=sort, ensure_ascii=True) + "\n"
 
 
 def write(folder: Path) -> None:

@@ -8,6 +8,8 @@ import sys
 import pytest
 from hypothesis import settings
 
+from tests import programs
+
 WAITING = ("tests/serverless/", "tests/worker/test_road", "tests/worker/test_failures", "tests/hostile/test_secrets")
 
 # The suite starts Python several hundred times: without its bytecode each would compile all sources anew.
@@ -33,6 +35,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits for processes comes first, beside what keeps the processors busy; otherwise it would be left alone
     at the end."""
     items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
+
+
+def pytest_unconfigure() -> None:
+    """What programs were started from ends."""
+    programs.end()
 
 
 def pytest_collection_finish() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import FreshProgram, Program
 from tests.serverless.control_plane import ControlPlane
 from tests.serverless.processes import PROC
 from tests.serverless.records import Ping
@@ -131,7 +132,9 @@ def unhealthy(pings: list[Ping]) -> list[Mapping[str, str]]:
 def test_a_worker_that_lacks_something_takes_no_job_and_says_what(
     tmp_path: Path, bucket: Store, fault: Callable[[Machine], Mapping[str, str]], check: str, reason: str
 ) -> None:
-    with ControlPlane() as plane, Worker(plane, Bench(tmp_path), **fault(Machine(tmp_path, bucket))) as worker:
+    start = FreshProgram if fault is silent_server else Program  # one shows all that it starts by its environment
+    settings = fault(Machine(tmp_path, bucket))
+    with ControlPlane() as plane, Worker(plane, Bench(tmp_path), start, **settings) as worker:
         plane.give({"id": "early", "input": {}})
         assert worker.ended() == 1
         (told,) = unhealthy(plane.pings)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +11,12 @@ from typing import Any
 
 import requests
 
+from tests.programs import HANDLER, FreshProgram, Program
 from tests.serverless.control_plane import PATIENCE, ControlPlane
 from tests.serverless.processes import Process, descendants
-from tests.worker.bench import REPOSITORY, Bench
+from tests.worker.bench import Bench
 
+Start = type[Program] | type[FreshProgram]
 END_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 STAGES = ("validate", "fetch", "prepare", "load", "sample", "encode", "upload")
@@ -27,23 +28,18 @@ class Worker:
     Args:
         plane: where it gets its jobs.
         bench: its folders. Temporary files go to `bench.folder / "tmp"`, the log to `bench.folder / "worker.log"`.
+        start: how the process is made.
         environment: settings that differ from those of the bench.
     """
 
-    def __init__(self, plane: ControlPlane, bench: Bench, **environment: str) -> None:
+    def __init__(self, plane: ControlPlane, bench: Bench, start: Start = Program, /, **environment: str) -> None:
         self._plane, self._bench = plane, bench
         self._news = threading.Condition()
         self._lines: list[str] = []
         self._started: list[Process] = []  # by the worker, as of its last signal
         self._log = bench.folder / "worker.log"
-        self._process = subprocess.Popen(
-            [sys.executable, "handler.py"],
-            cwd=REPOSITORY,
-            env={**_environment(plane, bench), **_place(environment), **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        settings = {**_environment(plane, bench), **_place(environment), **environment}
+        self._process = start(HANDLER, environment=settings, stdout=subprocess.PIPE)
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read_log)
         self._reader.start()

@@ -6,7 +6,6 @@ import math
 import os
 import random
 import subprocess
-import sys
 import uuid
 import wave
 from array import array
@@ -17,6 +16,8 @@ from typing import Any
 import requests
 import websocket
 from PIL import Image
+
+from tests.programs import SIMULATOR, Program
 
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
@@ -31,17 +32,13 @@ class Simulator:
     """`python -m simulator` on a free port, with its temporary files under `temp`. `stop` returns the exit code."""
 
     def __init__(self, *arguments: str, temp: Path) -> None:
-        command = [sys.executable, "-m", "simulator", "--port", "0", *arguments]
-        self.process = subprocess.Popen(
-            command,
-            cwd=REPO,
-            env={**os.environ, "TMPDIR": str(temp)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        settings = {**os.environ, "TMPDIR": str(temp)}
+        arguments = ("--port", "0", *arguments)
+        with Path(os.devnull).open("wb") as nowhere:
+            pipe = subprocess.PIPE
+            self.process = Program(SIMULATOR, *arguments, environment=settings, stdout=pipe, stderr=nowhere)
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = self.process.stdout.readline().decode()
         assert line.startswith("listening on http://127.0.0.1:"), line
         self.url = line.split()[-1]
 

@@ -3,18 +3,20 @@
 import json
 import os
 import subprocess
-import sys
+import tempfile
 import wave
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import pi, sin
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from PIL import Image
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.programs import HANDLER, SIMULATOR, Program
+
+LONGEST_SECONDS = 280.0  # of a run
 RATE = 16_000
 Clip = list[tuple[float, float]]  # seconds, loudness 0 to 1
 
@@ -76,23 +78,27 @@ class Bench:
     def run(self, job_input: dict[str, Any], beside: Mapping[str, Any] | None = None, /, **environment: str) -> Run:
         """One job through a fresh worker process. `beside` is what a job has besides its input."""
         job = {"input": job_input, **(beside or {})}
-        command = [sys.executable, "handler.py", "--test_input", json.dumps(job)]
-        done = subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=280,
-        )
-        start = done.stdout.find("{\n")
-        reply = json.JSONDecoder().raw_decode(done.stdout[start:])[0] if start >= 0 else {}
-        return Run(done.returncode, reply, done.stderr, done.stdout)
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+            arguments = ("--test_input", json.dumps(job))
+            settings = {**self.environment, **environment}
+            program = Program(HANDLER, *arguments, environment=settings, stdout=out, stderr=errors)
+            try:
+                code = program.wait(LONGEST_SECONDS)
+            finally:
+                program.kill()
+            printed, log = _text_of(out), _text_of(errors)
+        start = printed.find("{\n")
+        reply = json.JSONDecoder().raw_decode(printed[start:])[0] if start >= 0 else {}
+        return Run(code, reply, log, printed)
 
     def leftovers(self) -> list[Path]:
         """What jobs left in the work folder."""
         return sorted(self.work.rglob("*")) if self.work.exists() else []
+
+
+def _text_of(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 @dataclass(frozen=True)
@@ -153,24 +159,24 @@ class Simulator:
     """A running simulator that a worker can use by its URL."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: Program
 
 
 def launch_simulator(log: Path, *arguments: str) -> Simulator:
     """Start one on a free port, as fast as it can."""
-    command = [sys.executable, "-m", "simulator", "--port", "0", "--speed", "0", *arguments]
+    usual = ("--port", "0", "--speed", "0")
     with log.open("w") as file:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=file, text=True)
+        process = Program(SIMULATOR, *usual, *arguments, environment=os.environ, stdout=subprocess.PIPE, stderr=file)
     assert process.stdout is not None
-    return Simulator(process.stdout.readline().rsplit(" ", 1)[-1].strip(), process)
+    return Simulator(process.stdout.readline().decode().rsplit(" ", 1)[-1].strip(), process)
 
 
 @contextmanager
-def serving_api(bench: Bench, port: int) -> Iterator[subprocess.Popen[str]]:
+def serving_api(bench: Bench, port: int) -> Iterator[Program]:
     """`python handler.py --rp_serve_api` on a port of this machine."""
-    command = [sys.executable, "handler.py", "--rp_serve_api", "--rp_api_port", str(port), "--rp_api_host", "127.0.0.1"]
+    arguments = ("--rp_serve_api", "--rp_api_port", str(port), "--rp_api_host", "127.0.0.1")
     with (bench.folder / "api.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=bench.environment, stdout=log, stderr=log, text=True)
+        process = Program(HANDLER, *arguments, environment=bench.environment, stdout=log)
         try:
             yield process
         finally:

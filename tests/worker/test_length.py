@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.bench import REPOSITORY, Bench, probe
+from tests.programs import REPOSITORY
+from tests.worker.bench import Bench, probe
 
 LOOK_SECONDS = 0.1
 

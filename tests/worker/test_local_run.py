@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.worker.bench import REPOSITORY, Bench
+from tests.programs import REPOSITORY
+from tests.worker.bench import Bench
 
 HANDLER = str(REPOSITORY / "handler.py")
 

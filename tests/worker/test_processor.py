@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from tests.worker.bench import REPOSITORY
+from tests.programs import REPOSITORY
 
 PROGRAM = """
 import json, sys

@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.worker.bench import REPOSITORY, Bench, Run, Video, probe
+from tests.programs import REPOSITORY
+from tests.worker.bench import Bench, Run, Video, probe
 
 EXAMPLES = REPOSITORY / "examples"
 RUNNABLE = ["one-speaker", "infinitetalk", "two-together", "one-of-two", "720p", "quality", "balanced", "fps-30"]

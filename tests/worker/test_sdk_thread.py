@@ -6,8 +6,8 @@ import sys
 from importlib.metadata import version
 
 from handler import SDK_THREAD
+from tests.programs import REPOSITORY
 from tests.serverless.control_plane import PATIENCE, ControlPlane
-from tests.worker.bench import REPOSITORY
 
 SEND = """
 import json, sys, threading, runpod
