@@ -171,7 +171,7 @@ def _recall(
     if delivered is not None:
         return delivered
     try:
-        storage.check(Stage.VALIDATE)
+        storage.check(Stage.VALIDATE, cancel)
     except WorkerError as error:
         raise keeper.with_kept_video(job_id, fingerprint, error, cancel) from error
     return keeper.recall(job_id, fingerprint, storage, cancel)

@@ -20,6 +20,7 @@ from contract.background import Task
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from media.ffmpeg import FFMPEG, start, stop
+from media.reserve import likely_bytes, release, reserve
 
 GENERATED_FPS = 25
 POLL_SECONDS = 0.02
@@ -84,6 +85,7 @@ class FrameEncoder:
         self._fed = self._taken = 0
         self._error: WorkerError | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        reserve(output, likely_bytes(spec.width, spec.height, spec.output_frames, spec.seconds, spec.crf))
         self._ffmpeg = start(_command(spec, output), self._log.fileno(), stdin=subprocess.PIPE)
         self._thread = Task(self._work, SimpleQueue())
         self._thread.start()
@@ -187,6 +189,7 @@ class FrameEncoder:
         if self._ffmpeg.returncode:
             # Frames and sound are of this worker's own making: whatever ended it is no fault of the job.
             raise self._failed(self._said())
+        release(self._output)
 
     def _failed(self, said: str) -> WorkerError:
         return WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=said, elsewhere=True)
@@ -258,5 +261,6 @@ def _command(spec: VideoSpec, output: Path) -> list[str]:
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", str(max(spec.crf, PLAYABLE_CRF)), "-pix_fmt", "yuv420p"),
         *("-g", str(KEY_FRAME_SECONDS * spec.fps), "-flags", "+cgop"),
         *("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv"),
-        *("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4", str(output)),
+        *("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4"),
+        *("-truncate", "0", f"file:{output}"),  # else the room that is reserved would be given back
     ]
