@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
-JOBS ?= 6 # tests wait for processes most of their time: three times as many as there are cores
+JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
 .PHONY: help demo test tests test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
 
@@ -17,8 +17,8 @@ demo: setup ffmpeg ## a portrait and a voice through the whole worker, without a
 test: setup-dev ffmpeg ## lint, types, import rules, tests
 	@$(MAKE) --no-print-directory --jobs 2 check tests
 
-tests: setup-dev ffmpeg # in the order of tests/conftest.py; the collection alone writes the bytecode that all share
-	@$(BIN)/python -m pytest --collect-only -qq -m "not slow" >/dev/null || true
+tests: setup-dev ffmpeg # in the order of tests/conftest.py; the first collection alone writes the bytecode that all share
+	@test -d tests/__pycache__ || $(BIN)/python -m pytest --collect-only -qq -m "not slow" >/dev/null || true
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" -rs
 
 test-long: setup-dev ffmpeg ## the tests that take minutes

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from .endless import EndlessPictures
+
 log = logging.getLogger(__name__)
 
 # Without a method of its own, as the loop makes it, the package's ColorMatcher solves "mvgd" as it solves "mkl".
@@ -35,6 +37,9 @@ def keep_frames_on_device(options: dict[str, Any]) -> dict[str, Any]:
     originals = embeds.get("multitalk_start_image")
     if vae is None or mode not in MODES or not embeds.get("output_path") or originals is None:
         return options
+    if mode == "infinitetalk":
+        embeds = {**embeds, "multitalk_start_image": EndlessPictures(originals)}
+        options = {**options, "image_embeds": embeds}
     if method == DISABLED:
         return {**options, "vae": FramesVae(vae, None)}
     one_for_all = mode == "multitalk"

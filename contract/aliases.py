@@ -6,7 +6,7 @@ else, or whose values count differently, is refused with what to do instead.
 
 import re
 
-from contract.fields import SpeakerInput, field_names
+from contract.fields import SceneInput, SpeakerInput, field_names
 from contract.near import folded, nearest
 
 # Taken. Each also as camelCase; so are the fields' own names.
@@ -71,7 +71,13 @@ SPEAKER_ALIASES: dict[str, tuple[str, ...]] = {
         *("voice_url", "wav", "wav_url", "mp3_url", "source", "src", "sound_url"),
     ),
     "region": ("box", "bbox", "bounding_box", "face_box", "position", "area"),
+    "channel": ("audio_channel", "channel_number", "channel_name", "stereo_channel", "ch"),
     "offset_seconds": ("offset", "delay", "delay_seconds", "start", "start_time", "start_seconds", "offset_secs"),
+}
+SCENE_ALIASES: dict[str, tuple[str, ...]] = {
+    "at": ("time", "start", "start_time", "start_seconds", "at_seconds", "seconds", "begin", "from", "t", "offset"),
+    "prompt": ("positive_prompt", "text", "text_prompt", "caption", "positive"),
+    "image_url": ("image", "portrait", "photo_url", "picture", "picture_url", "reference_image", "start_image", "url"),
 }
 _LENGTH = "the video is as long as the sound; max_audio_duration cuts that"
 _GRAPH = "this worker builds its own graph of image_url and audio_urls"
@@ -81,6 +87,7 @@ _NO_SPEECH = "this worker speaks no text: send the spoken sound in audio_urls"
 _COUNT = "the number of voices in audio_urls or speakers says it"
 _AUDIO_GUIDANCE = "other scales than here; audio_cfg_scale is a factor of cfg_scale (0.8 of 5 is upstream's audio 4)"
 _REGIONS = "send speakers, each with audio and region"
+_CHANNELS = "one file with a speaker on each channel: send speakers, each with audio and channel ('left', 'right')"
 _SETTING = "that is a setting of the worker, not of a job"
 _BESIDE = "{} stands beside input, not in it"
 _FILE = "upload_url takes a presigned URL for the result, output_key a name in the worker's storage"
@@ -109,6 +116,8 @@ ADVICE: dict[str, str] = {
         ("mask", "masks", "mask_url", "mask_image", "regions", "boxes", "bboxes", "bbox", "region"), _REGIONS
     ),
     **dict.fromkeys(("people", "persons", "characters", "faces", "offset_seconds"), _REGIONS),
+    **dict.fromkeys(("channel", "channels", "audio_channel", "audio_channels", "multichannel"), _CHANNELS),
+    **dict.fromkeys(("split_channels", "split_stereo", "stereo", "dual_channel", "diarize", "diarization"), _CHANNELS),
     **dict.fromkeys(("force_offload", "base_precision", "attention_mode", "precision", "quantization"), _SETTING),
     **dict.fromkeys(("presigned_url", "put_url", "output_url", "output_path", "save_path", "output"), _FILE),
     "video_quality": "did you mean 'quality' ('fast', 'balanced', 'best'), or 'crf' (0 to 40, smaller is better)?",
@@ -131,8 +140,20 @@ SPEAKER_ADVICE: dict[str, str] = {
     **dict.fromkeys(("name", "id", "label", "speaker", "speaker_id", "role"), "speakers are known by their order"),
     **dict.fromkeys(("voice", "voice_id", "sound", "text", "script"), "send the spoken sound in audio"),
     **dict.fromkeys(("mask", "mask_url", "side", "face"), "did you mean 'region'?"),
+    **dict.fromkeys(("channel_index", "channel_id"), "send channel: 'left', 'right', or a number counted from 1"),
+    **dict.fromkeys(("track", "stream", "audio_track"), "the default track is heard; channel names a part of it"),
     **dict.fromkeys(("end", "end_time", "end_seconds", "duration"), "a voice ends with its sound"),
     **dict.fromkeys(("image", "image_url", "portrait"), "the one picture is image_url, beside speakers"),
+}
+SCENE_ADVICE: dict[str, str] = {
+    **dict.fromkeys(
+        ("end", "end_time", "end_seconds", "duration", "to", "until"), "a scene ends where the next begins"
+    ),
+    **dict.fromkeys(("audio", "audio_url", "speakers"), "voices are those of the whole video, beside scenes"),
+    **dict.fromkeys(("video", "video_url"), "a scene goes by one picture, image_url"),
+    **dict.fromkeys(("negative_prompt", "seed", "cfg_scale"), "send it beside scenes: it holds for the whole video"),
+    **dict.fromkeys(("frame", "frame_number", "index", "window"), "send at, in seconds of the video"),
+    **dict.fromkeys(("name", "id", "label", "title"), "scenes are known by their order"),
 }
 _ONE_OF_SEVERAL = re.compile(
     "^(audio|wav|mp3|voice|sound|speech|person|speaker)[a-z]*[0-9]+[a-z]*$"
@@ -158,22 +179,35 @@ def _taken(fields: dict[str, tuple[str, ...]], names: tuple[str, ...]) -> dict[s
 
 
 FIELDS, SPEAKER_FIELDS = tuple(field_names()), tuple(SpeakerInput.model_fields)
+SCENE_FIELDS = tuple(SceneInput.model_fields)
 MEANT = _taken(ALIASES, FIELDS)
 MEANT_OF_SPEAKER = _taken(SPEAKER_ALIASES, SPEAKER_FIELDS)
+MEANT_OF_SCENE = _taken(SCENE_ALIASES, SCENE_FIELDS)
 _NAMES = {*FIELDS, *MEANT}
-_ADVICE = {folded(name): text for name, text in ADVICE.items()}
-_SPEAKER_ADVICE = {folded(name): text for name, text in SPEAKER_ADVICE.items()}
+# By what a field is of: the request itself, a speaker, a scene.
+_ADVICE = {
+    whose: {folded(name): text for name, text in advice.items()}
+    for whose, advice in (("", ADVICE), ("speaker", SPEAKER_ADVICE), ("scene", SCENE_ADVICE))
+}
+_KNOWN = {
+    "": (MEANT, FIELDS),
+    "speaker": (MEANT_OF_SPEAKER, SPEAKER_FIELDS),
+    "scene": (MEANT_OF_SCENE, SCENE_FIELDS),
+}
 
 
-def hint(name: str, value: object = None, *, of_speaker: bool = False) -> str:
-    """What to do instead of sending a field of this name, as the end of a sentence; empty where nobody can tell."""
-    meant, fields = (MEANT_OF_SPEAKER, SPEAKER_FIELDS) if of_speaker else (MEANT, FIELDS)
-    if advice := (_SPEAKER_ADVICE if of_speaker else _ADVICE).get(folded(name)):
+def hint(name: str, value: object = None, *, whose: str = "") -> str:
+    """What to do instead of sending a field of this name, as the end of a sentence; empty where nobody can tell.
+
+    `whose` it is: "speaker", "scene", or "" for the request itself.
+    """
+    meant, fields = _KNOWN[whose]
+    if advice := _ADVICE[whose].get(folded(name)):
         return f": {advice}"
     inner = value[0] if isinstance(value, list) and len(value) == 1 else value
     if isinstance(inner, dict) and _NAMES & inner.keys():
         return ": send what it holds in input itself"
-    if not of_speaker and _ONE_OF_SEVERAL.match(folded(name)):
+    if not whose and _ONE_OF_SEVERAL.match(folded(name)):
         return f": {_ONE_LIST}"
     name = _INDEX.sub("", name)
     near = nearest(name, (*fields, *meant))

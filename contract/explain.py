@@ -21,7 +21,7 @@ WORDS = {
     "float_type": "send a number",
     "int_from_float": "send an integer",
     "int_type": "send an integer",
-    "model_type": "send an object with audio, and optionally region and offset_seconds",
+    "model_type": "send an object with audio, and optionally region, offset_seconds and channel",
     "recursion_depth_exceeded": "send it less deeply nested",
     "string_type": "send text",
     "string_unicode": "send text without lone surrogates",
@@ -39,7 +39,12 @@ WORDS_WITH_LIMIT = {
     "tuple_type": "send a list of {items}",
 }
 IN_DIGITS = {"int_type": ", in digits alone", "float_type": ", in digits alone, with a point before decimals"}
-ITEMS = {"audio_urls": ("source", "sources, one for each speaker"), "speakers": ("speaker", "speakers")}
+ITEMS = {
+    "audio_urls": ("source", "sources, one for each speaker"),
+    "speakers": ("speaker", "speakers"),
+    "scenes": ("scene", "scenes"),
+}
+ONE_OF = {"audio_urls": "speaker", "speakers": "speaker", "scenes": "scene"}
 SOURCES = ("image_url", "audio_urls", "audio")
 WAY_OUT = {
     ("width", "less_than_equal"): "resolution '480p' or '720p' chooses a size that fits the picture",
@@ -72,8 +77,9 @@ def _lines(problems: list[tuple[Location, dict[str, Any]]], settled: Settled) ->
         if _is_absent(place, problem) or (place and inner):
             continue  # pydantic counts only the valid items of a list: the invalid one is named by itself
         if problem["type"] == "extra_forbidden":
-            name, whose = str(place[-1])[:LONGEST_NAME], f" of speaker {int(place[1]) + 1}" if len(place) > 1 else ""
-            what_to_do = hint(name, problem.get("input"), of_speaker=bool(whose))
+            name, kind = str(place[-1])[:LONGEST_NAME], ONE_OF[str(place[0])] if len(place) > 1 else ""
+            whose = f" of {kind} {int(place[1]) + 1}" if kind else ""
+            what_to_do = hint(name, problem.get("input"), whose=kind)
             unknown.setdefault((whose, what_to_do), []).append(f"'{name}'")
             continue
         lines.setdefault(place, _sentence(place, problem, settled))
@@ -93,23 +99,25 @@ def _is_absent(place: Location, problem: dict[str, Any]) -> bool:
 
 def _place(location: Location) -> Location:
     """The location as a caller knows it: pydantic adds the branches of a union, and what is inside them."""
-    if location[:1] == ("speakers",):
+    if location[:1] in (("speakers",), ("scenes",)):
         return location[:3]
     return location[:2] if location[:1] == ("audio_urls",) else location[:1]
 
 
 def _called(place: Location) -> str:
-    """The place in words; speakers are counted from 1, as everywhere in this worker."""
+    """The place in words; speakers and scenes are counted from 1, as everywhere in this worker."""
     if len(place) == 3:
-        return f"{str(place[2])[:LONGEST_NAME]} of speaker {int(place[1]) + 1}"
+        return f"{str(place[2])[:LONGEST_NAME]} of {ONE_OF[str(place[0])]} {int(place[1]) + 1}"
     if len(place) == 2:
-        return f"{place[0]}, speaker {int(place[1]) + 1}"
+        return f"{place[0]}, {ONE_OF[str(place[0])]} {int(place[1]) + 1}"
     return str(place[0])[:LONGEST_NAME] if place else ""
 
 
 def _sentence(place: Location, problem: dict[str, Any], settled: Settled) -> str:
     kind, value = str(problem["type"]), problem.get("input")
-    if kind in WORDS:
+    if kind == "model_type" and place[0] == "scenes":
+        text = "send an object with at, and a prompt, an image_url, or both"
+    elif kind in WORDS:
         text = WORDS[kind]
         if isinstance(value, str):
             text += IN_DIGITS.get(kind, "")

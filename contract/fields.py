@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from contract.sound import CHANNEL_MEANING, CHANNEL_TO_SEND, Channel
 from contract.source import Source, UploadUrl
 from contract.spelling import boolean, choice, number, round_blanks, trimmed, whole
 
@@ -51,10 +52,12 @@ DEFAULT_NEGATIVE_PROMPT = (
 )
 METADATA_MAX_BYTES = 4096
 LONGEST_FILE_NAME = 255
+MOST_SCENES = 16
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
     "top < bottom, or 'left', 'center' or 'right'",
+    "channel": CHANNEL_TO_SEND,
     "quality": "send 'fast', 'balanced' or 'best'; for the quality of H.264 send crf",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
@@ -67,7 +70,11 @@ def _check_prompt(value: str) -> str:
     return value
 
 
-Prompt = Annotated[str, Field(json_schema_extra={"not": {"pattern": _CONTROL.pattern}}), AfterValidator(_check_prompt)]
+Prompt = Annotated[
+    str,
+    Field(max_length=2000, json_schema_extra={"not": {"pattern": _CONTROL.pattern}}),
+    AfterValidator(_check_prompt),
+]
 
 
 def _check_box(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -187,6 +194,17 @@ class SpeakerInput(_Model):
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
         None, description="silence before this voice starts; in turns, after the one before"
     )
+    channel: Channel | None = Field(None, description=CHANNEL_MEANING)
+
+
+class SceneInput(_Model):
+    """What is to be seen from a time on."""
+
+    at: Number = Field(ge=0, le=3600, description="seconds of the video; the nearest window begins the scene")
+    prompt: Prompt | None = Field(None, description="in place of positive_prompt from here on")
+    image_url: Source | None = Field(
+        None, description="a picture in place of the portrait from here on; needs mode infinitetalk"
+    )
 
 
 class JobInput(_Model):
@@ -198,11 +216,10 @@ class JobInput(_Model):
         Field(strict=False, min_length=1, max_length=4, description="speakers, left to right"),
     ] = None
     positive_prompt: Prompt = Field(
-        "The person takes turns talking", max_length=2000, description="what is to be seen; plain text, no weights"
+        "The person takes turns talking", description="what is to be seen; plain text, no weights"
     )
     negative_prompt: Prompt = Field(
         DEFAULT_NEGATIVE_PROMPT,
-        max_length=2000,
         description="what is not to be seen; what you send has an effect, the default only where cfg_scale is not 1",
     )
     width: Whole = Field(400, ge=256, le=1536, description="pixels; rounded to a multiple of 16")
@@ -237,6 +254,10 @@ class JobInput(_Model):
         description="in place of width and height: 480p or 720p take the size nearest to the picture's own aspect; "
         "or a size such as 480x832",
     )
+    scenes: Annotated[
+        tuple[SceneInput, ...] | None,
+        Field(strict=False, min_length=1, max_length=MOST_SCENES, description="other prompts and pictures in time"),
+    ] = None
     fit: Annotated[Fit, BeforeValidator(choice(get_args(Fit)))] = Field(
         "cover", description="cover fills the frame and crops; contain shows all, with black bars"
     )

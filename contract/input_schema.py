@@ -6,16 +6,17 @@ field with different values, the size of `metadata`.
 
 from typing import Any, get_args
 
-from contract.aliases import MEANT, MEANT_OF_SPEAKER
+from contract.aliases import MEANT, MEANT_OF_SCENE, MEANT_OF_SPEAKER
 from contract.fields import QUALITY_SYNONYMS, REGION_SYNONYMS, JobInput, NamedRegion
 from contract.presets import PRESETS
 from contract.rules import FIXED_STEPS
+from contract.sound import CHANNEL_SYNONYMS
 from contract.spelling import FRACTION, NO, WHOLE, YES, round_blanks, spelled
 
 Schema = dict[str, Any]
 NULL: Schema = {"type": "null"}
 UNSET: Schema = {"$ref": "#/$defs/Unset"}
-SYNONYMS = {"region": REGION_SYNONYMS, "quality": QUALITY_SYNONYMS}
+SYNONYMS = {"region": REGION_SYNONYMS, "quality": QUALITY_SYNONYMS, "channel": CHANNEL_SYNONYMS}
 SOURCE = {"$ref": "#/$defs/Source"}
 TEXTS = {"integer": round_blanks(WHOLE), "number": round_blanks(FRACTION)}
 
@@ -34,7 +35,11 @@ def json_schema() -> Schema:
     _loosen(speaker, MEANT_OF_SPEAKER, "#/$defs/SpeakerInput")
     _take_one_for_a_list(schema["properties"])
     speaker["allOf"] = [_any_sent("audio", MEANT_OF_SPEAKER)]
-    del speaker["required"]
+    scene = definitions["SceneInput"]
+    _loosen(scene, MEANT_OF_SCENE, "#/$defs/SceneInput")
+    scene["allOf"] = [_any_sent("at", MEANT_OF_SCENE)]
+    scene["anyOf"] = [_any_sent(name, MEANT_OF_SCENE) for name in ("prompt", "image_url")]
+    del speaker["required"], scene["required"]
     return {
         **schema,
         "$defs": definitions,
@@ -99,6 +104,7 @@ def _take_one_for_a_list(properties: dict[str, Schema]) -> None:
     speaker = {"anyOf": [{"$ref": "#/$defs/SpeakerInput"}, SOURCE]}
     properties["speakers"]["anyOf"][0]["items"] = speaker
     properties["speakers"]["anyOf"].insert(1, speaker)
+    properties["scenes"]["anyOf"].insert(1, {"$ref": "#/$defs/SceneInput"})
 
 
 def _any_sent(field: str, meant: dict[str, str] = MEANT) -> Schema:

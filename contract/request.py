@@ -14,6 +14,7 @@ from contract.explain import explain
 from contract.fields import ColorMatch, JobInput, Mode, Quality, Region
 from contract.rules import NegativeGuidance
 from contract.settle import settle
+from contract.sound import channel_number
 
 MOST_VALUES = 10_000  # more than fields, lists and metadata can hold
 LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScript caller
@@ -21,11 +22,26 @@ LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScrip
 
 @dataclass(frozen=True)
 class Speaker:
-    """One voice: its source, whose mouth it moves (None: the default column), seconds of silence before it."""
+    """One voice: its source, whose mouth it moves (None: the default column), seconds of silence before it, and which
+    channel of the source it is, counted from 1 (None: all of them, mixed)."""
 
     audio: str
     region: Region | None
     offset_seconds: float
+    channel: int | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is to be seen from `at` (seconds) on: another prompt, another picture (a source), or both; None: as before.
+
+    `number` is its place in the request, from 1.
+    """
+
+    number: int
+    at: float
+    prompt: str | None
+    image: str | None
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,7 @@ class Request:
     `size` is None where `resolution` asks for the bucket nearest to the image's own aspect.
     `shift` is None where it depends on that size (`contract.rules.default_shift`), `color_match`
     where it depends on the mode and the length (which the graphs know). `negative_guidance` is None where the negative
-    prompt has no effect.
+    prompt has no effect. `scenes` are in the order of their times.
     """
 
     image: str
@@ -76,6 +92,7 @@ class Request:
     preview: bool
     negative_guidance: NegativeGuidance | None
     warnings: tuple[str, ...]
+    scenes: tuple[Scene, ...] = ()
 
     @property
     def silent_others(self) -> bool:
@@ -103,6 +120,7 @@ def parse_request(raw: object) -> Request:
         raise explain(error, settled) or WorkerError(ErrorCode.INVALID_INPUT, "Invalid input") from error
     fields = presets.with_preset(fields, settled.warnings)
     rules.check_scheduler(fields, settled.problems)
+    rules.check_scenes(fields, settled.problems)
     if refusal := explain(None, settled):
         raise refusal
     return _resolve(fields, settled.warnings)
@@ -127,7 +145,8 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
     size = _size(fields, warnings)
     rules.warn_about_quality(fields, len(speakers), warnings)
     rules.warn_about_no_effect(fields, len(speakers), warnings)
-    rules.warn_about_sources([speaker.audio for speaker in speakers], warnings)
+    rules.warn_about_scenes(fields, len(speakers), warnings)
+    rules.warn_about_sources([(speaker.audio, speaker.channel) for speaker in speakers], fields.timing, warnings)
     if size is not None:
         rules.warn_about_size(size.width, size.height, warnings)
     return Request(
@@ -157,6 +176,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         metadata=fields.metadata,
         output_key=fields.output_key,
         upload_url=fields.upload_url,
+        scenes=_scenes(fields),
         quality=fields.quality,
         preview=fields.preview,
         negative_guidance=rules.negative_guidance(fields),
@@ -179,5 +199,14 @@ def _size(fields: JobInput, warnings: list[str]) -> Size | None:
 
 def _speakers(fields: JobInput) -> tuple[Speaker, ...]:
     if fields.speakers is not None:
-        return tuple(Speaker(s.audio, s.region, s.offset_seconds or 0.0) for s in fields.speakers)
+        return tuple(
+            Speaker(s.audio, s.region, s.offset_seconds or 0.0, channel_number(s.channel)) for s in fields.speakers
+        )
     return tuple(Speaker(source, None, 0.0) for source in fields.audio_urls or ())
+
+
+def _scenes(fields: JobInput) -> tuple[Scene, ...]:
+    """In the order of their times; numbered as they were sent."""
+    sent = enumerate(fields.scenes or (), 1)
+    scenes = [Scene(number, scene.at, scene.prompt, scene.image_url) for number, scene in sent]
+    return tuple(sorted(scenes, key=lambda scene: scene.at))

@@ -30,6 +30,10 @@ class VideoInfo(_Model):
     frames: int
     windows: int
     sha256: str
+    marks: tuple[str, ...] = Field(
+        (),
+        description="how the file itself says that AI made it: metadata (a comment and XMP), c2pa (a signed manifest)",
+    )
 
 
 class GenerationParams(_Model):
@@ -70,6 +74,17 @@ class Timings(_Model):
     upload: Seconds
 
 
+class SceneInfo(_Model):
+    """What became of one of the scenes that were sent."""
+
+    at: Seconds = Field(description="as it was sent")
+    begins_at: Seconds | None = Field(description="where its window begins to be seen; null: behind the cut")
+    window: int | None = Field(description="from 1")
+    shows: tuple[Literal["prompt", "image"], ...] = Field(
+        description="what is seen of it; a later scene in the same window hides what both bring"
+    )
+
+
 class Reply(_Model):
     """A finished job."""
 
@@ -83,6 +98,7 @@ class Reply(_Model):
     warnings: tuple[str, ...]
     engine: Literal["comfyui", "simulator"]
     job_id: str
+    scenes: tuple[SceneInfo, ...] | None = Field(None, description="in the order in which they were sent")
     expires_at: str | None = Field(None, description="when output_video_url stops working, UTC; null: it does not")
     metadata: dict[str, JsonValue] | None = None
     worker_version: str = Field(default_factory=lambda: VERSION, description="of the worker that made this reply")
@@ -119,13 +135,13 @@ def failure(error: WorkerError, job_id: str) -> dict[str, Any]:
 
 
 def as_json(reply: Reply | Failure) -> dict[str, Any]:
-    """Plain JSON values; `metadata`, `kept_video` and `video_base64` are left out where there is none.
+    """Plain JSON values; `metadata`, `scenes`, `kept_video` and `video_base64` are left out where there is none.
 
     Raises:
         ValueError: something in it is not JSON. Such a reply would never reach the caller.
     """
     data = reply.model_dump(mode="json")
-    for optional in ("metadata", "kept_video", "video_base64"):
+    for optional in ("metadata", "scenes", "kept_video", "video_base64"):
         if data.get(optional, ...) is None:
             del data[optional]
     json.dumps(data, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
@@ -136,7 +152,8 @@ def json_schema() -> dict[str, Any]:
     """JSON Schema of a reply: completed or failed."""
     completed = Reply.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
     failed = Failure.model_json_schema(mode="serialization")
-    completed["required"].remove("metadata")
+    for optional in ("metadata", "scenes"):
+        completed["required"].remove(optional)
     for optional in ("kept_video", "video_base64"):
         failed["required"].remove(optional)
     definitions = completed.pop("$defs", {}) | {"Reply": completed, "Failure": failed}

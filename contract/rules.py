@@ -33,6 +33,36 @@ def check_scheduler(fields: JobInput, problems: list[str]) -> None:
         problems.append(f"{reason}; send {' and '.join(remedies)}, or scheduler {_fitting(fields)}")
 
 
+def check_scenes(fields: JobInput, problems: list[str]) -> None:
+    """Scenes that change nothing, that begin together, or whose pictures the mode does not take."""
+    begun: dict[float, int] = {}
+    for number, scene in enumerate(fields.scenes or (), 1):
+        if scene.prompt is None and scene.image_url is None:
+            problems.append(f"scene {number} changes nothing: send it with a prompt, an image_url, or both")
+        if scene.image_url is not None and fields.mode != "infinitetalk":
+            problems.append(
+                f"image_url of scene {number}: {fields.mode} goes by one picture; send mode infinitetalk, or prompts "
+                "only"
+            )
+        if (first := begun.setdefault(scene.at, number)) != number:
+            problems.append(
+                f"scenes {first} and {number} both begin at {scene.at:g} s; send one scene with what both have, or "
+                "another time"
+            )
+
+
+def warn_about_scenes(fields: JobInput, speakers: int, warnings: list[str]) -> None:
+    """What a caller may not expect of them."""
+    scenes = fields.scenes or ()
+    if speakers > 1 and any(scene.image_url for scene in scenes):
+        warnings.append(
+            "the speakers' regions are those of image_url in every scene: people should sit where they sit there"
+        )
+    first = next((number for number, scene in enumerate(scenes, 1) if scene.at == 0 and scene.prompt), None)
+    if first is not None and fields.names("positive_prompt"):
+        warnings.append(f"positive_prompt has no effect: scene {first} begins at 0 with a prompt of its own")
+
+
 def _fitting(fields: JobInput) -> str:
     return "dpm++_sde" if fields.use_speed_lora else "unipc"
 
@@ -89,12 +119,20 @@ def warn_about_no_effect(fields: JobInput, speakers: int, warnings: list[str]) -
         warnings.append("timing has no effect with one voice")
 
 
-def warn_about_sources(voices: Sequence[str], warnings: list[str]) -> None:
-    """Two speakers who say the same: mostly a slip."""
+def warn_about_sources(voices: Sequence[tuple[str, int | None]], timing: str, warnings: list[str]) -> None:
+    """Two speakers who say the same, and a conversation that is pulled apart: mostly slips. A voice is a source, and a
+    channel of it."""
     for second, voice in enumerate(voices, 1):
         first = voices.index(voice) + 1
         if first < second:
-            warnings.append(same_voice(first, second))
+            ways = "" if voice[1] else "; where each speaker has a channel of that file, send speakers with channel"
+            warnings.append(same_voice(first, second) + ways)
+    parted = [source for source, channel in dict.fromkeys(voices) if channel]
+    if timing == "turns" and len(parted) > len(set(parted)):
+        warnings.append(
+            "timing turns plays the channels of one file one after the other; "
+            "timing together keeps the conversation as it was recorded"
+        )
 
 
 def same_voice(first: int, second: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract.aliases import FIELDS, MEANT, MEANT_OF_SPEAKER, SPEAKER_FIELDS
+from contract.aliases import FIELDS, MEANT, MEANT_OF_SCENE, MEANT_OF_SPEAKER, SCENE_FIELDS, SPEAKER_FIELDS
 from contract.spelling import FRACTION, NO, YES, empty, trimmed
 
 Names = dict[str, str]
@@ -46,6 +46,10 @@ def settle(raw: dict[Any, Any]) -> Settled:
         fields["speakers"] = [fields["speakers"]]
     if isinstance(fields.get("speakers"), list | tuple):
         fields["speakers"] = [_speaker(one, number, settled) for number, one in enumerate(fields["speakers"], 1)]
+    if isinstance(fields.get("scenes"), dict):
+        fields["scenes"] = [fields["scenes"]]
+    if isinstance(fields.get("scenes"), list | tuple):
+        fields["scenes"] = [_scene(one, number, settled) for number, one in enumerate(fields["scenes"], 1)]
     if settled.left_out:
         settled.warnings.append(f"empty and taken as not sent: {', '.join(settled.left_out)}")
     settled.problems.extend(_contradictions(fields))
@@ -65,6 +69,14 @@ def _speaker(one: object, number: int, settled: Settled) -> object:
     inner = Settled({}, {}, settled.warnings, settled.problems, settled.left_out)
     _rename(one, MEANT_OF_SPEAKER, SPEAKER_FIELDS, inner, f" of speaker {number}")
     return inner.fields
+
+
+def _scene(one: object, number: int, settled: Settled) -> object:
+    if not isinstance(one, dict):
+        return one
+    inner = Settled({}, {}, settled.warnings, settled.problems, settled.left_out)
+    _rename(one, MEANT_OF_SCENE, SCENE_FIELDS, inner, f" of scene {number}")
+    return {name: value for name, value in inner.fields.items() if name not in SCENE_FIELDS or not empty(value)}
 
 
 def _rename(raw: dict[Any, Any], meant: Names, known: Sequence[str], settled: Settled, whose: str) -> None:

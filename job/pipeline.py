@@ -29,17 +29,20 @@ from job.disk import disk_faults
 from job.health import Health
 from job.keeper import Delivery, Keeper, fingerprint_of
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
+from job.marking import Marks
 from job.pace import Pace, StepTimer
 from job.preparation import PreparedJob, prepare
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.scenes import pictures_of
 from job.workspace import job_folder
-from media.video import FrameEncoder
+from media.video import FrameEncoder, VideoSpec
 from sources.fetch import FetchLimits, fetch_inputs
 from storage.base import Storage, storage_key
 from workflows.graph import Graph, MemoryOptions, Precision, build_graph, sampler_node
 from workflows.models import Variants
+from workflows.plan import Plan
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +50,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Resources:
     """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"; `job_seconds` is the longest
-    that a job may take where it has no limit of its own (None: no limit); the thread of one that was asked to stop is
-    left behind after `obey_seconds`."""
+    that a job may take where it has no limit of its own (None: no limit); `own_nodes` are those of our pack that the
+    engine has; the thread of one that was asked to stop is left behind after `obey_seconds`."""
 
     engine_name: Literal["comfyui", "simulator"]
     engine: Engine
@@ -64,6 +67,8 @@ class Resources:
     work_dir: Path
     least_disk_bytes: int
     audio_max_seconds: float
+    marks: Marks
+    own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
     obey_seconds: float = 180.0
 
@@ -180,14 +185,24 @@ def _recall(
 def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]:
     """Everything up to the finished MP4 in the job's folder."""
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
+    resources.marks.rehearse(context.cancel)
     report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
-    inputs = fetch_inputs(request.image, sources, context.folder, resources.limits, context.cancel)
+    inputs = fetch_inputs(
+        request.image, sources, context.folder, resources.limits, context.cancel, pictures=pictures_of(request)
+    )
     stopwatch.lap(Stage.FETCH)
 
     report(Stage.PREPARE)
-    longest = resources.audio_max_seconds
-    prepared = prepare(request, inputs, context.folder, context.warnings, context.cancel, audio_max_seconds=longest)
+    prepared = prepare(
+        request,
+        inputs,
+        context.folder,
+        context.warnings,
+        context.cancel,
+        audio_max_seconds=resources.audio_max_seconds,
+        own_nodes=resources.own_nodes,
+    )
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     report.expect(resources.pace.forecast(work_of(prepared.plan), _models_of(context, prepared)))
     stopwatch.lap(Stage.PREPARE)
@@ -200,6 +215,8 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
             video = _generate(prepared, recovery.memory, context)
         except WorkerError as error:
             recovery.after(error)
+    marks = resources.marks.put(video, request.mode, context.warnings, context.cancel)
+    stopwatch.lap(Stage.ENCODE)
     finished = FinishedVideo(
         job_id=job_id,
         request=replace(request, blocks_to_swap=recovery.memory.blocks_to_swap),
@@ -209,6 +226,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
         engine=resources.engine_name,
         warnings=context.warnings,
         attempts=recovery.attempts,
+        marks=marks,
     )
     return finished, video
 
@@ -225,6 +243,7 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
         precision=context.resources.precision,
     )
     plan, prompt_id = prepared.plan, new_id()
+    spec = replace(prepared.video, comment=context.resources.marks.comment)
     ticks = plan.latent_frames if memory.tiled_vae else None
     reader = ProgressReader(
         prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps, vae_ticks=ticks
@@ -232,7 +251,7 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
     try:
         with (
             disk_faults(frames),
-            _encoder(prepared, frames, context) as encoder,
+            _encoder(spec, prepared.plan, frames, context) as encoder,
         ):
             _sample(graph, reader, encoder, context)
             finishing = context.limit.finishing(context.stopwatch.total)
@@ -245,10 +264,10 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
         shutil.rmtree(frames, ignore_errors=True)
 
 
-def _encoder(prepared: PreparedJob, frames: Path, context: _JobContext) -> FrameEncoder:
-    shown = frozenset(prepared.plan.window_ends if context.request.preview else ())
+def _encoder(spec: VideoSpec, plan: Plan, frames: Path, context: _JobContext) -> FrameEncoder:
+    shown = frozenset(plan.window_ends if context.request.preview else ())
     video = context.folder / "video.mp4"
-    return FrameEncoder(prepared.video, frames, video, context.cancel, shown=shown, show=context.report.show)
+    return FrameEncoder(spec, frames, video, context.cancel, shown=shown, show=context.report.show)
 
 
 def _sample(graph: Graph, reader: ProgressReader, encoder: FrameEncoder, context: _JobContext) -> None:

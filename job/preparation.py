@@ -1,6 +1,6 @@
 """Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +10,19 @@ from contract import rules
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
+from contract.response import SceneInfo
+from job.scenes import PictureRoom, draw_pictures, pictures_of, place_scenes
 from media.audio import Voice
 from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
 from media.losses import SPARE_SECONDS
 from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
 from media.video import VideoSpec
-from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
-from sources.fetch import Inputs, same_voices
-from workflows.graph import GraphInputs, References
+from media.voices import Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
+from sources.fetch import Inputs
+from workflows.graph import GraphInputs
 from workflows.modes import MODES
-from workflows.plan import Plan, frames_for, make_plan
+from workflows.own_nodes import VOICE_EMBEDS
+from workflows.plan import Plan, frames_for, make_plan, most_frames
 
 PADDING_SECONDS = 0.1  # that encoders put behind the end
 
@@ -29,6 +32,7 @@ class PreparedJob(GraphInputs):
     """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
 
     video: VideoSpec
+    scenes: tuple[SceneInfo, ...] = ()
 
 
 def prepare(
@@ -39,20 +43,20 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    own_nodes: Collection[str] = (),
 ) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
-    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before.
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before; `own_nodes` are the
+    nodes of our pack that the server has.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
     fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings, cancel)
-    for first, second in same_voices(inputs):
-        if request.speakers[first - 1].audio != request.speakers[second - 1].audio:  # else it was told by the request
-            warnings.append(rules.same_voice(first, second))
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
-    plan = _plan(request, fit, timeline.seconds)
+    plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
+    scenes = place_scenes(request, plan, own_nodes, warnings)
     masks = _masks(request, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
     masks_file = None
@@ -63,7 +67,14 @@ def prepare(
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
     write_listener_mix(timeline, video.seconds, video.audio, cancel)
     return PreparedJob(
-        references=References(folder / "portrait.png"),
+        references=draw_pictures(
+            scenes.pictures,
+            pictures_of(request),
+            inputs.pictures,
+            PictureRoom(folder, fit, request.fit, warnings, cancel),
+        ),
+        prompts=scenes.prompts,
+        scenes=scenes.told,
         voices=tuple(tracks),
         masks=masks_file,
         video=video,
@@ -73,7 +84,7 @@ def prepare(
     )
 
 
-def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
+def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
     return make_plan(
         frames_for(seconds),
         fit.width,
@@ -84,6 +95,7 @@ def _plan(request: Request, fit: Fit, seconds: float) -> Plan:
         scheduler=request.scheduler,
         cfg_scale=request.cfg_scale,
         audio_cfg_scale=request.audio_cfg_scale,
+        most_frames=most,
         nag=request.negative_guidance == "nag",
     )
 
@@ -104,9 +116,14 @@ def _voices(
 ) -> Timeline:
     asked = request.max_audio_duration
     most = longest if asked is None else min(asked, longest)
-    voices = decode_voices(inputs.voices, folder, most + SPARE_SECONDS, cancel)
+    channels = [speaker.channel for speaker in request.speakers]
+    voices = decode_voices(inputs.voices, folder, most + SPARE_SECONDS, cancel, channels)
     if asked is None or asked > longest:
         _refuse_longer(voices, longest)
+    named = [(speaker.audio, speaker.channel) for speaker in request.speakers]
+    for first, second in same_sounds(voices):
+        if named[first - 1] != named[second - 1]:  # else it was told by the request
+            warnings.append(rules.same_voice(first, second))
     offsets = [speaker.offset_seconds for speaker in request.speakers]
     return lay_out(voices, offsets, request.timing, asked, warnings)
 

@@ -55,6 +55,7 @@ class FinishedVideo:
     engine: Literal["comfyui", "simulator"]
     warnings: Sequence[str]
     attempts: int
+    marks: tuple[str, ...] = ()
 
 
 def sha256_of(file: Path) -> str:
@@ -74,6 +75,7 @@ def make_reply(finished: FinishedVideo, stopwatch: Stopwatch) -> dict[str, Any]:
         timings=_timings(stopwatch),
         warnings=tuple(finished.warnings),
         engine=finished.engine,
+        scenes=finished.prepared.scenes or None,
         job_id=finished.job_id,
         expires_at=None,
         metadata=finished.request.metadata,
@@ -99,6 +101,7 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         frames=prepared.video.output_frames,
         windows=prepared.plan.windows,
         sha256=finished.sha256,
+        marks=finished.marks,
     )
 
 

@@ -5,6 +5,7 @@ named by us, and the program starts with an empty environment in the job's folde
 """
 
 import contextlib
+import math
 import os
 import select
 import shutil
@@ -28,6 +29,7 @@ DECODE = (*FFMPEG, "-nostats", "-filter_threads", "1", "-filter_complex_threads"
 POLL_SECONDS = 0.02
 WALL_SECONDS = 60.0
 LOG_BYTES = 1 << 20
+USUAL_SECONDS = 400.0
 # 390 s of any sound that was tried decode in under 4 s; ffmpeg's own libraries take 300 MB of addresses, 45 of data.
 LIMITS = {"RLIMIT_CPU": 9, "RLIMIT_DATA": 200_000_000, "RLIMIT_AS": 1_000_000_000, "RLIMIT_NOFILE": 64}
 # Sets limits, then becomes the program: nothing of ours may run between fork and exec where there are threads. Python
@@ -58,7 +60,7 @@ def run(command: Sequence[str], folder: Path, cancel: Cancellation, **limits: An
     Args:
         command: program and arguments.
         limits: `file_bytes`, the most that it may write into one file; `log_bytes`, that it may log; `seconds` of wall
-            clock.
+            clock; `sound_seconds`, that it may have to decode, with which the limits of time grow.
 
     Returns:
         What it printed, at most LOG_BYTES of it, and what it logged.
@@ -69,13 +71,19 @@ def run(command: Sequence[str], folder: Path, cancel: Cancellation, **limits: An
             killed, as by the kernel that had no memory left, or fails on a file that is known to be good.
     """
     witness = Witness()
+    allowed = math.ceil(LIMITS["RLIMIT_CPU"] * _share(limits.get("sound_seconds", 0.0)))
     try:
         return _run(command, folder, cancel, **limits)
     except FfmpegError as error:
-        if witness.blames_machine(error.returncode, LIMITS["RLIMIT_CPU"]) or not _works(folder, cancel):
+        if witness.blames_machine(error.returncode, allowed) or not _works(folder, cancel):
             message = "This worker could not decode the audio: its ffmpeg was killed, or does not work"
             raise WorkerError(ErrorCode.INTERNAL, message, detail=error.log[-2000:], elsewhere=True) from error
         raise
+
+
+def _share(sound_seconds: float) -> float:
+    """Of the limits: more than 1 for sounds longer than those that they are made for."""
+    return max(sound_seconds / USUAL_SECONDS, 1.0)
 
 
 def _works(folder: Path, cancel: Cancellation) -> bool:
@@ -101,10 +109,14 @@ def _run(
     *,
     file_bytes: int = 0,
     log_bytes: int = LOG_BYTES,
+    sound_seconds: float = 0.0,
     seconds: float = WALL_SECONDS,
 ) -> tuple[str, str]:
     """As `run`, whoever is at fault."""
-    limits = {**LIMITS, "RLIMIT_FSIZE": max(file_bytes, log_bytes + LOG_BYTES), "RLIMIT_CORE": 0}
+    share = _share(sound_seconds)
+    seconds, processor = seconds * share, math.ceil(LIMITS["RLIMIT_CPU"] * share)
+    written = max(file_bytes, log_bytes + LOG_BYTES)
+    limits = {**LIMITS, "RLIMIT_CPU": processor, "RLIMIT_FSIZE": written, "RLIMIT_CORE": 0}
     end, hold = os.pipe()
     with (
         os.fdopen(end, "rb") as ended,

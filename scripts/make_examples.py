@@ -24,6 +24,8 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 SKY: Colour = (176, 204, 222)
 SAND: Colour = (240, 220, 206)
+NIGHT: Colour = (38, 44, 92)
+EMBERS: Colour = (214, 112, 70)
 PORTRAIT_SIZE = (832, 1216)
 PORTRAIT_AT = (416.0, 486.0, 1.0)
 DUO_SIZE = (1216, 832)
@@ -44,10 +46,14 @@ WOMAN = "A woman with long brown hair in a green jacket speaks to the camera, st
 PAIR = "a woman in a green jacket on the left and a man in a blue sweater on the right"
 
 
-def draw(size: tuple[int, int], people: list[tuple[Person, tuple[float, float, float]]]) -> Image.Image:
-    """A picture of these people, each at (x, y, scale), before a soft light."""
+def draw(
+    size: tuple[int, int],
+    people: list[tuple[Person, tuple[float, float, float]]],
+    light: tuple[Colour, Colour] = (SKY, SAND),
+) -> Image.Image:
+    """A picture of these people, each at (x, y, scale), before a soft light in two colours, above and below."""
     canvas = Canvas(*size)
-    canvas.backdrop(SKY, SAND)
+    canvas.backdrop(*light)
     for _, (x, y, scale) in people:
         canvas.place(x, y - 40 * scale, scale)
         canvas.fill(oval(0, 0, 330, 330), (255, 255, 255), alpha=0.5, soft=132)
@@ -104,12 +110,37 @@ def write_mp3(source: Path, path: Path) -> None:
     subprocess.run(convert, check=True)
 
 
+def write_call(left: Path, right: Path, path: Path) -> None:
+    """Two clips as a conversation, the second where the first ends, each on a channel of its own: MP3, 96 kbit/s."""
+    voices = []
+    for clip in (left, right):
+        with wave.open(str(clip), "rb") as file:
+            voices.append(array("h", file.readframes(file.getnframes())))
+    first, second = voices
+    pcm = array("h", bytes(4 * (len(first) + len(second))))
+    pcm[0 : 2 * len(first) : 2] = first
+    pcm[2 * len(first) + 1 :: 2] = second
+    exact = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact", "-joint_stereo", "0"]
+    raw = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "2", "-i", "pipe:0"]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *raw, "-b:a", "96k", *exact, str(path)], check=True, input=pcm)
+
+
 def one_person_requests() -> dict[str, dict[str, Any]]:
     """Requests with portrait.png, by name."""
     base = {"image_url": "portrait.png", "audio_urls": ["hello.wav"], "positive_prompt": WOMAN}
     return {
         "one-speaker": base,
         "infinitetalk": {**base, "audio_urls": ["hello.mp3"], "mode": "infinitetalk"},
+        "scenes": {
+            **base,
+            "mode": "infinitetalk",
+            "window_frames": 33,
+            "scenes": [
+                {"at": 1.3, "prompt": f"{WOMAN}, and smiles", "image_url": "evening.png"},
+                {"at": 2.3, "prompt": f"{WOMAN}, and looks surprised"},
+                {"at": 3.2, "prompt": WOMAN, "image_url": "portrait.png"},
+            ],
+        },
         "720p": {**base, "resolution": "720p"},
         "quality": {**base, "use_speed_lora": False, "steps": 20, "cfg_scale": 5.0, "scheduler": "unipc"},
         "fps-30": {**base, "fps": 30},
@@ -132,6 +163,11 @@ def two_people_requests() -> dict[str, dict[str, Any]]:
     return {
         "two-together": {**both, "width": 704, "height": 480},
         "two-turns": {**both, "timing": "turns", "resolution": "480p"},
+        "two-channels": {
+            **duo,
+            "speakers": [{"audio": "call.mp3", "channel": "left"}, {"audio": "call.mp3", "channel": "right"}],
+            "resolution": "480p",
+        },
         "regions": {
             **duo,
             "speakers": [
@@ -163,10 +199,12 @@ def main(folder: Path) -> None:
         sys.exit(f"{' and '.join(missing)} not found; on Debian: apt-get install espeak-ng ffmpeg")
     folder.mkdir(parents=True, exist_ok=True)
     draw(PORTRAIT_SIZE, [(ANNA, PORTRAIT_AT)]).save(folder / "portrait.png", optimize=True)
+    draw(PORTRAIT_SIZE, [(ANNA, PORTRAIT_AT)], (NIGHT, EMBERS)).save(folder / "evening.png", optimize=True)
     draw(DUO_SIZE, [(ANNA, DUO_AT["anna"]), (BEN, DUO_AT["ben"])]).save(folder / "duo.png", optimize=True)
     for name, (voice, words_per_minute, pitch, text) in CLIPS.items():
         write_wav(folder / f"{name}.wav", speak(voice, words_per_minute, pitch, text))
     write_mp3(folder / "hello.wav", folder / "hello.mp3")
+    write_call(folder / "anna.wav", folder / "ben.wav", folder / "call.mp3")
     write_requests(folder)
     for path in sorted(folder.iterdir()):
         print(f"{path.stat().st_size:>8}  {path.name}")

@@ -53,6 +53,7 @@ def _arguments() -> argparse.Namespace:
         "--fault", type=_fault, action="append", default=[], metavar="SPEC", help="see below; repeatable"
     )
     parser.add_argument("--models-missing", action="append", default=[], metavar="NAME", help="leave a model file out")
+    parser.add_argument("--nodes-missing", action="append", default=[], metavar="NAME", help="leave a node class out")
     parser.add_argument("--input-directory", type=Path, help="default: a temporary folder, removed at exit")
     parser.add_argument("--output-directory", type=Path, help="default: a temporary folder, removed at exit")
     parser.add_argument(
@@ -89,7 +90,8 @@ async def _serve(arguments: argparse.Namespace, folders: Folders, parent: int) -
         _follow_parent(parent, stop, loop)
     hub = Hub(loop)
     plan = faults.FaultPlan(arguments.fault, hub.silence, hub.drop, hub.say)
-    machine = Machine(hub, Catalog(arguments.models_missing), folders, Clock(arguments.speed), plan)
+    catalog = Catalog(arguments.models_missing, arguments.nodes_missing)
+    machine = Machine(hub, catalog, folders, Clock(arguments.speed), plan)
     listener = socket.create_server((arguments.host, arguments.port))
     runner = web.AppRunner(Server(machine).app(), access_log=None, shutdown_timeout=GOODBYE_SECONDS)
     await runner.setup()

@@ -1,4 +1,5 @@
-"""The node classes the simulated server has, read from `object_info.json` (a recording: `make facts`).
+"""The node classes the simulated server has, read from `object_info.json` (a recording: `make facts`), and those of
+this project's own pack from `own_nodes.json` (held against the pack by `tests/real/test_own_nodes.py`).
 
 The catalog answers GET /object_info and is what graphs are validated against. Lists of input files are those of the
 input folder, as on the real server; lists of models can be shortened, to test what a caller does about a missing file.
@@ -12,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+FACTS = ("object_info.json", "own_nodes.json")
 UPLOAD_KINDS = {("LoadImage", "image"): ("image",), ("LoadAudio", "audio"): ("audio", "video")}
 
 
@@ -42,11 +44,15 @@ class NodeClass:
 
 
 class Catalog:
-    """All classes by name; `missing` are the names of model files to leave out of every list."""
+    """All classes by name; `missing` are the names of model files to leave out of every list, `absent` those of classes
+    that this server does not have."""
 
-    def __init__(self, missing: Iterable[str] = ()) -> None:
-        text = resources.files("simulator").joinpath("object_info.json").read_text(encoding="utf-8")
-        self._info: dict[str, dict[str, Any]] = json.loads(text)
+    def __init__(self, missing: Iterable[str] = (), absent: Iterable[str] = ()) -> None:
+        self._info: dict[str, dict[str, Any]] = {}
+        for file in FACTS:
+            self._info |= json.loads(resources.files("simulator").joinpath(file).read_text(encoding="utf-8"))
+        for name in absent:
+            del self._info[name]
         for info in self._info.values():
             _remove(info, frozenset(missing))
         self.classes = {name: _node_class(name, info) for name, info in self._info.items()}

@@ -27,6 +27,7 @@ WORD = "SIMULATED"
 PLACES = ("window {window}  frame {index:05d}", "frame {index:05d}", "{index:05d}")
 LEAST_FONT = 7
 OUTLINE = 0.45  # how much of a region's outline one sees
+PROMPT_COLOURS = ((24, 24, 120), (120, 24, 24), (24, 100, 24), (110, 90, 0), (100, 24, 110), (0, 100, 110))
 STATIC_PACKING, MOVING_PACKING = 6, 1
 KEPT_BYTES = 96 * 1024 * 1024
 Area = tuple[int, int, int, int]
@@ -90,17 +91,21 @@ class Artist:
         self._kept_bytes = 0
         self._runs = self._split_rows()
 
-    def frame(self, index: int, window: int) -> list[bytes]:
-        """The pieces of the PNG file of frame `index` (from 0), drawn in window `window` (from 1), in file order."""
+    def frame(self, index: int, window: int, prompt: int | None = None) -> list[bytes]:
+        """The pieces of the PNG file of frame `index` (from 0), drawn in window `window` (from 1), in file order.
+
+        `prompt` is which of several (from 1) the window takes: the line at the top has its number then, and a colour
+        for it.
+        """
         steps = tuple(track[index] if index < len(track) else 0 for track in self._steps)
-        bands = [png.band(self._line(index, window), MOVING_PACKING)]
+        bands = [png.band(self._line(index, window, prompt), MOVING_PACKING)]
         bands += [self._run(number, steps) for number in range(len(self._runs))]
         return [self._head, *(part.chunk for part in bands), png.tail(bands)]
 
-    def write(self, path: Path, index: int, window: int) -> None:
+    def write(self, path: Path, index: int, window: int, prompt: int | None = None) -> None:
         """Write frame `index` in pieces under its final name, as the real server does: readers may meet half a file."""
         with path.open("wb", buffering=0) as target:
-            for piece in self.frame(index, window):
+            for piece in self.frame(index, window, prompt):
                 target.write(piece)
 
     def _place(self, masks: Sequence[Image.Image], mouths: Sequence[Mouth]) -> list[Speaker]:
@@ -132,11 +137,14 @@ class Artist:
             base.paste(speaker.colour, (0, 0), speaker.outline.point([round(OUTLINE * value) for value in range(256)]))
         return base
 
-    def _line(self, index: int, window: int) -> Image.Image:
+    def _line(self, index: int, window: int, prompt: int | None) -> Image.Image:
         line, middle = self._above.copy(), self._line_rows // 2
         drawing = ImageDraw.Draw(line)
+        if prompt is not None:
+            drawing.rectangle((0, 0, *line.size), fill=PROMPT_COLOURS[(prompt - 1) % len(PROMPT_COLOURS)])
         drawing.text((4, middle), WORD, fill=(255, 255, 255), font=self._font, anchor="lm")
         place = self._where.format(window=window, index=index)
+        place = place if prompt is None else place.replace(f"window {window}", f"prompt {prompt}")
         drawing.text((self.size[0] - 4, middle), place, fill=(214, 214, 218), font=self._font, anchor="rm")
         return line
 

@@ -30,6 +30,7 @@ SECONDS = {
     "CLIPVisionLoader": 0.3,
     "Wav2VecModelLoader": 0.2,
     "MultiTalkWav2VecEmbeds": 0.3,
+    "TalkingVideoVoiceEmbeds": 0.3,
     "WanVideoVAELoader": 0.2,
     "WanVideoClipVisionEncode": 0.2,
     "WanVideoModelLoader": 1.5,
@@ -80,6 +81,18 @@ def _text_encode(call: Call) -> tuple[Outputs, Ui | None]:
 def _text_bridge(call: Call) -> tuple[Outputs, Ui | None]:
     call.need("positive", Loaded)
     return (TextEmbeds(call.get("negative", Loaded) is not None),), None
+
+
+def _prompts(call: Call) -> tuple[Outputs, Ui | None]:
+    """A prompt for each window; raises ValueError as our node does."""
+    call.need("prompt_1", Loaded)
+    named = [name for name in call.inputs if name.startswith("prompt_")]
+    there = {name.rsplit("_", 1)[1] for name in named if call.get(name, Loaded) is not None}
+    windows = call.text("windows", "1")
+    numbers = windows.split(",")
+    if not there.issuperset(numbers):
+        raise ValueError(f"windows '{windows}' name a prompt that is not there")
+    return (TextEmbeds(call.get("negative", Loaded) is not None, prompts=tuple(map(int, numbers))),), None
 
 
 def _apply_nag(call: Call) -> tuple[Outputs, Ui | None]:
@@ -208,6 +221,8 @@ PLAIN: dict[str, Node] = {
     "MultiTalkWav2VecEmbeds": _voices,
     "PreviewAny": _preview_any,
     "SaveVideo": _save_video,
+    "TalkingVideoPrompts": _prompts,
+    "TalkingVideoVoiceEmbeds": _voices,
     "WanVideoApplyNAG": _apply_nag,
     "WanVideoBlockSwap": _loader("BLOCKSWAPARGS", "blocks_to_swap"),
     "WanVideoClipVisionEncode": _clip_vision_encode,

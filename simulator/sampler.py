@@ -46,6 +46,11 @@ class Clip:
     steps: int
     nag: bool
     told: str
+    prompts: tuple[int, ...] = ()
+
+    def prompt(self, window: int) -> int | None:
+        """Which of several prompts a window (from 1) takes; None where there is one."""
+        return self.prompts[min(window, len(self.prompts)) - 1] if self.prompts else None
 
     def reference(self, window: int) -> Image.Image:
         """What a window (from 1) goes by: in multitalk mode the first begins with it, and so all do."""
@@ -106,7 +111,7 @@ def sample(call: Call) -> Samples:
         _match_colours(clip)
         frames += window.frames
         if plan.folder:
-            _write(artists.of(window.number), Path(plan.folder), window)
+            _write(artists.of(window.number), Path(plan.folder), window, clip.prompt(window.number))
     return Samples(frames, plan.folder, (plan.width, plan.height))
 
 
@@ -126,7 +131,8 @@ def _clip(call: Call) -> Clip:
     told = f"{steps} steps {call.text('scheduler')}{' NAG' if nag else ''}"
     if mode != "infinitetalk" and len(plan.references) > 1 and not plan.matched:
         raise RuntimeError("simulator: the real loop would begin with all references at once; multitalk goes by one")
-    return Clip(plan, voices, mode, negative, call.real("cfg", 1.0), steps, nag, told)
+    prompts = text.prompts if text is not None else ()
+    return Clip(plan, voices, mode, negative, call.real("cfg", 1.0), steps, nag, told, prompts)
 
 
 def _work_vae(call: Call, runs: vae.Runs, seconds: float, window: int) -> None:
@@ -243,6 +249,6 @@ def _levels(voices: VoiceEmbeds) -> Iterator[list[float]]:
             before += frames
 
 
-def _write(artist: Artist, folder: Path, window: windows.Window) -> None:
+def _write(artist: Artist, folder: Path, window: windows.Window, prompt: int | None) -> None:
     for index in range(window.first_frame, window.first_frame + window.frames):
-        artist.write(folder / f"frame_{index:05d}.png", index, window.number)
+        artist.write(folder / f"frame_{index:05d}.png", index, window.number, prompt)

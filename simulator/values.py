@@ -68,10 +68,12 @@ class VideoModel:
 
 @dataclass(frozen=True)
 class TextEmbeds:
-    """Prompts as embeddings: only whether there is a negative one for cfg, and one for NAG, matters."""
+    """Prompts as embeddings. has_negative: whether there is a negative one for cfg; has_nag: and one for NAG; prompts:
+    which of several (from 1) each window takes, the last for all after it."""
 
     has_negative: bool
     has_nag: bool = False
+    prompts: tuple[int, ...] = ()
 
 
 @dataclass

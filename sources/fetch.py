@@ -4,12 +4,11 @@ A source is an http(s) URL, a data: URI, or a path below one of the input roots.
 while they arrive; what a server says of their number is not believed.
 """
 
-import filecmp
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -45,10 +44,12 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The sources of a job as local files, voices in the order of the speakers."""
+    """The sources of a job as local files, voices in the order of the speakers, further pictures by their names. Voices
+    of one source are one file."""
 
     image: Path
     voices: tuple[Path, ...]
+    pictures: dict[str, Path] = field(default_factory=dict)
 
 
 def fetch_inputs(
@@ -58,10 +59,15 @@ def fetch_inputs(
     limits: FetchLimits,
     cancel: Cancellation,
     *,
+    pictures: Mapping[str, str] | None = None,
     web: Web | None = None,
 ) -> Inputs:
-    """Bring the portrait and every voice into `folder`, in parallel. No thread of it is left at its end, save
-    look-ups of names and reads of folders that nobody answers.
+    """Bring the portrait, every voice and every further picture into `folder`, in parallel, a voice that several
+    speakers name once. No thread of it is left at its end, save look-ups of names and reads of folders that nobody
+    answers.
+
+    Args:
+        pictures: what each further picture is called in messages, and its source.
 
     Raises:
         WorkerError: IMAGE_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
@@ -70,9 +76,15 @@ def fetch_inputs(
     web = web or Web(limits.policy)
     seconds = limits.policy.total_seconds
     wanted = [_Source(image, folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
+    distinct = tuple(dict.fromkeys(voices))
     wanted += [
         _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
-        for number, voice in enumerate(voices, start=1)
+        for number, voice in enumerate(distinct, start=1)
+    ]
+    pictures = pictures or {}
+    wanted += [
+        _Source(picture, folder / f"picture_{number}.source", limits.image_bytes, Line(cancel, seconds))
+        for number, picture in enumerate(pictures.values(), start=1)
     ]
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="fetch") as pool:
         jobs = [pool.submit(_bring, source, limits, web) for source in wanted]
@@ -84,30 +96,32 @@ def fetch_inputs(
             for source in wanted:
                 source.line.end()
     cancel.check()
-    return _inputs(*jobs)
-
-
-def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
-    """The speakers, counted from 1, whose files are byte for byte the same: each with the first that it equals."""
-    found = []
-    for second, voice in enumerate(inputs.voices):
-        same = (first for first in range(second) if filecmp.cmp(inputs.voices[first], voice, shallow=False))
-        found += [(first + 1, second + 1) for first in list(same)[:1]]
-    return found
+    picture, *others = jobs
+    sounds, further = others[: len(distinct)], others[len(distinct) :]
+    brought = dict(zip(distinct, sounds, strict=True))
+    inputs = _inputs(picture, *(brought[voice] for voice in voices))
+    named = zip(pictures, further, strict=True)
+    return replace(inputs, pictures={name: _picture(f"image of {name}", job) for name, job in named})
 
 
 def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
     """What was brought, or the error that tells the caller everything that was not."""
-    problem = picture.exception()
-    if isinstance(problem, UnavailableError):
-        message = f"The image could not be downloaded: {problem}"
-        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
-    if isinstance(problem, WorkerError):
-        raise WorkerError(problem.code, f"The image could not be taken: {problem.message}")
+    image = _picture("image", picture)
     voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
     if voices_failed:
         raise _voices_failed(voices_failed, len(sounds))
-    return Inputs(picture.result(), tuple(job.result() for job in sounds))
+    return Inputs(image, tuple(job.result() for job in sounds))
+
+
+def _picture(name: str, job: Future[Path]) -> Path:
+    """What was brought, or the error that names it."""
+    problem = job.exception()
+    if isinstance(problem, UnavailableError):
+        message = f"The {name} could not be downloaded: {problem}"
+        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
+    if isinstance(problem, WorkerError):
+        raise WorkerError(problem.code, f"The {name} could not be taken: {problem.message}")
+    return job.result()
 
 
 def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> BaseException:

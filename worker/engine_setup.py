@@ -28,6 +28,7 @@ from worker.settings import Settings
 from workflows.graph import Precision, template_graph
 from workflows.models import ModelFile, Variants, read_models
 from workflows.modes import MODES
+from workflows.own_nodes import OWN_NODES
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,13 @@ MODELS_REMEDY = "(below MODEL_ROOTS; scripts/download_models.sh gets them, ENGIN
 
 @dataclass(frozen=True)
 class ReadyEngine:
-    """An engine that can take jobs, what suits its GPU, and the modes whose models are there."""
+    """An engine that can take jobs, what suits its GPU, the modes whose models are there, and the nodes of our pack."""
 
     engine: Engine
     precision: Precision
     modes: tuple[Mode, ...]
     gpu: str = ""
+    own_nodes: frozenset[str] = frozenset()
 
 
 @contextmanager
@@ -60,14 +62,15 @@ def running_engine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine
         server = RunningServer(settings.comfyui_url)
         server.ensure_ready(Cancellation())
         precision = choose_precision(settings, GpuFacts(device="cuda"))
-        yield ReadyEngine(server, precision, modes_of_server(server.client, settings, precision))
+        modes = modes_of_server(server.client, settings, precision)
+        yield ReadyEngine(server, precision, modes, own_nodes=own_nodes_of(server.client))
         return
     if settings.engine == "simulator":
         command = partial(simulator_command, settings.simulator_speed, settings.simulator_faults.split())
         start = _starter(settings, lambda: EngineProcess(command()), tuple(MODES), Precision())
         with SupervisedEngine(start) as engine:
             log.info("the simulator is ready: no GPU is used, and the frames are stand-ins")
-            yield ReadyEngine(engine, Precision(), tuple(MODES))
+            yield ReadyEngine(engine, Precision(), tuple(MODES), own_nodes=own_nodes_of(engine.client))
         return
     with _comfyui_of_this_machine(settings, volumes) as ready:
         yield ready
@@ -104,7 +107,19 @@ def _comfyui_of_this_machine(settings: Settings, volumes: Volumes) -> Iterator[R
     )
     with SupervisedEngine(start) as engine:
         log.info("ComfyUI is ready for %s", " and ".join(modes))
-        yield ReadyEngine(engine, precision, modes, facts.name)
+        yield ReadyEngine(engine, precision, modes, facts.name, own_nodes_of(engine.client))
+
+
+def own_nodes_of(client: ComfyClient) -> frozenset[str]:
+    """The nodes of our pack that a server has; none where it tells nothing, or runs without the pack."""
+    try:
+        told = client.object_info()
+    except requests.RequestException:
+        told = {}
+    found = OWN_NODES.intersection(told)
+    if found != OWN_NODES:
+        log.warning("the server lacks nodes of ours: %s; what needs them is refused", ", ".join(OWN_NODES - found))
+    return found
 
 
 def own_node_folder(state: Path) -> Path:

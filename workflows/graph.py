@@ -7,7 +7,8 @@ nodes keep their ids and inputs from job to job, so that ComfyUI keeps the model
 
 import hashlib
 import json
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from contract.fields import Mode
 from contract.request import Request
 from workflows.models import ModelSet
 from workflows.modes import MODES
+from workflows.own_nodes import PROMPTS, VOICE_EMBEDS
 from workflows.plan import Plan
+from workflows.scenes import WindowPrompts
 
 FOLDER = Path(__file__).parent
 VOICES = 4
@@ -71,6 +74,7 @@ class GraphInputs:
         plan: the windows and their size.
         shift: the flow shift.
         color_match: how the node pack matches the colours of a window to the portrait's.
+        prompts: of the windows, where they are not all the request's own.
     """
 
     references: References
@@ -79,6 +83,7 @@ class GraphInputs:
     plan: Plan
     shift: float
     color_match: str
+    prompts: WindowPrompts | None = field(default=None, kw_only=True)
 
 
 def build_graph(
@@ -102,7 +107,7 @@ def build_graph(
     if inputs.references.count > 1 and not MODES[request.mode].reference_per_window:
         raise ValueError(f"{request.mode} goes by one reference picture, not {inputs.references.count}")
     template = _Template(_text(request.mode))
-    _fill_text(template, request)
+    _fill_text(template, request, inputs.prompts or WindowPrompts((request.positive_prompt,), (0,)))
     _fill_models(template, models, precision)
     _fill_portrait_and_voices(template, request, inputs)
     _fill_speed(template, request.speed_lora_strength, memory.blocks_to_swap)
@@ -118,9 +123,9 @@ def build_graph(
     return template.graph
 
 
-def _fill_text(template: "_Template", request: Request) -> None:
+def _fill_text(template: "_Template", request: Request, prompts: WindowPrompts) -> None:
     """The prompts; of the negative one only the way that it works by (`Request.negative_guidance`)."""
-    template.fill("Positive prompt", text=_literal(request.positive_prompt))
+    _fill_prompts(template, prompts)
     template.fill("Negative prompt", text=_literal(request.negative_prompt))
     if request.negative_guidance == "nag":
         template.unlink("Text embeds", "negative")  # the server would keep it and never use it
@@ -162,6 +167,19 @@ def sampler_node(graph: Graph) -> str:
     return next(node for node, entry in graph.items() if entry["_meta"]["title"] == "Sampler")
 
 
+def _fill_prompts(template: "_Template", prompts: WindowPrompts) -> None:
+    """Each text is encoded once. For several our node stands in the place of upstream's bridge, which takes one."""
+    first, *others = prompts.texts
+    template.fill("Positive prompt", text=_literal(first))
+    if not others:
+        return
+    links = {"prompt_1": template.output_of("Positive prompt")}
+    for number, text in enumerate(others, 2):
+        links[f"prompt_{number}"] = template.copy("Positive prompt", str(number), text=_literal(text))
+    windows = ",".join(str(number + 1) for number in prompts.windows)
+    template.change_class("Text embeds", PROMPTS, drop="positive", windows=windows, **links)
+
+
 def _fill_models(template: "_Template", models: ModelSet, precision: Precision) -> None:
     template.fill("Text encoder", clip_name=models.text_encoder)
     template.fill("CLIP vision", clip_name=models.clip_vision)
@@ -175,6 +193,8 @@ def _fill_models(template: "_Template", models: ModelSet, precision: Precision) 
 
 def _fill_portrait_and_voices(template: "_Template", request: Request, inputs: GraphInputs) -> None:
     template.fill("Portrait", image=str(inputs.references.file))
+    if inputs.plan.is_long:
+        template.change_class("Voice embeds", VOICE_EMBEDS)
     template.fill("Voice embeds", num_frames=inputs.plan.asked)
     template.fill("Voice embeds", audio_scale=request.audio_scale, audio_cfg_scale=request.audio_cfg_scale)
     for number in range(1, VOICES + 1):
@@ -233,6 +253,25 @@ class _Template:
             if name not in present:
                 raise KeyError(f"the template's node '{title}' has no input '{name}'")
             present[name] = value
+
+    def change_class(self, title: str, class_type: str, *, drop: str = "", **inputs: Any) -> None:
+        """Put a node of our own in its place, which takes the same inputs less `drop`, and further ones."""
+        entry = self.graph[self._ids[title]]
+        kept = {name: value for name, value in entry["inputs"].items() if name != drop}
+        entry |= {"class_type": class_type, "inputs": {**kept, **inputs}}
+
+    def output_of(self, title: str) -> list[Any]:
+        """What an input holds that takes a node's first output."""
+        return [self._ids[title], 0]
+
+    def copy(self, title: str, suffix: str, **inputs: str | float) -> list[Any]:
+        """One more node like that of a title, with other constants; the link to its first output."""
+        node, named = f"{self._ids[title]}_{suffix}", f"{title} {suffix}"
+        self.graph[node] = deepcopy(self.graph[self._ids[title]])
+        self.graph[node]["_meta"] = {"title": named}
+        self._ids[named] = node
+        self.fill(named, **inputs)
+        return self.output_of(named)
 
     def link(self, title: str, name: str, source: str) -> None:
         """Link an input of a node to the first output of another one."""

@@ -18,7 +18,8 @@ from contract.rules import FIXED_STEPS
 from workflows.modes import MODES
 
 FPS = 25
-MAX_FRAMES = 10_000
+MAX_FRAMES = 10_000  # of upstream's node
+LONGEST_SECONDS = 3600.0  # with our own
 SHORTEST_WINDOW, LONGEST_WINDOW = 33, 81
 SHORTEST_OF_SEVERAL = 65
 
@@ -66,7 +67,12 @@ class Plan:
     @property
     def asked(self) -> int:
         """`num_frames` of the graph: whole windows, within what the node accepts. W and R are the same for both."""
-        return min(self.generated, MAX_FRAMES)
+        return self.generated if self.is_long else min(self.generated, MAX_FRAMES)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether upstream's node would refuse so many frames, so that the graph needs our own."""
+        return self.frames > MAX_FRAMES
 
     @property
     def audio_seconds(self) -> float:
@@ -102,6 +108,16 @@ def frames_for(seconds: float) -> int:
     return max(1, math.ceil(round(seconds * FPS, 3)))
 
 
+def most_frames(voice_seconds: float, *, long: bool) -> int:
+    """Frames that one job may have.
+
+    Args:
+        voice_seconds: the longest voice that the worker takes.
+        long: whether the server has our node for more than upstream's 10 000.
+    """
+    return max(MAX_FRAMES, frames_for(min(voice_seconds, LONGEST_SECONDS))) if long else MAX_FRAMES
+
+
 def tokens_of(window: int, width: int, height: int) -> int:
     """What the DiT sees of a window of `window` frames of width x height pixels."""
     return ((window - 1) // 4 + 1) * (width // PATCH_PIXELS) * (height // PATCH_PIXELS)
@@ -131,19 +147,20 @@ def make_plan(
     scheduler: str,
     cfg_scale: float,
     audio_cfg_scale: float,
+    most_frames: int = MAX_FRAMES,
     nag: bool = False,
 ) -> Plan:
     """The plan for N = `frames`; `window_frames` None picks the window with the least DiT work; `nag`: normalized
     attention guidance is on.
 
     Raises:
-        WorkerError: AUDIO_TOO_LONG above 10 000 frames.
+        WorkerError: AUDIO_TOO_LONG above `most_frames`.
     """
-    if frames > MAX_FRAMES:
+    if frames > most_frames:
         raise WorkerError(
             ErrorCode.AUDIO_TOO_LONG,
-            f"The audio is longer than one job can make: {MAX_FRAMES // FPS} s ({MAX_FRAMES} frames). "
-            f"Send max_audio_duration {MAX_FRAMES // FPS}, or several jobs",
+            f"The audio is longer than one job can make: {most_frames // FPS} s ({most_frames} frames). "
+            f"Send max_audio_duration {most_frames // FPS}, or several jobs",
         )
     overlap = MODES[mode].overlap
     window = window_frames or _cheapest_window(frames, width, height, overlap)

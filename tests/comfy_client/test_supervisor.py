@@ -3,9 +3,10 @@
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from comfy_client.server import EngineCommand, EngineProcess, simulator_command
 from comfy_client.supervisor import WATCH_SECONDS, RunningServer, SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+
+QUICK_ENGINE = Path(__file__).with_name("quick_engine.py")
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Clock:
 
 @dataclass
 class Shop:
-    """Starts simulators and remembers them; none where it is broken."""
+    """Starts engines and remembers them; none where it is broken."""
 
     started: list[EngineProcess] = field(default_factory=list)
     broken: bool = False
@@ -43,7 +46,9 @@ class Shop:
     def start(self, cancel: Cancellation) -> EngineProcess:
         if self.broken:
             raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "it does not start")
-        process = EngineProcess(simulator_command(0))
+        command = simulator_command(0)
+        arguments = (sys.executable, "-S", str(QUICK_ENGINE), str(command.port))
+        process = EngineProcess(replace(command, arguments=arguments))
         self.started.append(process)
         process.wait_until_ready(60, cancel)
         self.is_ready.set()

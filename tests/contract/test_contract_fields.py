@@ -33,7 +33,7 @@ def test_the_names_are_the_published_ones() -> None:
     assert field_names() == [
         *("image_url", "audio_urls", "positive_prompt", "negative_prompt", "width", "height", "fps", "steps"),
         *("cfg_scale", "scheduler", "seed", "mode", "use_block_swap", "blocks_to_swap", "use_speed_lora"),
-        *("speed_lora_strength", "max_audio_duration", "speakers", "timing", "resolution", "fit", "shift"),
+        *("speed_lora_strength", "max_audio_duration", "speakers", "timing", "resolution", "scenes", "fit", "shift"),
         *(
             "audio_scale",
             "audio_cfg_scale",
@@ -54,7 +54,7 @@ def test_the_defaults_are_the_published_ones() -> None:
     assert request.seed > 0  # 0 asks for a seed of the worker's choice
     assert dataclasses.asdict(request) == {
         "image": IMAGE,
-        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0},),
+        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0, "channel": None},),
         "positive_prompt": "The person takes turns talking",
         "negative_prompt": DEFAULT_NEGATIVE_PROMPT,
         "size": {"width": 400, "height": 704},
@@ -83,6 +83,7 @@ def test_the_defaults_are_the_published_ones() -> None:
         "preview": False,
         "negative_guidance": None,
         "warnings": (),
+        "scenes": (),
     }
     assert parse(use_block_swap=True).blocks_to_swap == 20
     assert "quality" in DEFAULT_NEGATIVE_PROMPT

@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from tests.hostile.hostile_case import Case
@@ -11,11 +12,15 @@ from tests.hostile.hostile_pictures import pictures, png
 from tests.hostile.hostile_sounds import sounds
 
 
-def write_corpus(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Two folders, "pictures" and "sounds", and manifest.json beside them; returns what is expected of each file."""
-    expected = _write(folder / "pictures", pictures())
+def write_corpus(folder: Path, every: int = 1) -> dict[str, tuple[str, ...]]:
+    """Two folders, "pictures" and "sounds", and manifest.json beside them; returns what is expected of each file.
+
+    Args:
+        every: 1: all; 4: each fourth one, in the order in which those of a kind stand together.
+    """
+    expected = _write(folder / "pictures", islice(pictures(), 0, None, every))
     with tempfile.TemporaryDirectory() as scratch:
-        expected |= _write(folder / "sounds", sounds(Path(scratch)))
+        expected |= _write(folder / "sounds", islice(sounds(Path(scratch)), 0, None, every))
     (folder / "portrait.png").write_bytes(png(64, 64))
     (folder / "manifest.json").write_text(json.dumps(expected, indent=1), encoding="utf-8")
     return expected

@@ -1,19 +1,15 @@
 """Secrets of a worker that does not start, that runs one job of the command line, and that serves the local API."""
 
-import json
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import requests
 
 from tests.hostile.marks import leaks, leaks_of_files, leaks_of_reply, mark
 from tests.hostile.secret_jobs import QUERY, SIGNED, TOLD, USER, Jobs
 from tests.hostile.secret_places import gossiping
 from tests.serverless.control_plane import ControlPlane
 from tests.serverless.worker import Worker
-from tests.worker.bench import Bench, serving_api
+from tests.worker.bench import Bench
+from tests.worker.local_api import api_bench
 
 KEY_ID, SECRET_KEY = mark("KeyId"), mark("SecretKey")
 KEYS = {"S3_BUCKET": "own", "S3_ACCESS_KEY_ID": KEY_ID, "S3_SECRET_ACCESS_KEY": SECRET_KEY}
@@ -63,34 +59,20 @@ def test_on_runpod_it_tells_none_with_its_heartbeats(tmp_path: Path) -> None:
 
 
 def test_a_job_of_the_command_line_and_of_the_local_api(tmp_path: Path) -> None:
-    here, api = _bench(tmp_path / "here"), _bench(tmp_path / "api")
+    here = _bench(tmp_path / "here")
     portrait, voice = (here.folder / name for name in ("portrait.png", "voice.wav"))
     with gossiping(portrait.read_bytes(), voice.read_bytes()) as (gossip, server):
         jobs = Jobs(server.url)
         jobs.add("fine", "", upload_url=f"{server.url}/put/v.mp4{SIGNED}")
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(here.run, jobs.all[0]["input"])
-            reply = _post(api, jobs.all[0]["input"])
+            with api_bench(tmp_path / "api", LOUD) as api:
+                served = api.run(jobs.all[0]["input"])
             run = running.result()
-    assert (run.code, reply["status"]) == (0, "COMPLETED")
+    assert (run.code, served.code) == (0, 0)
     assert len(gossip.videos) == 2
     assert {mark for video in gossip.videos for mark in leaks(video)} == set()
     assert leaks(run.log.encode()) == set()
-    for output in (run.reply, reply["output"]):
+    for output in (run.reply, served.reply):
         assert leaks_of_reply(output, ()) == set()
     assert leaks_of_files(tmp_path, TOLD) == {}
-
-
-def _post(bench: Bench, job_input: dict[str, Any]) -> dict[str, Any]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with serving_api(bench, port) as process:
-        while process.poll() is None:
-            try:
-                answer = requests.post(f"http://127.0.0.1:{port}/runsync", json={"input": job_input}, timeout=60)
-            except requests.ConnectionError:
-                continue
-            reply: dict[str, Any] = json.loads(answer.text)
-            return reply
-    raise AssertionError((bench.folder / "api.log").read_text())

@@ -37,7 +37,7 @@ def node_facts(object_info: dict[str, Any], graphs: list[Graph]) -> dict[str, An
     wanted = {node["class_type"] for graph in (*graphs, *templates) for node in graph.values()} | set(EXTRA_CLASSES)
     if lacking := sorted(wanted - set(object_info)):
         raise LookupError(f"the server has no node {', '.join(lacking)}")
-    facts = {name: _without_prose(object_info[name]) for name in sorted(wanted)}
+    facts = {name: without_prose(object_info[name]) for name in sorted(wanted)}
     for (class_name, input_name), folder in MODEL_LISTS.items():
         files = sorted(model.file for model in read_models() if model.folder == folder)
         facts[class_name]["input"]["required"][input_name][0] = files
@@ -46,7 +46,8 @@ def node_facts(object_info: dict[str, Any], graphs: list[Graph]) -> dict[str, An
     return facts
 
 
-def _without_prose(info: dict[str, Any]) -> dict[str, Any]:
+def without_prose(info: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a class that count."""
     left_out = {*PROSE, *REPEATED, *(flag for flag in FLAGS if not info.get(flag))}
     kept = {name: value for name, value in info.items() if name not in left_out}
     inputs = {group: {name: _spec(spec) for name, spec in members.items()} for group, members in info["input"].items()}

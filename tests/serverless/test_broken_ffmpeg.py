@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import slow
 from tests.serverless.stores import quick
 
 BROKEN = """#!/bin/sh
@@ -29,10 +30,10 @@ def breakable(folder: Path, what: str, fault: str) -> tuple[Path, str]:
     ("what", "fault", "code"),
     [
         (DECODING, "kill -9 $$", "internal_error"),
-        ("", "exit 127", "internal_error"),
         (ENCODING, "kill -9 $$", "encode_failed"),
+        *slow(("", "exit 127", "internal_error")),
     ],
-    ids=["killed in decoding", "broken", "killed in encoding"],
+    ids=["killed in decoding", "killed in encoding", "broken"],
 )
 def test_two_jobs_that_this_machine_failed_retire_it(tmp_path: Path, what: str, fault: str, code: str) -> None:
     mark, path = breakable(tmp_path, what, fault)

@@ -98,7 +98,7 @@ def test_while_it_uploads_the_video_is_not_lost(stand: Stand, store: Bucket) -> 
 def test_what_cannot_end_in_time_is_refused_before_it_begins(stand: Stand) -> None:
     """By what a job of the same size took: the steps of the smallest are too short to be timed on a busy machine."""
     large = {"audio_urls": ["long.wav"], "width": 1280, "height": 720}
-    give(stand, "measured", AMPLE_POLICY, **large, max_audio_duration=3)
+    give(stand, "measured", AMPLE_POLICY, **large, max_audio_duration=1)
     assert stand.plane.wait_for_result("measured")["output"]["status"] == "completed"
     before = prompts(stand)
     give(stand, "hopeless", OWN_POLICY, **large, steps=40)
@@ -111,6 +111,6 @@ def test_what_cannot_end_in_time_is_refused_before_it_begins(stand: Stand) -> No
 
 def test_a_small_job_does_not_have_a_larger_one_refused(stand: Stand) -> None:
     stand.assert_next_works(policy=AMPLE_POLICY)
-    give(stand, "larger", OWN_POLICY, audio_urls=["long.wav"])
+    give(stand, "larger", OWN_POLICY, audio_urls=["long.wav"], max_audio_duration=8)
     stand.worker.wait_for_stage("larger", "load")
     stand.plane.wait_for_result("larger")

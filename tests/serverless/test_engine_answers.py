@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.marks import slow
 from tests.serverless.stand import Stand, standing
 from tests.serverless.workers import Workers
 
@@ -43,17 +44,19 @@ WITHOUT_OUTPUTS = '{"PROMPT": {"status": {"status_str": "success", "completed": 
     "answer",
     [
         WITHOUT_OUTPUTS + "}}",
-        WITHOUT_OUTPUTS + ', "outputs": []}}',
-        WITHOUT_OUTPUTS + ', "outputs": {"frames_dir": null}}}',
         '{"PROMPT": {"status": {"completed": true, "messages": [3, ["a"], [["b"], 1], ["execution_success", null]]}}}',
-        '{"PROMPT": {"status": null, "outputs": {}}}',
-        '{"PROMPT": {"status": ["success"]}}',
-        '{"PROMPT": []}',
         '{"PROMPT": null}',
-        "[]",
-        "null",
-        '"PROMPT"',
         "<html>",
+        *slow(
+            WITHOUT_OUTPUTS + ', "outputs": []}}',
+            WITHOUT_OUTPUTS + ', "outputs": {"frames_dir": null}}}',
+            '{"PROMPT": {"status": null, "outputs": {}}}',
+            '{"PROMPT": {"status": ["success"]}}',
+            '{"PROMPT": []}',
+            "[]",
+            "null",
+            '"PROMPT"',
+        ),
     ],
 )
 def test_an_odd_history_does_not_cost_the_frames(stand: Stand, answer: str) -> None:
@@ -65,7 +68,7 @@ def test_an_odd_history_does_not_cost_the_frames(stand: Stand, answer: str) -> N
     stand.assert_over()
 
 
-@pytest.mark.parametrize("answer", ['{"PROMPT": null}', "[]"])
+@pytest.mark.parametrize("answer", ['{"PROMPT": null}', *slow("[]")])
 def test_an_odd_history_does_not_hide_why_a_job_failed(stand: Stand, answer: str) -> None:
     stand.break_engine("error:window=1,message=no luck", f"answer:path=history,message={answer}")
     assert "no luck" in stand.assert_failed(give(stand), "generation_failed", retryable=False)["error"]
@@ -76,20 +79,22 @@ def test_an_odd_history_does_not_hide_why_a_job_failed(stand: Stand, answer: str
 @pytest.mark.parametrize(
     "faults",
     [
-        ["answer:path=prompt,message=null"],
-        ["answer:path=prompt,message=[]"],
         ['answer:path=prompt,message={"node_errors": [1]}'],
-        ["answer:path=prompt,message=<html>"],
-        ["cut:path=prompt"],
         ["lost:path=prompt"],
-        ["late:path=prompt,seconds=12"],
-        ["cut:path=prompt", "answer:path=queue,message=[]"],
-        ["cut:path=prompt", 'answer:path=queue,message={"queue_running": null, "queue_pending": []}'],
         ["cut:path=prompt", 'answer:path=queue,message={"queue_running": [[1]], "queue_pending": []}'],
         ["cut:path=prompt", "cut:path=history"],
-        ["answer:path=ws,times=always,message=[1]"],
-        ["answer:path=ws,times=always,message={"],
         ['answer:path=ws,times=always,message={"type": "progress", "data": [null]}'],
+        *slow(
+            ["answer:path=prompt,message=null"],
+            ["answer:path=prompt,message=[]"],
+            ["answer:path=prompt,message=<html>"],
+            ["cut:path=prompt"],
+            ["late:path=prompt,seconds=12"],
+            ["cut:path=prompt", "answer:path=queue,message=[]"],
+            ["cut:path=prompt", 'answer:path=queue,message={"queue_running": null, "queue_pending": []}'],
+            ["answer:path=ws,times=always,message=[1]"],
+            ["answer:path=ws,times=always,message={"],
+        ),
     ],
 )
 def test_a_healthy_comfyui_is_not_started_again_for_one_bad_answer(stand: Stand, faults: list[str]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import slow
 from tests.serverless.stand import Stand, standing
 from tests.serverless.workers import Workers
 
@@ -33,7 +34,7 @@ def engine_said(stand: Stand) -> list[str]:
     return [line.removesuffix('"}') for line in said if line.startswith(("got a prompt", "all results"))]
 
 
-@pytest.mark.parametrize(("asked", "used"), [(None, 20), (15, 25), (40, 40)])
+@pytest.mark.parametrize(("asked", "used"), [(None, 20), (15, 25), *slow((40, 40))])
 def test_out_of_memory_once(stand: Stand, asked: int | None, used: int) -> None:
     first = "nothing" if asked is None else f"blocks_to_swap {asked}"
     before = len(engine_said(stand))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.marks import slow
 from tests.serverless.control_plane import ControlPlane
 from tests.serverless.disks import disk_image, frozen, hanging, small_disk
 from tests.serverless.gates import Bucket, EncoderGate, bucket
@@ -98,6 +99,7 @@ def test_a_finished_video_is_in_the_reply_where_the_volume_hangs(tmp_path: Path)
         assert_left(stand)
 
 
+@pytest.mark.slow  # as the one before, but that its file system wakes up again
 def test_a_finished_video_is_in_the_reply_where_the_volume_is_frozen(tmp_path: Path) -> None:
     encoder = EncoderGate(tmp_path)
     with disk_image(tmp_path / "volume") as disk, ExitStack() as stack:
@@ -198,7 +200,7 @@ def test_a_job_thread_that_obeys_nothing_is_left_behind(tmp_path: Path) -> None:
             assert_left(stand)
 
 
-@pytest.mark.parametrize("settings", [{"STORAGE": "volume"}, {"ENGINE": "comfyui", "STORAGE": "local"}])
+@pytest.mark.parametrize("settings", [{"STORAGE": "volume"}, *slow({"ENGINE": "comfyui", "STORAGE": "local"})])
 def test_a_worker_whose_volume_hangs_at_the_start_takes_no_job(tmp_path: Path, settings: dict[str, str]) -> None:
     disk = tmp_path / "volume"
     disk.mkdir()

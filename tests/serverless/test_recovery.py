@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import slow
 from tests.serverless.gates import Bucket, EncoderGate, bucket, held_source
 from tests.serverless.stand import Stand, standing
 from tests.serverless.workers import Workers
@@ -85,7 +86,8 @@ def test_while_it_prepares(workers: Workers, encoder: EncoderGate) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job_id", "place"), [("loading", "node=WanVideoSampler"), ("first", "window=1"), ("second", "window=2")]
+    ("job_id", "place"),
+    [("second", "window=2"), *slow(("loading", "node=WanVideoSampler"), ("first", "window=1"))],
 )
 def test_while_it_loads_or_samples(workers: Workers, job_id: str, place: str) -> None:
     stand = workers.with_restarts(1)
@@ -118,6 +120,7 @@ def test_after_the_last_frame_while_it_uploads(workers: Workers, store: Bucket) 
     stand.assert_next_works()
 
 
+@pytest.mark.slow  # the next one sees the same on its way
 def test_twice_in_one_job_is_the_job_s_fault(workers: Workers) -> None:
     stand = workers.with_restarts(2)
     stand.break_engine("die:window=1,times=2")

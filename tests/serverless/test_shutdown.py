@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import slow
 from tests.serverless.control_plane import ControlPlane
 from tests.serverless.processes import Process
 from tests.serverless.stand import standing
@@ -40,7 +41,7 @@ def test_an_idle_worker_ends_at_once_and_well(tmp_path: Path) -> None:
         assert list((tmp_path / "tmp").iterdir()) == []
 
 
-@pytest.mark.parametrize("cancelled", [False, True])
+@pytest.mark.parametrize("cancelled", [False, *slow(True)])
 def test_a_job_that_an_idle_worker_takes_after_the_signal_is_done(tmp_path: Path, cancelled: bool) -> None:
     """RunPod holds the poll for a job open, and may answer it after the signal."""
     with standing(tmp_path, SIMULATOR_SPEED="4", hold_seconds=60.0) as stand, watched(stand.worker) as family:
@@ -61,7 +62,7 @@ def test_a_job_that_an_idle_worker_takes_after_the_signal_is_done(tmp_path: Path
         assert stand.worker.leftovers() == []
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
+@pytest.mark.parametrize("signals", [[signal.SIGTERM, signal.SIGTERM], *slow([signal.SIGTERM], [signal.SIGINT])])
 def test_a_busy_worker_ends_after_its_job(tmp_path: Path, signals: list[int]) -> None:
     """However it is told, and however often; it takes no other job."""
     with standing(tmp_path, SIMULATOR_SPEED="4") as stand, watched(stand.worker) as family:

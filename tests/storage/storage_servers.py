@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.s3 import S3Config
@@ -63,6 +62,8 @@ def s3_config(
 @contextmanager
 def moto_server() -> Iterator[str]:
     """A whole S3; gives its URL. Its contents belong to the process: `only_bucket` makes them the test's own."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - half a second that no other test needs
+
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

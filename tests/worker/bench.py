@@ -1,12 +1,14 @@
 """Runs the worker as its users do, `python handler.py --test_input …`, and measures the MP4 it leaves."""
 
+import functools
 import json
+import math
 import os
+import struct
 import subprocess
 import tempfile
 import wave
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import pi, sin
 from pathlib import Path
@@ -63,16 +65,15 @@ class Bench:
 
     def voice(self, name: str, clip: Clip, rate: int = RATE) -> str:
         """A 220 Hz tone that follows the clip's loudness, as a source."""
-        samples = bytearray()
-        for seconds, loudness in clip:
-            for index in range(round(seconds * rate)):
-                value = round(32767 * loudness * sin(2 * pi * 220 * index / rate))
-                samples += value.to_bytes(2, "little", signed=True)
+        samples = b"".join(
+            (_second_of_tone(loudness, rate) * math.ceil(seconds))[: 2 * round(seconds * rate)]
+            for seconds, loudness in clip
+        )
         with wave.open(str(self.folder / name), "wb") as out:
             out.setnchannels(1)
             out.setsampwidth(2)
             out.setframerate(rate)
-            out.writeframes(bytes(samples))
+            out.writeframes(samples)
         return name
 
     def run(self, job_input: dict[str, Any], beside: Mapping[str, Any] | None = None, /, **environment: str) -> Run:
@@ -94,6 +95,13 @@ class Bench:
     def leftovers(self) -> list[Path]:
         """What jobs left in the work folder."""
         return sorted(self.work.rglob("*")) if self.work.exists() else []
+
+
+@functools.cache
+def _second_of_tone(loudness: float, rate: int) -> bytes:
+    """At its end the next one begins."""
+    values = (round(32767 * loudness * sin(2 * pi * 220 * index / rate)) for index in range(rate))
+    return struct.pack(f"<{rate}h", *values)
 
 
 def _text_of(file: IO[str]) -> str:
@@ -161,6 +169,13 @@ class Simulator:
     url: str
     process: Program
 
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
 
 def launch_simulator(log: Path, *arguments: str) -> Simulator:
     """Start one on a free port, as fast as it can."""
@@ -169,16 +184,3 @@ def launch_simulator(log: Path, *arguments: str) -> Simulator:
         process = Program(SIMULATOR, *usual, *arguments, environment=os.environ, stdout=subprocess.PIPE, stderr=file)
     assert process.stdout is not None
     return Simulator(process.stdout.readline().decode().rsplit(" ", 1)[-1].strip(), process)
-
-
-@contextmanager
-def serving_api(bench: Bench, port: int) -> Iterator[Program]:
-    """`python handler.py --rp_serve_api` on a port of this machine."""
-    arguments = ("--rp_serve_api", "--rp_api_port", str(port), "--rp_api_host", "127.0.0.1")
-    with (bench.folder / "api.log").open("w") as log:
-        process = Program(HANDLER, *arguments, environment=bench.environment, stdout=log)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(timeout=30)

@@ -24,7 +24,4 @@ def start_simulator(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
 
     yield start
     for simulator in started:
-        simulator.process.terminate()
-        simulator.process.wait(timeout=20)
-        assert simulator.process.stdout is not None
-        simulator.process.stdout.close()
+        simulator.stop()

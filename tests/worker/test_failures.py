@@ -1,8 +1,7 @@
 """A job that cannot be done: what the caller gets, the exit code, and that nothing is left behind."""
 
 import json
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,14 @@ from typing import Any
 import pytest
 import requests
 
-from comfy_client.supervisor import RunningServer
 from contract.cancel import Cancellation
-from handler import answer
 from storage.base import StoredVideo
 from storage.local import LocalStorage
-from tests.worker.bench import Bench, Simulator, serving_api
-from worker.engine_setup import ReadyEngine
-from worker.settings import Settings
-from worker.startup import make_resources
-from workflows.graph import Precision
+from tests.worker.bench import Bench, Simulator, launch_simulator
+from tests.worker.in_process import answered_here, resources_here
 from workflows.models import read_models
 
-PATIENCE = {"STALL_SECONDS": "8", "LOAD_SECONDS": "9"}
+PATIENCE = {"stall_seconds": 8, "load_seconds": 9}
 KEYS = {"error", "error_code", "error_stage", "retryable", "status", "job_id", "worker_version"}
 
 
@@ -43,39 +37,54 @@ def _job(bench: Bench, **more: Any) -> dict[str, Any]:
     return {**job, **more}
 
 
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for jobs that do not come so far, or do it no harm."""
+    server = launch_simulator(tmp_path_factory.mktemp("healthy") / "simulator.log")
+    yield server.url
+    server.stop()
+
+
 @pytest.mark.parametrize(
-    ("change", "code", "stage", "begins"),
+    ("change", "ends_as"),
     [
-        ({"image_url": None}, "missing_parameter", "validate", "Missing required parameter: image_url"),
-        ({"step": 4}, "invalid_input", "validate", "Invalid input: unknown field 'step'"),
-        ({"audio_urls": None}, "missing_parameter", "validate", "Missing required parameter: audio_urls"),
+        ({"image_url": None}, ("missing_parameter", "validate", "Missing required parameter: image_url")),
+        ({"step": 4}, ("invalid_input", "validate", "Invalid input: unknown field 'step'")),
+        ({"audio_urls": None}, ("missing_parameter", "validate", "Missing required parameter: audio_urls")),
+        ({"audio_urls": ["none.wav"]}, ("source_refused", "fetch", "No valid audio files could be downloaded: ")),
+        ({"image_url": "v.wav"}, ("image_invalid", "prepare", "The image is not")),
         (
-            {"audio_urls": ["none.wav"]},
-            "source_refused",
-            "fetch",
-            "No valid audio files could be downloaded: ",
+            {"audio_urls": ["portrait.png"]},
+            ("audio_invalid", "prepare", "The audio of speaker 1 cannot be used: a PNG"),
         ),
-        ({"image_url": "v.wav"}, "image_invalid", "prepare", "The image is not"),
-        ({"audio_urls": ["portrait.png"]}, "audio_invalid", "prepare", "The audio of speaker 1 cannot be used: a PNG"),
         (
             {"audio_urls": ["v.wav", "portrait.png"]},
-            "audio_invalid",
-            "prepare",
-            "The audio of speaker 2 cannot be used",
+            ("audio_invalid", "prepare", "The audio of speaker 2 cannot be used"),
         ),
     ],
 )
 def test_a_bad_request_is_answered_before_the_gpu_works(
-    bench: Bench, change: dict[str, Any], code: str, stage: str, begins: str
+    bench: Bench, healthy: str, change: dict[str, Any], ends_as: tuple[str, str, str]
 ) -> None:
-    run = bench.run(_job(bench, **change))
+    reply = answered_here(_job(bench, **change), resources_here(bench, healthy))
+    assert_refused(reply, *ends_as)
+    assert bench.leftovers() == []
+    assert list((bench.folder / "output").glob("**/*")) == []
+
+
+def test_the_command_line_answers_a_bad_request_too(bench: Bench) -> None:
+    run = bench.run(_job(bench, image_url="v.wav"))
     assert run.code == 1
-    assert set(run.reply) == KEYS
-    assert (run.reply["error_code"], run.reply["error_stage"], run.reply["status"]) == (code, stage, "failed")
-    assert run.reply["error"].startswith(begins)
+    assert_refused(run.reply, "image_invalid", "prepare", "The image is not")
     assert run.reply["error"] in run.printed.replace("\\", "")
     assert bench.leftovers() == []
     assert list((bench.folder / "output").glob("**/*")) == []
+
+
+def assert_refused(reply: dict[str, Any], code: str, stage: str, begins: str) -> None:
+    assert set(reply) == KEYS
+    assert (reply["error_code"], reply["error_stage"], reply["status"]) == (code, stage, "failed")
+    assert reply["error"].startswith(begins)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +105,9 @@ def test_a_failing_server_fails_the_job_with_its_reason(
     bench: Bench, start_simulator: Callable[..., Simulator], fault: str, ends_as: tuple[str, bool], says: str
 ) -> None:
     server = start_simulator("--fault", fault)
-    run = bench.run(_job(bench, window_frames=65), ENGINE="comfyui", COMFYUI_URL=server.url, **PATIENCE)
-    assert run.code == 1
-    assert (run.reply["error_code"], run.reply["retryable"]) == ends_as
-    assert says in run.reply["error"]
+    reply = answered_here(_job(bench, window_frames=65), resources_here(bench, server.url, **PATIENCE))
+    assert (reply["error_code"], reply["retryable"]) == ends_as
+    assert says in reply["error"]
     assert bench.leftovers() == []
 
 
@@ -120,14 +128,14 @@ def test_a_running_server_without_the_models_stops_the_start(
     assert "Required models are missing: wan2.1-i2v-14b-480p-Q4_K_M.gguf" in run.log
 
 
-@pytest.mark.parametrize(("mode", "ends_as"), [("infinitetalk", None), ("multitalk", "models_missing")])
 def test_a_running_server_takes_the_modes_that_it_has_models_for(
-    bench: Bench, start_simulator: Callable[..., Simulator], mode: str, ends_as: str | None
+    bench: Bench, start_simulator: Callable[..., Simulator]
 ) -> None:
     server = start_simulator("--models-missing", "WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors")
-    run = bench.run(_job(bench, mode=mode), ENGINE="comfyui", COMFYUI_URL=server.url)
-    assert run.reply.get("error_code") == ends_as, run.log
-    asked_for_all = bench.run(_job(bench, mode=mode), ENGINE="comfyui", COMFYUI_URL=server.url, MODES="all")
+    for mode, ends_as in (("infinitetalk", None), ("multitalk", "models_missing")):
+        run = bench.run(_job(bench, mode=mode), ENGINE="comfyui", COMFYUI_URL=server.url)
+        assert run.reply.get("error_code") == ends_as, run.log
+    asked_for_all = bench.run(_job(bench), ENGINE="comfyui", COMFYUI_URL=server.url, MODES="all")
     assert "Required models are missing: WanVideo_2_1_Multitalk_14B_fp8_e4m3fn.safetensors" in asked_for_all.log
 
 
@@ -137,13 +145,11 @@ def test_a_proxy_of_the_environment_is_not_asked_for_the_engine(bench: Bench) ->
     assert run.code == 0, run.log
 
 
-def test_a_reply_that_cannot_be_sent_is_a_failure(bench: Bench, start_simulator: Callable[..., Simulator]) -> None:
+def test_a_reply_that_cannot_be_sent_is_a_failure(bench: Bench, healthy: str) -> None:
     """The SDK sends UTF-8, which has no lone surrogates."""
-    server = start_simulator()
-    settings = Settings(input_roots=(bench.folder,), output_dir=bench.folder / "output", work_dir=bench.work)
-    resources = make_resources(settings, ReadyEngine(RunningServer(server.url), Precision(), ("multitalk",)))
-    resources = replace(resources, storage_of=lambda _job, _request: OddPlace(settings.output_dir))
-    reply = answer({"id": "1", "input": _job(bench)}, resources, Cancellation())
+    place = OddPlace(bench.folder / "output")
+    resources = replace(resources_here(bench, healthy), storage_of=lambda _job, _request: place)
+    reply = answered_here(_job(bench), resources)
     assert (reply["error_code"], reply["error_stage"]) == ("internal_error", "upload")
     json.dumps(reply, ensure_ascii=False).encode()
 
@@ -183,30 +189,3 @@ def test_an_engine_that_cannot_start_stops_the_worker(bench: Bench) -> None:
     told = (run.reply["error_code"], run.reply["error_stage"], run.reply["job_id"])
     assert told == ("engine_unavailable", "load", "local_test")
     assert "comfyui ended unexpectedly" in run.reply["error"]
-
-
-def test_the_local_api_takes_the_same_road(bench: Bench) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with serving_api(bench, port) as process:
-        job = _job(bench)
-        good = _post(process, port, {"input": job})
-        bad = _post(process, port, {"input": {**job, "fps": 5}})
-    assert good["status"] == "COMPLETED"
-    assert good["output"]["video_info"]["frames"] == 75
-    assert bad["status"] == "FAILED"
-    assert "fps" in bad["error"]
-    assert bench.leftovers() == []
-
-
-def _post(process: Any, port: int, body: dict[str, Any]) -> dict[str, Any]:
-    """POST /runsync as soon as the API listens."""
-    while process.poll() is None:
-        try:
-            answer = requests.post(f"http://127.0.0.1:{port}/runsync", json=body, timeout=60)
-        except requests.ConnectionError:
-            continue
-        reply: dict[str, Any] = answer.json()
-        return reply
-    raise AssertionError("the API ended")

@@ -23,13 +23,14 @@ class Cost:
     window: int
 
 
-def _run_and_watch(bench: Bench, seconds: float) -> Cost:
+def _run_and_watch(bench: Bench, seconds: float, size: tuple[int, int] = (400, 704), speed: str = "2") -> Cost:
     name = f"{seconds:g}"
     tone = ["-f", "lavfi", "-i", f"sine=f=220:r=16000:d={seconds}", str(bench.folder / f"{name}.wav")]
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *tone], check=True)
-    job = {"image_url": bench.picture(), "audio_urls": [f"{name}.wav"], "output_key": f"{name}.mp4"}
+    sent = {"image_url": bench.picture(size=size), "audio_urls": [f"{name}.wav"], "output_key": f"{name}.mp4"}
+    job = {**sent, "width": size[0], "height": size[1]}
     command = [sys.executable, "handler.py", "--test_input", json.dumps({"input": job})]
-    environment = {**bench.environment, "SIMULATOR_SPEED": "2"}
+    environment = {**bench.environment, "SIMULATOR_SPEED": speed, "AUDIO_MAX_SECONDS": "3600"}
     with (bench.folder / f"{name}.log").open("w+") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.DEVNULL)
         memory = pictures = 0
@@ -64,3 +65,12 @@ def test_390_seconds_need_the_memory_of_10_and_three_windows_of_disk(bench: Benc
     assert short.memory > 0
     assert long.memory <= 1.2 * short.memory
     assert 0 < long.pictures <= 3 * long.window
+
+
+@pytest.mark.slow
+def test_an_hour_needs_the_memory_of_ten_minutes(bench: Bench) -> None:
+    small = (256, 256)
+    short = _run_and_watch(bench, 600, small, "0")
+    long = _run_and_watch(bench, 3600, small, "0")
+    assert short.memory > 0
+    assert long.memory <= 1.1 * short.memory

@@ -1,4 +1,4 @@
-"""Holds a graph against what a real server says of its nodes (`simulator/object_info.json`).
+"""Holds a graph against what a real server says of its nodes (`simulator/object_info.json`, `own_nodes.json`).
 
 Stricter than the server: a constant has the very type, and its step; nothing dangles; one node shows the result.
 """
@@ -11,7 +11,9 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Graph = dict[str, dict[str, Any]]
-FACTS: dict[str, Any] = json.loads((REPOSITORY / "simulator" / "object_info.json").read_text(encoding="utf-8"))
+FACTS: dict[str, Any] = {}
+for file in ("object_info.json", "own_nodes.json"):
+    FACTS |= json.loads((REPOSITORY / "simulator" / file).read_text(encoding="utf-8"))
 UPLOADS = ("image_upload", "audio_upload")  # their lists are the files of the server's own input folder
 
 

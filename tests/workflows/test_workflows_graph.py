@@ -80,6 +80,8 @@ def test_every_kind_of_job_makes_a_valid_graph(job: GraphArguments) -> None:
         {"plan": plan(1)},
         {"plan": plan(10_000)},
         {"plan": plan(10_000, mode="infinitetalk")},
+        {"plan": plan(10_001, most_frames=90_000)},
+        {"plan": plan(90_000, mode="infinitetalk", most_frames=90_000)},
         *({"plan": plan(300, window_frames=window)} for window in range(33, 82, 4)),
     ],
     ids=lambda extreme: ",".join(f"{k}={v}" for k, v in extreme.items())[:40],

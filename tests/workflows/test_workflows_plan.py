@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from contract.errors import ErrorCode, WorkerError
 from contract.fields import Mode
 from tests.workflows.graph_samples import MODES, plan
-from workflows.plan import frames_for, window_flop, windows_for
+from workflows.plan import frames_for, most_frames, window_flop, windows_for
 
 OVERLAPS: dict[Mode, int] = {"multitalk": 25, "infinitetalk": 9}
 WINDOWS = range(33, 82, 4)
@@ -155,6 +155,20 @@ def test_10_000_frames_are_taken_and_one_more_is_refused_with_the_seconds(mode: 
         assert "400 s" in refused.value.message
         assert "max_audio_duration 400" in refused.value.message
     assert frames_for(400) == 10_000
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_with_our_node_an_hour_is_taken_in_whole_windows(mode: Mode) -> None:
+    most = most_frames(3600, long=True)
+    assert (most, most_frames(390, long=True), most_frames(3600, long=False)) == (90_000, 10_000, 10_000)
+    for frames in (10_001, 25_000, most):
+        made = plan(frames, mode=mode, most_frames=most)
+        assert made.is_long
+        assert frames <= made.asked == made.generated < frames + made.window
+        assert made.announced_steps == (made.asked // (made.window - made.overlap) + 1) * made.steps
+    assert not plan(10_000, mode=mode, most_frames=most).is_long
+    with pytest.raises(WorkerError, match="max_audio_duration 3600"):
+        plan(most + 1, mode=mode, most_frames=most)
 
 
 @pytest.mark.parametrize(
