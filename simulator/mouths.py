@@ -7,7 +7,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 from simulator.faces import Mouth
 
 # Of a box of head and shoulders, where no face was found in it.
-MOUTH_HEIGHT, MOUTH_WIDTH = 0.48, 0.2
+MOUTH_HEIGHT, MOUTH_WIDTH = 0.48, 0.3
 FINE = 4  # drawn so many times larger, for smooth edges
 INSIDE, TEETH, TONGUE = (62, 18, 26), (242, 238, 230), (186, 82, 88)
 LIPS = (172, 74, 78)
