@@ -13,6 +13,7 @@ from contract.errors import ErrorCode, WorkerError
 from media.cage import CAGED, LIMITS
 from media.good_pictures import GOOD_PICTURES
 from media.image import open_portrait
+from tests.marks import sampled
 from tests.media.colour_files import converted, display, icc
 from tests.media.heif_files import TURNS, box, heic, nclx, turned
 from tests.media.media_pictures import BLUE, CORNERS, GREEN, RED, corner_colours, near, pixel, quarters, save
@@ -58,7 +59,7 @@ def test_a_decoder_that_does_not_work_is_no_fault_of_the_picture(
         assert (caught.value.code, caught.value.retryable, caught.value.elsewhere) == (ErrorCode.INTERNAL, True, True)
 
 
-@pytest.mark.parametrize("orientation", TURNS)
+@pytest.mark.parametrize("orientation", sampled(TURNS, 2))
 @pytest.mark.parametrize("kind", ["heic", "heic_by_exif", "avif", "tiff"])
 def test_it_is_upright(kind: str, orientation: int, tmp_path: Path) -> None:
     """A HEIC that turns itself may repeat it in EXIF, where it does not count."""
