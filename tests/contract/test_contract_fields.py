@@ -44,8 +44,8 @@ def test_the_names_are_the_published_ones() -> None:
             "output_key",
             "upload_url",
             "quality",
-            "preview",
             "voice",
+            "preview",
         ),
     ]
 
