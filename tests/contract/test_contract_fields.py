@@ -45,9 +45,8 @@ def test_the_names_are_the_published_ones() -> None:
             "upload_url",
             "quality",
             "voice",
-            "preview",
         ),
-        *("video_url", "keep_sound", "keep_sound_level"),
+        *("video_url", "keep_sound", "keep_sound_level", "preview"),
     ]
 
 
