@@ -281,6 +281,10 @@ class JobInput(_Model):
         -12.0, ge=-60, le=0, description="of the sound that keep_sound under leaves, in dB below its own level"
     )
 
+    preview: Flag = Field(
+        False, description="the last frame of each new window, small, in the progress updates: to cancel early"
+    )
+
     def names(self, field: str) -> bool:
         """Whether the caller sent this field."""
         return field in self.model_fields_set

@@ -95,6 +95,7 @@ class Request:
     upload_url: str | None
     dry_run: bool
     quality: Quality | None
+    preview: bool
     negative_guidance: NegativeGuidance | None
     warnings: tuple[str, ...]
     scenes: tuple[Scene, ...] = ()
@@ -189,6 +190,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         dry_run=fields.dry_run,
         scenes=_scenes(fields),
         quality=fields.quality,
+        preview=fields.preview,
         negative_guidance=rules.negative_guidance(fields),
         warnings=tuple(warnings),
     )

@@ -196,7 +196,8 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
     video, spec = None, replace(prepared.video, comment=resources.marks.comment)
-    with Footage(spec, context.folder, context.cancel) as footage:
+    shown = frozenset(prepared.plan.window_ends if request.preview else ())
+    with Footage(spec, context.folder, context.cancel, shown=shown, show=report.show) as footage:
         while video is None:
             report(Stage.LOAD)
             try:

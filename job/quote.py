@@ -17,7 +17,7 @@ from job.preparation import Layout
 from job.reply import Stopwatch, generation_params, timings_of
 from media.audio import LISTENER_RATE
 from media.image import Fit, draw_fitted
-from media.preview import draw_preview, levels_of
+from media.layout_picture import draw_preview, levels_of
 
 PARTS = 200  # of a video, for its voices' levels
 # Seconds of loading: files that are in the page cache, and those that come from a disk.

@@ -17,7 +17,7 @@ from simulator import pictures, vae, windows
 from simulator.audio import loudness
 from simulator.call import Call
 from simulator.failures import NodeBaseError
-from simulator.frames import Artist, centre_mask
+from simulator.frames import Artist, whole_frame
 from simulator.kept import Kept
 from simulator.values import ClipPlan, Samples, TextEmbeds, VideoModel, VoiceEmbeds
 
@@ -240,9 +240,9 @@ def _regions(voices: VoiceEmbeds, size: tuple[int, int]) -> list[Image.Image]:
     count = len(voices.audios)
     if voices.masks is not None:
         masks = [mask.resize(size, Image.Resampling.NEAREST) for mask in voices.masks.frames[:count]]
-        return masks if all(mask.getbbox() for mask in masks) else [centre_mask(size)]
+        return masks if all(mask.getbbox() for mask in masks) else [whole_frame(size)]
     if count == 1:
-        return [centre_mask(size)]
+        return [whole_frame(size)]
     regions = []
     for left, right in DEFAULT_SPLIT:
         region = Image.new("L", size, 0)

@@ -166,7 +166,7 @@ def make_resources(
             audio_bytes=int(settings.audio_max_mb * MEGABYTE),
             video_bytes=int(settings.video_max_mb * MEGABYTE),
             policy=policy_of(settings),
-            volume=volumes.of(settings.input_roots[0] if settings.input_roots else settings.volume_dir),
+            volume_of=volumes.of,
         ),
         precision=ready.precision,
         variants=variants(settings),

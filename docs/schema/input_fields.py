@@ -86,3 +86,4 @@ class InputFields(TypedDict, total=False):
     video_url: Source
     keep_sound: Literal["replace", "under"]
     keep_sound_level: float
+    preview: bool

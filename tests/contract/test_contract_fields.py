@@ -47,7 +47,7 @@ def test_the_names_are_the_published_ones() -> None:
             "quality",
             "voice",
         ),
-        *("video_url", "keep_sound", "keep_sound_level"),
+        *("video_url", "keep_sound", "keep_sound_level", "preview"),
     ]
 
 
@@ -85,6 +85,7 @@ def test_the_defaults_are_the_published_ones() -> None:
         "upload_url": None,
         "dry_run": False,
         "quality": None,
+        "preview": False,
         "negative_guidance": None,
         "warnings": (),
         "scenes": (),

@@ -1,11 +1,14 @@
 """Progress updates: paced, rising, and none after the job."""
 
+import base64
+import io
 import logging
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from comfy_client.progress import Position
 from contract.errors import Stage
@@ -61,6 +64,40 @@ def test_after_the_pause_the_newest_one_is_sent() -> None:
         reported.set()
         assert caller.arrived.wait(20)
     assert [(update["window"], update["step"]) for update in caller.updates] == [(1, 1), (last.window, last.step)]
+
+
+def test_a_frame_to_show_is_in_one_update_and_small() -> None:
+    """Each new one once, the newest only, and noise as well as a plain picture; what is no picture harms nobody."""
+    caller, noise = Caller(), Image.effect_noise((720, 1280), 90)
+    with Reporter(caller, pause=0, beat=3600) as report:
+        report(Stage.SAMPLE, Position(1, 2, 1, 4))
+        assert caller.arrived.wait(10)
+        for frame in (png(Image.new("RGB", (400, 704), "red")), png(noise), b"no picture", None):
+            caller.arrived.clear()
+            if frame:
+                report.show(frame)
+            else:
+                report(Stage.ENCODE)
+            assert caller.arrived.wait(10)
+    _, plain, noisy, *_ = caller.updates
+    assert [set(update) - KEYS for update in caller.updates] == [set(), {"preview"}, {"preview"}, set(), set()]
+    assert [picture_of(update).size for update in (plain, noisy)] == [(182, 320), (180, 320)]
+    assert len(noisy["preview"]) <= 12_000
+    assert picture_of(plain).getpixel((90, 160)) == pytest.approx((254, 0, 0), abs=2)
+
+
+def png(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def picture_of(update: dict[str, Any]) -> Image.Image:
+    head, data = update["preview"].split(",")
+    assert head == "data:image/jpeg;base64"
+    picture = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert picture.format == "JPEG"
+    return picture.convert("RGB")
 
 
 def test_percent_never_falls_even_in_a_second_attempt() -> None:

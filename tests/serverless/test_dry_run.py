@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from contract.schema import schemas
-from media.preview import COLOURS
+from media.layout_picture import COLOURS
 from tests.serverless.stand import Stand, standing
 from tests.worker.bench import RATE, Simulator, launch_simulator
 
