@@ -189,6 +189,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     forecast = expected(request, prepared.plan, len(prepared.voices), resources.variants, resources.pace)
     report.expect(forecast)
+    report.tell(context.warnings)
     stopwatch.lap(Stage.PREPARE)
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)

@@ -13,11 +13,15 @@ from contract.errors import ErrorCode, WorkerError
 from contract.fields import ColorMatch
 from contract.request import Request
 from contract.response import SceneInfo
+from job.framing import frame_picture, seat_speakers
 from job.scenes import PORTRAIT, PictureRoom, PlacedScenes, draw_pictures, pictures_of, place_scenes
 from media.audio import Voice
-from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
+from media.crop import Box
+from media.faces import Face
+from media.image import Fit, draw_fitted, open_portrait
 from media.losses import SPARE_SECONDS
-from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
+from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_masks
+from media.seats import region_of
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs
@@ -31,9 +35,13 @@ PADDING_SECONDS = 0.1  # that encoders put behind the end
 
 @dataclass(frozen=True)
 class PreparedJob(GraphInputs):
-    """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
+    """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder.
+
+    `regions` has a box of fractions of the original picture for each speaker, None where any mouth may follow.
+    """
 
     video: VideoSpec
+    regions: tuple[Box | None, ...]
     scenes: tuple[SceneInfo, ...] = ()
 
 
@@ -47,6 +55,7 @@ class Layout:
         references: the pictures that the windows go by, written.
         scenes: on the windows of the plan.
         fit: how the one lies in the other.
+        faces: all that were found in the picture.
         timeline: the voices in time.
         boxes: each speaker's region, in pixels of the frame; None where the one speaker has none.
         masks: of the regions and of what is in none; None where there is nobody to tell apart.
@@ -57,6 +66,7 @@ class Layout:
     references: References
     scenes: PlacedScenes
     fit: Fit
+    faces: tuple[Face, ...]
     timeline: Timeline
     plan: Plan
     boxes: list[PixelBox] | None
@@ -113,7 +123,8 @@ def lay_out_job(
     """Decode, measure, lay out, fit and draw: everything that can be wrong with the inputs is found here, and told.
     As `prepare`, which writes voices and masks as well."""
     image = open_portrait(inputs.image, warnings, cancel)
-    fit = _fit(request, image, warnings)
+    framed = frame_picture(request, image, warnings)
+    fit = framed.fit
     portrait = draw_fitted(image, fit)
     with ThreadPoolExecutor(1, thread_name_prefix="portrait") as beside:  # the voices' work is mostly ffmpeg's
         saved = beside.submit(portrait.save, folder / PORTRAIT, compress_level=1)
@@ -121,7 +132,7 @@ def lay_out_job(
     saved.result()
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
-    boxes = _boxes(request, fit)
+    boxes = seat_speakers(request, framed, warnings)
     masks = _masks(request, boxes, fit, warnings) if boxes else None
     room = PictureRoom(folder, fit, request.fit, warnings, cancel)
     return Layout(
@@ -130,6 +141,7 @@ def lay_out_job(
         references=draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room),
         scenes=scenes,
         fit=fit,
+        faces=framed.faces,
         timeline=timeline,
         plan=plan,
         boxes=boxes,
@@ -156,6 +168,7 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
         voices=tuple(tracks),
         masks=masks_file,
         video=layout.video,
+        regions=tuple(region_of(box, layout.fit) for box in layout.boxes) if layout.boxes else (None,),
         plan=layout.plan,
         shift=layout.shift,
         color_match=layout.color_match,
@@ -176,14 +189,6 @@ def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
         most_frames=most,
         nag=request.negative_guidance == "nag",
     )
-
-
-def _fit(request: Request, image: Image.Image, warnings: list[str]) -> Fit:
-    if request.size is not None:
-        frame = (request.size.width, request.size.height)
-    else:
-        frame = choose_bucket(str(request.resolution), image.width, image.height)
-    return plan_fit((image.width, image.height), frame, request.fit, warnings)
 
 
 def _voices(
@@ -212,12 +217,6 @@ def _refuse_longer(voices: Sequence[Voice], longest: float) -> None:
             f"The audio of speaker {' and '.join(over)} is longer than {longest:g} s; "
             f"send max_audio_duration {longest:g} or less, or several jobs",
         )
-
-
-def _boxes(request: Request, fit: Fit) -> list[PixelBox] | None:
-    if len(request.speakers) == 1 and not request.silent_others:
-        return None
-    return speaker_boxes([speaker.region for speaker in request.speakers], fit)
 
 
 def _masks(request: Request, boxes: list[PixelBox], fit: Fit, warnings: list[str]) -> list[Image.Image] | None:

@@ -14,6 +14,7 @@ from contract.response import GenerationParams, Reply, VideoInfo, as_json
 from job.outlook import forecast_told, work_told
 from job.pace import Forecast
 from job.preparation import Layout, PreparedJob
+from media.crop import Box
 from workflows.graph import workflow_version
 
 
@@ -113,8 +114,14 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         frames=prepared.video.output_frames,
         windows=prepared.plan.windows,
         sha256=finished.sha256,
+        regions=tuple(region and _rounded(region) for region in prepared.regions),
         marks=finished.marks,
     )
+
+
+def _rounded(region: Box) -> Box:
+    left, top, right, bottom = (round(side, 4) for side in region)
+    return left, top, right, bottom
 
 
 def generation_params(request: Request, prepared: PreparedJob | Layout) -> GenerationParams:
