@@ -30,6 +30,7 @@ from job.disk import disk_faults
 from job.health import Health
 from job.keeper import Delivery, Keeper, fingerprint_of, recalled
 from job.limits import TimeLimit, hopeless, limit_of, refuse_hopeless
+from job.marking import Marks
 from job.outlook import expected, models_of, work_for
 from job.pace import Pace, StepTimer
 from job.preparation import Layout, PreparedJob, lay_out_job, write_files
@@ -69,6 +70,7 @@ class Resources:
     work_dir: Path
     least_disk_bytes: int
     audio_max_seconds: float
+    marks: Marks
     own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
     obey_seconds: float = 180.0
@@ -182,6 +184,7 @@ def _learn(finished: FinishedVideo, context: _JobContext) -> None:
 def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]:
     """Everything up to the finished MP4 in the job's folder."""
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
+    resources.marks.rehearse(context.cancel)
     prepared = write_files(_laid_out(context), context.folder, context.cancel)
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     forecast = expected(request, prepared.plan, len(prepared.voices), resources.variants, resources.pace)
@@ -196,6 +199,8 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
             video = _generate(prepared, recovery.memory, context)
         except WorkerError as error:
             recovery.after(error)
+    marks = resources.marks.put(video, request.mode, context.warnings, context.cancel)
+    stopwatch.lap(Stage.ENCODE)
     finished = FinishedVideo(
         job_id=job_id,
         request=replace(request, blocks_to_swap=recovery.memory.blocks_to_swap),
@@ -207,6 +212,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
         attempts=recovery.attempts,
         forecast=forecast,
         gpu=resources.gpu,
+        marks=marks,
     )
     return finished, video
 
@@ -221,14 +227,9 @@ def _laid_out(context: _JobContext) -> Layout:
     )
     context.stopwatch.lap(Stage.FETCH)
     context.report(Stage.PREPARE)
+    longest, nodes = resources.audio_max_seconds, resources.own_nodes
     return lay_out_job(
-        request,
-        inputs,
-        context.folder,
-        context.warnings,
-        context.cancel,
-        audio_max_seconds=resources.audio_max_seconds,
-        own_nodes=resources.own_nodes,
+        request, inputs, context.folder, context.warnings, context.cancel, audio_max_seconds=longest, own_nodes=nodes
     )
 
 
@@ -244,6 +245,7 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
         precision=context.resources.precision,
     )
     plan, prompt_id = prepared.plan, new_id()
+    spec = replace(prepared.video, comment=context.resources.marks.comment)
     ticks = plan.latent_frames if memory.tiled_vae else None
     reader = ProgressReader(
         prompt_id, sampler_node(graph), plan.windows, plan.steps, plan.announced_steps, vae_ticks=ticks
@@ -251,7 +253,7 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext
     try:
         with (
             disk_faults(frames),
-            FrameEncoder(prepared.video, frames, context.folder / "video.mp4", context.cancel) as encoder,
+            FrameEncoder(spec, frames, context.folder / "video.mp4", context.cancel) as encoder,
         ):
             _sample(graph, reader, encoder, context)
             finishing = context.limit.finishing(context.stopwatch.total)

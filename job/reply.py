@@ -61,6 +61,7 @@ class FinishedVideo:
     attempts: int
     forecast: Forecast
     gpu: str
+    marks: tuple[str, ...] = ()
 
 
 def sha256_of(file: Path) -> str:
@@ -112,6 +113,7 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         frames=prepared.video.output_frames,
         windows=prepared.plan.windows,
         sha256=finished.sha256,
+        marks=finished.marks,
     )
 
 

@@ -30,7 +30,15 @@ POOLS = {
 # What a user of the Hub has no reason to choose: paths inside the image, the simulator, what RunPod sets.
 NOT_OFFERED = {
     *("ENGINE", "COMFYUI_URL", "COMFYUI_DIR", "COMFYUI_PYTHON", "COMFYUI_START_SECONDS", "SIMULATOR_SPEED"),
-    *("SIMULATOR_FAULTS", "COMFYUI_NODE_PACKS", "COMFYUI_NODE_FOLDERS", "MODEL_ROOTS", "MODEL_CACHE", "OUTPUT_DIR"),
+    *(
+        "SIMULATOR_FAULTS",
+        "COMFYUI_NODE_PACKS",
+        "COMFYUI_NODE_FOLDERS",
+        "MODEL_ROOTS",
+        "MODEL_CACHE",
+        "OUTPUT_DIR",
+        "OUTPUT_BASE_URL",
+    ),
     *(
         "BASE_PRECISION",
         "VAE_PRECISION",
@@ -53,6 +61,10 @@ NOT_OFFERED = {
         "INPUT_ROOTS",
         "WORK_DIR",
         "LOG_FORMAT",
+        "MARK_AI",
+        "C2PA_CERT",
+        "C2PA_KEY",
+        "C2PA_TIMESTAMP_URL",
         "RUNPOD_WEBHOOK_GET_JOB",
     ),
     *("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY"),  # RunPod's own; S3_… are offered

@@ -60,6 +60,7 @@ def measure(size: tuple[int, int]) -> tuple[list[Warm], list[float]]:
         Thread(target=files.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{files.server_port}"
         draw_frames(room / "frames", size, FRAMES)
+        (room / "stand").mkdir()
         port = str(files.server_port)
         with standing(room / "stand", bucket, SIMULATOR_SPEED="0", ALLOWED_PORTS=port) as stand:
             _one(stand, "first", url, size)
