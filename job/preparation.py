@@ -1,6 +1,6 @@
 """Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from contract.request import Request
 from contract.response import SceneInfo
 from job.framing import frame_picture, seat_speakers
 from job.scenes import PORTRAIT, PictureRoom, PlacedScenes, draw_pictures, pictures_of, place_scenes
+from job.voices import to_separate
 from media.audio import Voice
 from media.crop import Box
 from media.faces import Face
@@ -29,6 +30,7 @@ from workflows.graph import GraphInputs, References
 from workflows.modes import MODES
 from workflows.own_nodes import VOICE_EMBEDS
 from workflows.plan import Plan, frames_for, make_plan, most_frames
+from workflows.separation import SeparatedVoice
 
 PADDING_SECONDS = 0.1  # that encoders put behind the end
 
@@ -74,6 +76,7 @@ class Layout:
     video: VideoSpec
     shift: float
     color_match: ColorMatch
+    separated: Mapping[int, SeparatedVoice]
 
     @property
     def silent_listeners(self) -> int:
@@ -133,6 +136,8 @@ def lay_out_job(
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
     boxes = seat_speakers(request, framed, warnings)
+    asked = [speaker.voice for speaker in request.speakers]
+    separated = to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings)
     masks = _masks(request, boxes, fit, warnings) if boxes else None
     room = PictureRoom(folder, fit, request.fit, warnings, cancel)
     return Layout(
@@ -149,6 +154,7 @@ def lay_out_job(
         video=VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav"),
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
+        separated=separated,
     )
 
 
@@ -159,7 +165,8 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
         masks_file = folder / "masks.png"
         save_masks(layout.masks, masks_file)
     timeline, seconds = layout.timeline, layout.plan.audio_seconds
-    tracks = write_model_tracks(timeline, seconds, folder, listeners=layout.silent_listeners, cancel=cancel)
+    listeners, left_out = layout.silent_listeners, layout.separated
+    tracks = write_model_tracks(timeline, seconds, folder, listeners=listeners, cancel=cancel, left_out=left_out)
     write_listener_mix(timeline, layout.video.seconds, layout.video.audio, cancel)
     return PreparedJob(
         references=layout.references,
@@ -172,6 +179,7 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
         plan=layout.plan,
         shift=layout.shift,
         color_match=layout.color_match,
+        separated=layout.separated,
     )
 
 

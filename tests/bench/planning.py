@@ -10,7 +10,7 @@ from workflows.plan import LONGEST_WINDOW, SHORTEST_WINDOW, make_plan, window_fl
 
 SIZES = ((400, 704), (720, 1280))
 CLIPS = [tenth / 10 for tenth in range(10, 601)]  # 1.0 to 60.0 s
-GOALS = {
+GOALS: dict[tuple[Mode, tuple[int, int]], float] = {
     ("multitalk", (400, 704)): 0.956,
     ("infinitetalk", (400, 704)): 0.914,
     ("multitalk", (720, 1280)): 0.930,
