@@ -161,10 +161,9 @@ class SpeakerInput(_Model):
     audio: Source
     region: AnyRegion | None = Field(
         None,
-        description="whose mouth it moves: [left, top, right, bottom] as fractions of the original picture (upright, "
-        "x to the right, y down), or left, center, right, or auto: head and shoulders of a face. Default: as auto "
-        "where faces and speakers are as many, else equal columns from left to right. One speaker with a region: "
-        "everybody else in the picture stays silent",
+        description="whose mouth it moves: [left, top, right, bottom] as fractions of the original picture (upright, x "
+        "to the right, y down), or left, center, right, or auto: head and shoulders of a face. Default: auto where "
+        "faces and speakers are as many, else equal columns. One speaker with a region: everybody else stays silent",
     )
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
         None, description="silence before this voice starts; in turns, after the one before"
