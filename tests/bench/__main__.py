@@ -73,7 +73,7 @@ def _stages(jobs: dict[tuple[int, int], tuple[list[warm_job.Warm], list[float]]]
 def _page(figures: list[Figure], measured: list[Figure]) -> str:
     return f"""# Benchmarks
 
-Made by `make bench`; do not edit it. Smaller is better throughout. What a GPU does is in [gpu/](gpu/README.md), times
+Made by `make bench`; do not edit it. Smaller is better throughout. What a GPU does is in [gpu](gpu), times
 and prices by GPU are in [speed.md](speed.md).
 
 {_machine()}
