@@ -16,6 +16,7 @@ def json_schema() -> dict[str, Any]:
         one = kind.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
         one["required"] = [name for name in one["required"] if name not in OPTIONAL]
         definitions |= {**one.pop("$defs", {}), kind.__name__: one}
+    definitions["VideoInfo"]["required"].remove("source")
     return {
         "title": "talking-video worker: reply",
         "oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in KINDS],

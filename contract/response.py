@@ -13,6 +13,18 @@ from contract.version import VERSION
 OPTIONAL = ("metadata", "scenes", "kept_video", "video_base64")  # left out of a reply where there is none
 
 
+class SourceVideo(Model):
+    """The video that was dubbed, as a person sees it."""
+
+    width: int
+    height: int
+    fps: float | None = Field(description="on the average; null: it does not say")
+    duration_seconds: Seconds | None = Field(description="as it says itself; null: it does not")
+    codec: str
+    high_dynamic_range: bool
+    keyframes: int = Field(description="pictures of it that the windows go by")
+
+
 class VideoInfo(Model):
     """The MP4 as it is stored."""
 
@@ -26,6 +38,7 @@ class VideoInfo(Model):
     frames: int
     windows: int
     sha256: str
+    source: SourceVideo | None = Field(None, description="of a job with video_url")
     regions: tuple[tuple[float, float, float, float] | None, ...] = Field(
         description="whose mouth moves where, in the order of the voices: left, top, right, bottom as fractions of the "
         "original image, as a request's region; null: one voice without a region, which any mouth may follow"
@@ -138,5 +151,7 @@ def as_json(reply: Model) -> dict[str, Any]:
     for optional in OPTIONAL:
         if data.get(optional, ...) is None:
             del data[optional]
+    if data.get("video_info", {}).get("source", ...) is None:
+        del data["video_info"]["source"]
     json.dumps(data, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
     return data

@@ -71,6 +71,7 @@ class Resources:
     work_dir: Path
     least_disk_bytes: int
     audio_max_seconds: float
+    video_max_seconds: float
     marks: Marks
     own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
@@ -224,16 +225,14 @@ def _laid_out(context: _JobContext) -> Layout:
     """The sources fetched, and all that can be known of them."""
     request, resources = context.request, context.resources
     context.report(Stage.FETCH)
-    sources = tuple(speaker.audio for speaker in request.speakers)
-    inputs = fetch_inputs(
-        request.image, sources, context.folder, resources.limits, context.cancel, pictures=pictures_of(request)
-    )
+    sources, folder = tuple(speaker.audio for speaker in request.speakers), context.folder
+    video, pictures = request.dub.video if request.dub else None, pictures_of(request)
+    cancel = context.cancel
+    inputs = fetch_inputs(request.image, sources, folder, resources.limits, cancel, video=video, pictures=pictures)
     context.stopwatch.lap(Stage.FETCH)
     context.report(Stage.PREPARE)
-    longest, nodes = resources.audio_max_seconds, resources.own_nodes
-    return lay_out_job(
-        request, inputs, context.folder, context.warnings, context.cancel, audio_max_seconds=longest, own_nodes=nodes
-    )
+    longest = {"audio_max_seconds": resources.audio_max_seconds, "video_max_seconds": resources.video_max_seconds}
+    return lay_out_job(request, inputs, folder, context.warnings, cancel, **longest, own_nodes=resources.own_nodes)
 
 
 def _generate(prepared: PreparedJob, memory: MemoryOptions, context: _JobContext) -> Path:

@@ -1,7 +1,6 @@
 """Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +14,18 @@ from contract.request import Request
 from contract.response import SceneInfo
 from job.framing import frame_picture, seat_speakers
 from job.scenes import PORTRAIT, PictureRoom, PlacedScenes, draw_pictures, pictures_of, place_scenes
+from job.views import Dubbed, draw_references, open_view
 from job.voices import to_separate
-from media.audio import Voice
+from media.audio import Voice, decode
 from media.crop import Box
 from media.faces import Face
-from media.image import Fit, draw_fitted, open_portrait
+from media.footage import Footage
+from media.image import Fit, draw_fitted
 from media.losses import SPARE_SECONDS
 from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_masks
 from media.seats import region_of
 from media.video import VideoSpec
-from media.voices import Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
+from media.voices import Bed, Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs
 from workflows.graph import GraphInputs, References
 from workflows.modes import MODES
@@ -39,11 +40,13 @@ PADDING_SECONDS = 0.1  # that encoders put behind the end
 class PreparedJob(GraphInputs):
     """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder.
 
-    `regions` has a box of fractions of the original picture for each speaker, None where any mouth may follow.
+    `regions` has a box of fractions of the original picture for each speaker, None where any mouth may follow;
+    `footage` is the video that is dubbed, where there is one.
     """
 
     video: VideoSpec
     regions: tuple[Box | None, ...]
+    footage: Footage | None = None
     scenes: tuple[SceneInfo, ...] = ()
 
 
@@ -56,6 +59,7 @@ class Layout:
         original: width and height of the picture as a person sees it; a very large one was read smaller.
         references: the pictures that the windows go by, written.
         scenes: on the windows of the plan.
+        footage, bed: the video that is dubbed and its own sound, where they are there.
         fit: how the one lies in the other.
         faces: all that were found in the picture.
         timeline: the voices in time.
@@ -67,6 +71,8 @@ class Layout:
     original: tuple[int, int]
     references: References
     scenes: PlacedScenes
+    footage: Footage | None
+    bed: Bed | None
     fit: Fit
     faces: tuple[Face, ...]
     timeline: Timeline
@@ -97,18 +103,26 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    video_max_seconds: float,
     own_nodes: Collection[str] = (),
 ) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
-    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before; `own_nodes` are the
-    nodes of our pack that the server has.
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before, `video_max_seconds`
+    the most that is decoded of a video; `own_nodes` are the nodes of our pack that the server has.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
     layout = lay_out_job(
-        request, inputs, folder, warnings, cancel, audio_max_seconds=audio_max_seconds, own_nodes=own_nodes
+        request,
+        inputs,
+        folder,
+        warnings,
+        cancel,
+        audio_max_seconds=audio_max_seconds,
+        video_max_seconds=video_max_seconds,
+        own_nodes=own_nodes,
     )
     return write_files(layout, folder, cancel)
 
@@ -121,37 +135,42 @@ def lay_out_job(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    video_max_seconds: float,
     own_nodes: Collection[str] = (),
 ) -> Layout:
     """Decode, measure, lay out, fit and draw: everything that can be wrong with the inputs is found here, and told.
     As `prepare`, which writes voices and masks as well."""
-    image = open_portrait(inputs.image, warnings, cancel)
+    view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
+    image = view.first()
     framed = frame_picture(request, image, warnings)
     fit = framed.fit
-    portrait = draw_fitted(image, fit)
-    with ThreadPoolExecutor(1, thread_name_prefix="portrait") as beside:  # the voices' work is mostly ffmpeg's
-        saved = beside.submit(portrait.save, folder / PORTRAIT, compress_level=1)
-        timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
-    saved.result()
+    timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
+    references = draw_references(view, fit, plan, folder / PORTRAIT)
+    if not inputs.filmed:
+        room = PictureRoom(folder, fit, request.fit, warnings, cancel)
+        references = draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room)
     boxes = seat_speakers(request, framed, warnings)
     asked = [speaker.voice for speaker in request.speakers]
     separated = to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings)
     masks = _masks(request, boxes, fit, warnings) if boxes else None
-    room = PictureRoom(folder, fit, request.fit, warnings, cancel)
+    video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
+    footage = view.footage if isinstance(view, Dubbed) else None
     return Layout(
-        portrait=portrait,
+        portrait=draw_fitted(image, fit),
         original=image.size,
-        references=draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room),
+        references=references,
         scenes=scenes,
+        footage=footage,
+        bed=_bed(request, footage, video, warnings, cancel),
         fit=fit,
         faces=framed.faces,
         timeline=timeline,
         plan=plan,
         boxes=boxes,
         masks=masks,
-        video=VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav"),
+        video=video,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
         separated=separated,
@@ -167,7 +186,7 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
     timeline, seconds = layout.timeline, layout.plan.audio_seconds
     listeners, left_out = layout.silent_listeners, layout.separated
     tracks = write_model_tracks(timeline, seconds, folder, listeners=listeners, cancel=cancel, left_out=left_out)
-    write_listener_mix(timeline, layout.video.seconds, layout.video.audio, cancel)
+    write_listener_mix(timeline, layout.video.seconds, layout.video.audio, cancel, bed=layout.bed)
     return PreparedJob(
         references=layout.references,
         prompts=layout.scenes.prompts,
@@ -175,6 +194,7 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
         voices=tuple(tracks),
         masks=masks_file,
         video=layout.video,
+        footage=layout.footage,
         regions=tuple(region_of(box, layout.fit) for box in layout.boxes) if layout.boxes else (None,),
         plan=layout.plan,
         shift=layout.shift,
@@ -197,6 +217,24 @@ def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
         most_frames=most,
         nag=request.negative_guidance == "nag",
     )
+
+
+def _bed(
+    request: Request, footage: Footage | None, video: VideoSpec, warnings: list[str], cancel: Cancellation
+) -> Bed | None:
+    """The own sound of a video that is dubbed, where it is to stay; that there is none is told."""
+    if footage is None or request.dub is None or request.dub.keep_sound == "replace":
+        return None
+    most = video.seconds + SPARE_SECONDS
+    try:
+        sound = decode(footage.file, video.audio.parent, "own_sound", most, cancel, demuxer=footage.demuxer)
+    except WorkerError as error:
+        if error.code is not ErrorCode.AUDIO_INVALID:
+            raise
+        warnings.append(f"the video's own sound cannot be kept: {error.message}")
+        return None
+    warnings += [f"the video's own sound {told}" for told in sound.told]
+    return Bed(sound, request.dub.sound_level)
 
 
 def _voices(

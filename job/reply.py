@@ -10,7 +10,7 @@ from typing import Any, Literal
 from contract.errors import Stage
 from contract.model import Timings
 from contract.request import Request
-from contract.response import GenerationParams, Reply, VideoInfo, as_json
+from contract.response import GenerationParams, Reply, SourceVideo, VideoInfo, as_json
 from job.outlook import forecast_told, work_told
 from job.pace import Forecast
 from job.preparation import Layout, PreparedJob
@@ -116,6 +116,22 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         sha256=finished.sha256,
         regions=tuple(region and _rounded(region) for region in prepared.regions),
         marks=finished.marks,
+        source=_source(prepared),
+    )
+
+
+def _source(prepared: PreparedJob) -> SourceVideo | None:
+    footage = prepared.footage
+    if footage is None:
+        return None
+    return SourceVideo(
+        width=footage.width,
+        height=footage.height,
+        fps=round(footage.fps, 3) or None,
+        duration_seconds=None if footage.seconds is None else round(footage.seconds, 3),
+        codec=footage.codec,
+        high_dynamic_range=footage.high_range is not None,
+        keyframes=prepared.references.count,
     )
 
 

@@ -18,7 +18,7 @@ class SceneInput(TypedDict, total=False):
 class SpeakerInput(TypedDict, total=False):
     """One voice, and optionally whose mouth it moves and when it starts."""
 
-    audio: Source
+    audio: str | Any
     region: Literal["left", "center", "right", "auto"] | tuple[float, float, float, float]
     offset_seconds: float
     channel: Literal["left", "right"] | int
@@ -29,7 +29,7 @@ class InputFields(TypedDict, total=False):
     """What a caller may send as `input`."""
 
     image_url: Source
-    audio_urls: list[Source]
+    audio_urls: list[str | Any]
     positive_prompt: str
     negative_prompt: str
     width: int
@@ -83,3 +83,6 @@ class InputFields(TypedDict, total=False):
     dry_run: bool
     quality: Literal["fast", "balanced", "best"]
     voice: Literal["auto", "as_is", "separate"]
+    video_url: Source
+    keep_sound: Literal["replace", "under"]
+    keep_sound_level: float
