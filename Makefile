@@ -6,7 +6,7 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
-.PHONY: help demo endpoint test tests test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
+.PHONY: help demo endpoint test tests test-long test-real facts bench check schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ check: setup-dev ## lint, types and import rules alone
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck -x scripts/*.sh docker/*.sh .ci/run
+
+bench: setup-dev ffmpeg ## measure what needs no GPU, and write docs/benchmarks.md anew (some minutes; ARGS=--pure: without a clock)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 schema: setup ## write docs/schema, and the tables of docs/, anew from the code
 	$(BIN)/python -m contract.schema docs/schema

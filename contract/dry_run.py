@@ -21,6 +21,7 @@ class Picture(Model):
     crop: Box = Field(description="what of the portrait is in the frame, in fractions of the portrait")
     placed: Box = Field(description="where that is, in fractions of the frame; the rest is black")
     lost: Fraction = Field(description="share of the portrait that is cut away")
+    faces: tuple[Box, ...] = Field(description="all that were found, in fractions of the portrait")
 
 
 class PlacedSpeaker(Model):

@@ -18,6 +18,7 @@ from job.views import Dubbed, draw_references, open_view
 from job.voices import to_separate
 from media.audio import Voice, decode
 from media.crop import Box
+from media.faces import Face
 from media.footage import Footage
 from media.image import Fit
 from media.losses import SPARE_SECONDS
@@ -58,11 +59,12 @@ class Layout:
         original: width and height of the picture as a person sees it; a very large one was read smaller.
         references: the pictures that the windows go by, written.
         scenes: on the windows of the plan.
+        footage, bed: the video that is dubbed and its own sound, where they are there.
         fit: how the one lies in the other.
+        faces: all that were found in the picture.
         timeline: the voices in time.
         boxes: each speaker's region, in pixels of the frame; None where the one speaker has none.
         masks: of the regions and of what is in none; None where there is nobody to tell apart.
-        footage: the video that is dubbed, where there is one, and `bed` its own sound where that is to stay.
         separated: of the voices that the model hears without what sounds under them, by number from 1.
     """
 
@@ -70,7 +72,10 @@ class Layout:
     original: tuple[int, int]
     references: References
     scenes: PlacedScenes
+    footage: Footage | None
+    bed: Bed | None
     fit: Fit
+    faces: tuple[Face, ...]
     timeline: Timeline
     plan: Plan
     boxes: list[PixelBox] | None
@@ -79,8 +84,6 @@ class Layout:
     shift: float
     color_match: ColorMatch
     separated: Mapping[int, SeparatedVoice]
-    footage: Footage | None
-    bed: Bed | None
 
     @property
     def silent_listeners(self) -> int:
@@ -160,6 +163,7 @@ def lay_out_job(
         references=references,
         scenes=scenes,
         fit=fit,
+        faces=framed.faces,
         timeline=timeline,
         plan=plan,
         boxes=boxes,

@@ -101,6 +101,7 @@ def _picture(layout: Layout) -> Picture:
         crop=crop,
         placed=_box(*placed, *ends),
         lost=round(fit.lost, 4),
+        faces=tuple(_box(*face.box) for face in layout.faces),
     )
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from media.drawing import draw
-from media.ffmpeg import LIMITER
+from media.ffmpeg import limiter
 from media.good_pictures import GOOD_PICTURES
 from media.headers import read_picture
 from media.picture import refused
@@ -108,10 +108,9 @@ def _draw(source: Path, cancel: Cancellation, seconds: float) -> Image.Image:
 def _start(
     source: Path, out: "tempfile._TemporaryFileWrapper[bytes] | BufferedRandom", log: BufferedRandom
 ) -> "subprocess.Popen[bytes]":
-    pairs = " ".join(f"{name}={value}" for name, value in LIMITS.items())
     program = [sys.executable, "-I", "-c", PROGRAM, str(ROOT), str(source.resolve())]
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", LIMITER, pairs, *program],
+        [*limiter(LIMITS), *program],
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=log,

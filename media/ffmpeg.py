@@ -11,7 +11,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -32,17 +31,6 @@ LOG_BYTES = READ_BYTES = 1 << 20
 USUAL_SECONDS = 400.0
 # 390 s of any sound that was tried decode in under 4 s; ffmpeg's own libraries take 300 MB of addresses, 45 of data.
 LIMITS = {"RLIMIT_CPU": 9, "RLIMIT_DATA": 200_000_000, "RLIMIT_AS": 1_000_000_000, "RLIMIT_NOFILE": 64}
-# Sets limits, then becomes the program: nothing of ours may run between fork and exec where there are threads. Python
-# ignores two signals, and would hand that on.
-LIMITER = """
-import os, resource, signal, sys
-for pair in sys.argv[1].split():
-    name, value = pair.split("=")
-    resource.setrlimit(getattr(resource, name), (int(value), int(value)))
-for name in ("SIGXFSZ", "SIGPIPE"):
-    signal.signal(getattr(signal, name), signal.SIG_DFL)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class FfmpegError(Exception):
@@ -224,12 +212,8 @@ def _start_limited(
     command: Sequence[str], folder: Path, limits: Mapping[str, int], *, out: int, log: int, held: int
 ) -> subprocess.Popen[bytes]:
     """The program; `held`, the writing end of a pipe, is closed when it ends."""
-    program = shutil.which(command[0])
-    if program is None:
-        raise WorkerError(ErrorCode.INTERNAL, f"{command[0]} is not installed on this worker")
-    pairs = " ".join(f"{name}={value}" for name, value in limits.items())
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", LIMITER, pairs, program, *command[1:]],
+        [*limiter(limits), installed(command[0]), *command[1:]],
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=log,
@@ -238,6 +222,23 @@ def _start_limited(
         process_group=0,
         pass_fds=(held,),
     )
+
+
+def limiter(limits: Mapping[str, int]) -> list[str]:
+    """What to put before a program that is to have these limits, named as in the `resource` module. It sets them and
+    becomes the program: nothing of ours may run between fork and exec where there are threads."""
+    return [
+        installed("prlimit"),
+        *(f"--{name.removeprefix('RLIMIT_').lower()}={value}" for name, value in limits.items()),
+    ]
+
+
+def installed(program: str) -> str:
+    """Its path. Raises WorkerError INTERNAL where it is not on this machine."""
+    path = shutil.which(program)
+    if path is None:
+        raise WorkerError(ErrorCode.INTERNAL, f"{program} is not installed on this worker")
+    return path
 
 
 def _stop_group(process: subprocess.Popen[bytes]) -> None:

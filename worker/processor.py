@@ -22,7 +22,7 @@ def processor_name_only() -> Iterator[None]:
     measure = cpuinfo.get_cpu_info
 
     def read() -> dict[str, object]:
-        name = _name()
+        name = processor_name()
         return {"brand_raw": name} if name else measure()
 
     cpuinfo.get_cpu_info = read
@@ -32,7 +32,8 @@ def processor_name_only() -> Iterator[None]:
         cpuinfo.get_cpu_info = measure
 
 
-def _name() -> str:
+def processor_name() -> str:
+    """As the kernel has it; nothing where it has none."""
     for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines() if CPUINFO.exists() else ():
         field, _, value = line.partition(":")
         if field.strip() == FIELD:

@@ -114,7 +114,7 @@ def test_its_reply_is_in_the_schema(quote: dict[str, Any]) -> None:
 def test_regions_crop_and_voices_are_told_in_numbers(quote: dict[str, Any]) -> None:
     """The picture is twice as wide as the frame: its middle half is seen."""
     assert quote["picture"] == {
-        "width": 512, "height": 256, "crop": [0.25, 0, 0.75, 1], "placed": [0, 0, 1, 1], "lost": 0.5,
+        "width": 512, "height": 256, "crop": [0.25, 0, 0.75, 1], "placed": [0, 0, 1, 1], "lost": 0.5, "faces": [],
     }  # fmt: skip
     anna, ben = quote["speakers"]
     assert (anna["region_in_frame"], anna["region_in_picture"]) == ([0, 0, pytest.approx(0.3, abs=0.003), 1], ANY_LEFT)
