@@ -152,6 +152,7 @@ FROM base AS worker-env
 COPY requirements.txt /opt/locks/worker-requirements.txt
 RUN python3 -m venv /opt/worker-venv; \
     /opt/worker-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/worker-requirements.txt; \
+    rm /opt/worker-venv/lib/python3*/site-packages/c2pa/libs/*.rlib; \
     /opt/worker-venv/bin/pip check
 
 

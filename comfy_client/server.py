@@ -32,6 +32,7 @@ KEPT_LINES = 200
 NOT_FOR_ENGINES = (
     *("RUNPOD_AI_API_KEY", "RUNPOD_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"),
     *("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY"),
+    *("C2PA_CERT", "C2PA_KEY"),
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
 )
 # What Python says when the thread that runs the prompts ends by an error that is no Exception: HTTP goes on answering,

@@ -71,6 +71,7 @@ SPEAKER_ALIASES: dict[str, tuple[str, ...]] = {
         *("voice_url", "wav", "wav_url", "mp3_url", "source", "src", "sound_url"),
     ),
     "region": ("box", "bbox", "bounding_box", "face_box", "position", "area"),
+    "channel": ("audio_channel", "channel_number", "channel_name", "stereo_channel", "ch"),
     "offset_seconds": ("offset", "delay", "delay_seconds", "start", "start_time", "start_seconds", "offset_secs"),
 }
 SCENE_ALIASES: dict[str, tuple[str, ...]] = {
@@ -86,6 +87,7 @@ _NO_SPEECH = "this worker speaks no text: send the spoken sound in audio_urls"
 _COUNT = "the number of voices in audio_urls or speakers says it"
 _AUDIO_GUIDANCE = "other scales than here; audio_cfg_scale is a factor of cfg_scale (0.8 of 5 is upstream's audio 4)"
 _REGIONS = "send speakers, each with audio and region"
+_CHANNELS = "one file with a speaker on each channel: send speakers, each with audio and channel ('left', 'right')"
 _SETTING = "that is a setting of the worker, not of a job"
 _BESIDE = "{} stands beside input, not in it"
 _FILE = "upload_url takes a presigned URL for the result, output_key a name in the worker's storage"
@@ -114,6 +116,8 @@ ADVICE: dict[str, str] = {
         ("mask", "masks", "mask_url", "mask_image", "regions", "boxes", "bboxes", "bbox", "region"), _REGIONS
     ),
     **dict.fromkeys(("people", "persons", "characters", "faces", "offset_seconds"), _REGIONS),
+    **dict.fromkeys(("channel", "channels", "audio_channel", "audio_channels", "multichannel"), _CHANNELS),
+    **dict.fromkeys(("split_channels", "split_stereo", "stereo", "dual_channel", "diarize", "diarization"), _CHANNELS),
     **dict.fromkeys(("force_offload", "base_precision", "attention_mode", "precision", "quantization"), _SETTING),
     **dict.fromkeys(("presigned_url", "put_url", "output_url", "output_path", "save_path", "output"), _FILE),
     "video_quality": "did you mean 'quality' ('fast', 'balanced', 'best'), or 'crf' (0 to 40, smaller is better)?",
@@ -136,6 +140,8 @@ SPEAKER_ADVICE: dict[str, str] = {
     **dict.fromkeys(("name", "id", "label", "speaker", "speaker_id", "role"), "speakers are known by their order"),
     **dict.fromkeys(("voice", "voice_id", "sound", "text", "script"), "send the spoken sound in audio"),
     **dict.fromkeys(("mask", "mask_url", "side", "face"), "did you mean 'region'?"),
+    **dict.fromkeys(("channel_index", "channel_id"), "send channel: 'left', 'right', or a number counted from 1"),
+    **dict.fromkeys(("track", "stream", "audio_track"), "the default track is heard; channel names a part of it"),
     **dict.fromkeys(("end", "end_time", "end_seconds", "duration"), "a voice ends with its sound"),
     **dict.fromkeys(("image", "image_url", "portrait"), "the one picture is image_url, beside speakers"),
 }

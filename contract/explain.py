@@ -21,7 +21,7 @@ WORDS = {
     "float_type": "send a number",
     "int_from_float": "send an integer",
     "int_type": "send an integer",
-    "model_type": "send an object with audio, and optionally region and offset_seconds",
+    "model_type": "send an object with audio, and optionally region, offset_seconds and channel",
     "recursion_depth_exceeded": "send it less deeply nested",
     "string_type": "send text",
     "string_unicode": "send text without lone surrogates",

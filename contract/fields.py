@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from contract.sound import CHANNEL_MEANING, CHANNEL_TO_SEND, Channel
 from contract.source import Source, UploadUrl
 from contract.spelling import boolean, choice, number, round_blanks, trimmed, whole
 
@@ -56,6 +57,7 @@ MOST_SCENES = 16
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
     "top < bottom, or 'left', 'center' or 'right'",
+    "channel": CHANNEL_TO_SEND,
     "quality": "send 'fast', 'balanced' or 'best'; for the quality of H.264 send crf",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
@@ -192,6 +194,7 @@ class SpeakerInput(_Model):
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
         None, description="silence before this voice starts; in turns, after the one before"
     )
+    channel: Channel | None = Field(None, description=CHANNEL_MEANING)
 
 
 class SceneInput(_Model):

@@ -10,12 +10,13 @@ from contract.aliases import MEANT, MEANT_OF_SCENE, MEANT_OF_SPEAKER
 from contract.fields import QUALITY_SYNONYMS, REGION_SYNONYMS, JobInput, NamedRegion
 from contract.presets import PRESETS
 from contract.rules import FIXED_STEPS
+from contract.sound import CHANNEL_SYNONYMS
 from contract.spelling import FRACTION, NO, WHOLE, YES, round_blanks, spelled
 
 Schema = dict[str, Any]
 NULL: Schema = {"type": "null"}
 UNSET: Schema = {"$ref": "#/$defs/Unset"}
-SYNONYMS = {"region": REGION_SYNONYMS, "quality": QUALITY_SYNONYMS}
+SYNONYMS = {"region": REGION_SYNONYMS, "quality": QUALITY_SYNONYMS, "channel": CHANNEL_SYNONYMS}
 SOURCE = {"$ref": "#/$defs/Source"}
 TEXTS = {"integer": round_blanks(WHOLE), "number": round_blanks(FRACTION)}
 

@@ -14,6 +14,7 @@ from contract.explain import explain
 from contract.fields import ColorMatch, JobInput, Mode, Quality, Region
 from contract.rules import NegativeGuidance
 from contract.settle import settle
+from contract.sound import channel_number
 
 MOST_VALUES = 10_000  # more than fields, lists and metadata can hold
 LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScript caller
@@ -21,11 +22,13 @@ LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScrip
 
 @dataclass(frozen=True)
 class Speaker:
-    """One voice: its source, whose mouth it moves (None: the default column), seconds of silence before it."""
+    """One voice: its source, whose mouth it moves (None: the default column), seconds of silence before it, and which
+    channel of the source it is, counted from 1 (None: all of them, mixed)."""
 
     audio: str
     region: Region | None
     offset_seconds: float
+    channel: int | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
     rules.warn_about_quality(fields, len(speakers), warnings)
     rules.warn_about_no_effect(fields, len(speakers), warnings)
     rules.warn_about_scenes(fields, len(speakers), warnings)
-    rules.warn_about_sources([speaker.audio for speaker in speakers], warnings)
+    rules.warn_about_sources([(speaker.audio, speaker.channel) for speaker in speakers], fields.timing, warnings)
     if size is not None:
         rules.warn_about_size(size.width, size.height, warnings)
     return Request(
@@ -194,7 +197,9 @@ def _size(fields: JobInput, warnings: list[str]) -> Size | None:
 
 def _speakers(fields: JobInput) -> tuple[Speaker, ...]:
     if fields.speakers is not None:
-        return tuple(Speaker(s.audio, s.region, s.offset_seconds or 0.0) for s in fields.speakers)
+        return tuple(
+            Speaker(s.audio, s.region, s.offset_seconds or 0.0, channel_number(s.channel)) for s in fields.speakers
+        )
     return tuple(Speaker(source, None, 0.0) for source in fields.audio_urls or ())
 
 

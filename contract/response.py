@@ -30,6 +30,10 @@ class VideoInfo(_Model):
     frames: int
     windows: int
     sha256: str
+    marks: tuple[str, ...] = Field(
+        (),
+        description="how the file itself says that AI made it: metadata (a comment and XMP), c2pa (a signed manifest)",
+    )
 
 
 class GenerationParams(_Model):

@@ -119,12 +119,20 @@ def warn_about_no_effect(fields: JobInput, speakers: int, warnings: list[str]) -
         warnings.append("timing has no effect with one voice")
 
 
-def warn_about_sources(voices: Sequence[str], warnings: list[str]) -> None:
-    """Two speakers who say the same: mostly a slip."""
+def warn_about_sources(voices: Sequence[tuple[str, int | None]], timing: str, warnings: list[str]) -> None:
+    """Two speakers who say the same, and a conversation that is pulled apart: mostly slips. A voice is a source, and a
+    channel of it."""
     for second, voice in enumerate(voices, 1):
         first = voices.index(voice) + 1
         if first < second:
-            warnings.append(same_voice(first, second))
+            ways = "" if voice[1] else "; where each speaker has a channel of that file, send speakers with channel"
+            warnings.append(same_voice(first, second) + ways)
+    parted = [source for source, channel in dict.fromkeys(voices) if channel]
+    if timing == "turns" and len(parted) > len(set(parted)):
+        warnings.append(
+            "timing turns plays the channels of one file one after the other; "
+            "timing together keeps the conversation as it was recorded"
+        )
 
 
 def same_voice(first: int, second: int) -> str:

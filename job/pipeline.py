@@ -28,6 +28,7 @@ from job.footage import Footage
 from job.health import Health
 from job.keeper import Delivery, Keeper, fingerprint_of
 from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
+from job.marking import Marks
 from job.pace import Pace, StepTimer
 from job.preparation import PreparedJob, prepare
 from job.recovery import Recovery, Windows
@@ -64,6 +65,7 @@ class Resources:
     work_dir: Path
     least_disk_bytes: int
     audio_max_seconds: float
+    marks: Marks
     own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
     obey_seconds: float = 180.0
@@ -181,6 +183,7 @@ def _recall(
 def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]:
     """Everything up to the finished MP4 in the job's folder."""
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
+    resources.marks.rehearse(context.cancel)
     report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
     inputs = fetch_inputs(
@@ -204,13 +207,16 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
     video = None
-    with Footage(prepared.video, context.folder, context.cancel) as footage:
+    spec = replace(prepared.video, comment=resources.marks.comment)
+    with Footage(spec, context.folder, context.cancel) as footage:
         while video is None:
             report(Stage.LOAD)
             try:
                 video = _generate(prepared, recovery.memory, footage, context)
             except WorkerError as error:
                 recovery.after(error, Windows(footage.finished, context.step_timer.windows, prepared.plan.windows))
+    marks = resources.marks.put(video, request.mode, context.warnings, context.cancel)
+    stopwatch.lap(Stage.ENCODE)
     finished = FinishedVideo(
         job_id=job_id,
         request=replace(request, blocks_to_swap=recovery.memory.blocks_to_swap),
@@ -220,6 +226,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
         engine=resources.engine_name,
         warnings=context.warnings,
         attempts=recovery.attempts,
+        marks=marks,
     )
     return finished, video
 

@@ -17,8 +17,8 @@ from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
 from media.losses import SPARE_SECONDS
 from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
 from media.video import VideoSpec
-from media.voices import Timeline, decode_voices, lay_out, write_listener_mix, write_model_tracks
-from sources.fetch import Inputs, same_voices
+from media.voices import Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
+from sources.fetch import Inputs
 from workflows.graph import GraphInputs
 from workflows.modes import MODES
 from workflows.own_nodes import VOICE_EMBEDS
@@ -54,9 +54,6 @@ def prepare(
         WorkerError: whatever is wrong with the inputs.
     """
     fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings, cancel)
-    for first, second in same_voices(inputs):
-        if request.speakers[first - 1].audio != request.speakers[second - 1].audio:  # else it was told by the request
-            warnings.append(rules.same_voice(first, second))
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
@@ -119,9 +116,14 @@ def _voices(
 ) -> Timeline:
     asked = request.max_audio_duration
     most = longest if asked is None else min(asked, longest)
-    voices = decode_voices(inputs.voices, folder, most + SPARE_SECONDS, cancel)
+    channels = [speaker.channel for speaker in request.speakers]
+    voices = decode_voices(inputs.voices, folder, most + SPARE_SECONDS, cancel, channels)
     if asked is None or asked > longest:
         _refuse_longer(voices, longest)
+    named = [(speaker.audio, speaker.channel) for speaker in request.speakers]
+    for first, second in same_sounds(voices):
+        if named[first - 1] != named[second - 1]:  # else it was told by the request
+            warnings.append(rules.same_voice(first, second))
     offsets = [speaker.offset_seconds for speaker in request.speakers]
     return lay_out(voices, offsets, request.timing, asked, warnings)
 

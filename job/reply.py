@@ -55,6 +55,7 @@ class FinishedVideo:
     engine: Literal["comfyui", "simulator"]
     warnings: Sequence[str]
     attempts: int
+    marks: tuple[str, ...] = ()
 
 
 def sha256_of(file: Path) -> str:
@@ -100,6 +101,7 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         frames=prepared.video.output_frames,
         windows=prepared.plan.windows,
         sha256=finished.sha256,
+        marks=finished.marks,
     )
 
 

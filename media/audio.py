@@ -15,7 +15,7 @@ from media.ffmpeg import DECODE, FfmpegError, run
 from media.kinds import sound_demuxer
 from media.losses import judge, judge_rest, lost_of
 from media.measures import loudness_of, peak_of
-from media.tracks import Track, clock_filters, clock_options, look_at
+from media.tracks import Track, clock_filters, clock_options, look_at, refuse_absent_channel
 from media.wav import plain_wav
 
 LISTENER_RATE = 48_000
@@ -87,11 +87,14 @@ class Voice:
         return min(MODEL_LUFS - self.loudness_lufs, room)
 
 
-def decode(source: Path, folder: Path, name: str, most_seconds: float, cancel: Cancellation) -> Voice:
-    """Decode at most `most_seconds` of `source` into `folder`.
+def decode(
+    source: Path, folder: Path, name: str, most_seconds: float, cancel: Cancellation, *, channel: int | None = None
+) -> Voice:
+    """Decode at most `most_seconds` of `source` into `folder`: all of it, or one `channel`, counted from 1.
 
     Raises:
-        WorkerError: AUDIO_INVALID for what is not decodable audio, or lacks more than a tenth of it; CANCELLED.
+        WorkerError: AUDIO_INVALID for what is not decodable audio, lacks more than a tenth of it, or that channel;
+            CANCELLED.
     """
     demuxer = sound_demuxer(source)
     if demuxer == "wav":
@@ -100,11 +103,13 @@ def decode(source: Path, folder: Path, name: str, most_seconds: float, cancel: C
     try:
         opened = _open(demuxer, source)
         track = look_at(demuxer, opened, folder, cancel)
-        log = _decode(opened, track, files, most_seconds, cancel)
+        if channel is not None:
+            refuse_absent_channel(track, channel)
+        log = _decode(opened, track, files, most_seconds, cancel, channel=channel)
         told = judge_rest(source, demuxer)
         if OVER_DBFS < (peak := peak_of(log)) < FARTHEST_DBFS:
             # Only once it is decoded is it known how loud it is.
-            log = _decode(opened, track, files, most_seconds, cancel, gain_db=CEILING_DBFS - peak)
+            log = _decode(opened, track, files, most_seconds, cancel, channel=channel, gain_db=CEILING_DBFS - peak)
             told.append(f"goes beyond full scale and was turned down by {peak - CEILING_DBFS:.1f} dB as a whole")
         samples, _ = _wav_shape(files[0])
         if samples == 0:
@@ -136,14 +141,17 @@ def _decode(
     seconds: float,
     cancel: Cancellation,
     *,
+    channel: int | None,
     gain_db: float = 0,
 ) -> str:
     """Write both files of a voice in one run; returns what ffmpeg said."""
     # rematrix_maxval keeps a mix of many channels from clipping; ffmpeg does so by itself in whole numbers only.
+    one = track.mono or channel is not None
     listener = [
         *clock_filters(track),
+        *([f"pan=mono|c0=c{channel - 1}"] if channel is not None else []),
         f"aresample={LISTENER_RATE}:rematrix_maxval=1.0{clock_options(track)}",
-        f"aformat=sample_fmts=flt:channel_layouts={'mono' if track.mono else 'stereo'}",
+        f"aformat=sample_fmts=flt:channel_layouts={'mono' if one else 'stereo'}",
         *([f"volume={gain_db:f}dB"] if gain_db else []),
         f"atrim=end_sample={math.ceil(seconds * LISTENER_RATE)}",
         "astats=measure_perchannel=none:measure_overall=Peak_level",

@@ -20,7 +20,9 @@ PAUSE_SECONDS = 0.04
 BACK_SECONDS, FARTHEST_SECONDS = 0.5, 600.0
 
 AUDIO = re.compile(r"^  Stream #0:\d+\S*: Audio: (.*)$", re.MULTILINE)
-MONO = re.compile(r" Hz, (mono|1 channels)\b")
+LAYOUT = re.compile(r" Hz, ([^,\n]+)")
+LAYOUTS = {"mono": 1, "stereo": 2, "downmix": 2, "binaural": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
+COUNTED = re.compile(r"(\d+) channels\b|(\d+)\.(\d+)(?:\.(\d+))?(?![\d.])")  # 12 channels, 5.1, 7.1.4
 LENGTH = re.compile(r"^  Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N/A)(?:, start: (-?[\d.]+))?", re.MULTILINE)
 
 
@@ -32,7 +34,7 @@ class Track:
         demuxer: ffmpeg's name of the container.
         number: the track's place among those of sound, from 0.
         rate: its sample rate in Hz.
-        mono: whether it has one channel.
+        channels: how many it has; 0 where that cannot be told.
         start: where its first packet stands on the container's clock, in seconds.
         base: where the timeline of the voice begins on that clock: 0, or the file's own start where that is far off.
         end: where the container says that it ends, on the same clock; None where it does not say.
@@ -41,10 +43,15 @@ class Track:
     demuxer: str
     number: int
     rate: int
-    mono: bool
+    channels: int
     start: float
     base: float
     end: float | None
+
+    @property
+    def mono(self) -> bool:
+        """Whether it has one channel."""
+        return self.channels == 1
 
     @property
     def clocked(self) -> bool:
@@ -76,7 +83,7 @@ def look_at(demuxer: str, opened: list[str], folder: Path, cancel: Cancellation)
     lines = log.partition("\nOutput #0")[0]
     tracks = AUDIO.findall(lines)
     number = next((place for place, words in enumerate(tracks) if "(default)" in words), 0)
-    mono = number < len(tracks) and MONO.search(tracks[number]) is not None
+    channels = _channels(tracks[number]) if number < len(tracks) else 0
     rate, start = _first_packet(printed, number)
     if not RATES[0] <= rate <= RATES[1]:
         raise WorkerError(
@@ -88,7 +95,29 @@ def look_at(demuxer: str, opened: list[str], folder: Path, cancel: Cancellation)
     if length and length[1]:
         end = begin + int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3])
     base = 0.0 if EARLIEST_SECONDS <= begin <= LONGEST_LEAD_SECONDS else begin
-    return Track(demuxer, number, rate, mono, start, base, end)
+    return Track(demuxer, number, rate, channels, start, base, end)
+
+
+def _channels(words: str) -> int:
+    """Of a track, as ffmpeg describes it."""
+    layout = LAYOUT.search(words)
+    name = layout[1].partition("(")[0].strip() if layout else ""
+    counted = COUNTED.match(name)
+    return sum(int(part) for part in counted.groups() if part) if counted else LAYOUTS.get(name, 0)
+
+
+def refuse_absent_channel(track: Track, channel: int) -> None:
+    """Raises WorkerError AUDIO_INVALID where the track has no such channel (from 1), or none to choose from."""
+    if track.channels == 1:
+        reason = "it has one channel (mono): send it without channel, or a file with a speaker on each channel"
+    elif track.channels == 0:
+        reason = "its channels cannot be told apart: send a WAV or FLAC with a speaker on each channel"
+    elif channel > track.channels:
+        most = f"'left', 'right' or a number up to {track.channels}" if track.channels > 2 else "'left' or 'right'"
+        reason = f"it has {track.channels} channels and no channel {channel}: send channel {most}"
+    else:
+        return
+    raise WorkerError(ErrorCode.AUDIO_INVALID, reason)
 
 
 def _first_packet(printed: str, number: int) -> tuple[int, float]:

@@ -33,7 +33,8 @@ PLAYABLE_CRF = 1  # 0 is lossless: a profile of H.264 that most players do not k
 
 @dataclass(frozen=True)
 class VideoSpec:
-    """What to make: `frames` pictures at 25 fps, turned into `fps`, with the sound of `audio`, `seconds` long."""
+    """What to make: `frames` pictures at 25 fps, turned into `fps`, with the sound of `audio`, `seconds` long, and a
+    `comment` that players show."""
 
     width: int
     height: int
@@ -41,6 +42,7 @@ class VideoSpec:
     fps: int
     crf: int
     audio: Path
+    comment: str | None = None
 
     @property
     def output_frames(self) -> int:
@@ -247,6 +249,7 @@ def _command(spec: VideoSpec, output: Path) -> list[str]:
         *(*FFMPEG, "-loglevel", "error", "-protocol_whitelist", "file,pipe"),
         *("-f", "image2pipe", "-c:v", "png", "-framerate", str(GENERATED_FPS), "-i", "pipe:0"),
         *("-f", "wav", "-i", f"file:{spec.audio}", "-map", "0:v:0", "-map", "1:a:0", "-map_metadata", "-1"),
+        *(("-metadata", f"comment={spec.comment}") if spec.comment else ()),
         *("-vf", filters),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", str(max(spec.crf, PLAYABLE_CRF)), "-pix_fmt", "yuv420p"),
         *("-g", str(KEY_FRAME_SECONDS * spec.fps), "-flags", "+cgop"),

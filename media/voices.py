@@ -5,6 +5,7 @@ whole samples of the 48 kHz timeline.
 """
 
 import array
+import filecmp
 import random
 import wave
 from collections.abc import Iterator, Sequence
@@ -51,24 +52,28 @@ class Timeline:
 
 
 def decode_voices(
-    sources: Sequence[Path], folder: Path, most_seconds: float, cancel: Cancellation
+    sources: Sequence[Path],
+    folder: Path,
+    most_seconds: float,
+    cancel: Cancellation,
+    channels: Sequence[int | None] | None = None,
 ) -> tuple[Voice, ...]:
-    """Decode every voice, at most `most_seconds` of each.
+    """Decode every voice, at most `most_seconds` of each; of a voice with one of `channels` (from 1), that one alone.
 
     Raises:
         WorkerError: AUDIO_INVALID, naming the speaker; CANCELLED.
     """
 
-    def decode_one(number: int, source: Path) -> Voice | WorkerError:
+    def decode_one(number: int, source: Path, channel: int | None) -> Voice | WorkerError:
         try:
-            return decode(source, folder, f"voice_{number}", most_seconds, cancel)
+            return decode(source, folder, f"voice_{number}", most_seconds, cancel, channel=channel)
         except WorkerError as error:
             if error.code is not ErrorCode.AUDIO_INVALID:
                 raise
             return error
 
     with ThreadPoolExecutor(len(sources), thread_name_prefix="decode") as pool:
-        results = list(pool.map(decode_one, range(1, len(sources) + 1), sources))
+        results = list(pool.map(decode_one, range(1, len(sources) + 1), sources, channels or [None] * len(sources)))
     refused = {number: result for number, result in enumerate(results, 1) if isinstance(result, WorkerError)}
     if refused:
         reasons = "; ".join(
@@ -77,6 +82,16 @@ def decode_voices(
         details = "\n".join(error.detail for error in refused.values())
         raise WorkerError(ErrorCode.AUDIO_INVALID, reasons[0].upper() + reasons[1:], detail=details)
     return tuple(result for result in results if isinstance(result, Voice))
+
+
+def same_sounds(voices: Sequence[Voice]) -> list[tuple[int, int]]:
+    """The speakers, counted from 1, who sound exactly the same: each with the first that it equals."""
+    found = []
+    for second, voice in enumerate(voices):
+        earlier = [] if voice.silent else voices[:second]
+        same = (first for first, one in enumerate(earlier) if filecmp.cmp(one.listener, voice.listener, shallow=False))
+        found += [(first + 1, second + 1) for first in list(same)[:1]]
+    return found
 
 
 def lay_out(

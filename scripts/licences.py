@@ -41,6 +41,7 @@ TEXTS = {  # of the field "License", in lower case
     "isc license": "ISC",
     "mit": "MIT",
     "mit license": "MIT",
+    "mit or apache-2.0": "MIT OR Apache-2.0",
     "mpl-2.0": "MPL-2.0",
     "mpl-2.0 and mit": "MPL-2.0 AND MIT",
     "nvidia proprietary software": "NVIDIA proprietary",

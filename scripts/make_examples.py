@@ -110,6 +110,21 @@ def write_mp3(source: Path, path: Path) -> None:
     subprocess.run(convert, check=True)
 
 
+def write_call(left: Path, right: Path, path: Path) -> None:
+    """Two clips as a conversation, the second where the first ends, each on a channel of its own: MP3, 96 kbit/s."""
+    voices = []
+    for clip in (left, right):
+        with wave.open(str(clip), "rb") as file:
+            voices.append(array("h", file.readframes(file.getnframes())))
+    first, second = voices
+    pcm = array("h", bytes(4 * (len(first) + len(second))))
+    pcm[0 : 2 * len(first) : 2] = first
+    pcm[2 * len(first) + 1 :: 2] = second
+    exact = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact", "-joint_stereo", "0"]
+    raw = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "2", "-i", "pipe:0"]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *raw, "-b:a", "96k", *exact, str(path)], check=True, input=pcm)
+
+
 def one_person_requests() -> dict[str, dict[str, Any]]:
     """Requests with portrait.png, by name."""
     base = {"image_url": "portrait.png", "audio_urls": ["hello.wav"], "positive_prompt": WOMAN}
@@ -148,6 +163,11 @@ def two_people_requests() -> dict[str, dict[str, Any]]:
     return {
         "two-together": {**both, "width": 704, "height": 480},
         "two-turns": {**both, "timing": "turns", "resolution": "480p"},
+        "two-channels": {
+            **duo,
+            "speakers": [{"audio": "call.mp3", "channel": "left"}, {"audio": "call.mp3", "channel": "right"}],
+            "resolution": "480p",
+        },
         "regions": {
             **duo,
             "speakers": [
@@ -184,6 +204,7 @@ def main(folder: Path) -> None:
     for name, (voice, words_per_minute, pitch, text) in CLIPS.items():
         write_wav(folder / f"{name}.wav", speak(voice, words_per_minute, pitch, text))
     write_mp3(folder / "hello.wav", folder / "hello.mp3")
+    write_call(folder / "anna.wav", folder / "ben.wav", folder / "call.mp3")
     write_requests(folder)
     for path in sorted(folder.iterdir()):
         print(f"{path.stat().st_size:>8}  {path.name}")

@@ -4,7 +4,6 @@ A source is an http(s) URL, a data: URI, or a path below one of the input roots.
 while they arrive; what a server says of their number is not believed.
 """
 
-import filecmp
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -38,7 +37,8 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The sources of a job as local files, voices in the order of the speakers, further pictures by their names."""
+    """The sources of a job as local files, voices in the order of the speakers, further pictures by their names. Voices
+    of one source are one file."""
 
     image: Path
     voices: tuple[Path, ...]
@@ -55,8 +55,9 @@ def fetch_inputs(
     pictures: Mapping[str, str] | None = None,
     web: Web | None = None,
 ) -> Inputs:
-    """Bring the portrait, every voice and every further picture into `folder`, in parallel. No thread of it is left at
-    its end, save look-ups of names and reads of folders that nobody answers.
+    """Bring the portrait, every voice and every further picture into `folder`, in parallel, a voice that several
+    speakers name once. No thread of it is left at its end, save look-ups of names and reads of folders that nobody
+    answers.
 
     Args:
         pictures: what each further picture is called in messages, and its source.
@@ -68,9 +69,10 @@ def fetch_inputs(
     web = web or Web(limits.policy)
     seconds = limits.policy.total_seconds
     wanted = [_Source(image, folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
+    distinct = tuple(dict.fromkeys(voices))
     wanted += [
         _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
-        for number, voice in enumerate(voices, start=1)
+        for number, voice in enumerate(distinct, start=1)
     ]
     pictures = pictures or {}
     wanted += [
@@ -87,18 +89,12 @@ def fetch_inputs(
             for source in wanted:
                 source.line.end()
     cancel.check()
-    inputs = _inputs(*jobs[: 1 + len(voices)])
-    further = dict(zip(pictures, jobs[1 + len(voices) :], strict=True))
-    return replace(inputs, pictures={name: _picture(f"image of {name}", job) for name, job in further.items()})
-
-
-def same_voices(inputs: Inputs) -> list[tuple[int, int]]:
-    """The speakers, counted from 1, whose files are byte for byte the same: each with the first that it equals."""
-    found = []
-    for second, voice in enumerate(inputs.voices):
-        same = (first for first in range(second) if filecmp.cmp(inputs.voices[first], voice, shallow=False))
-        found += [(first + 1, second + 1) for first in list(same)[:1]]
-    return found
+    picture, *others = jobs
+    sounds, further = others[: len(distinct)], others[len(distinct) :]
+    brought = dict(zip(distinct, sounds, strict=True))
+    inputs = _inputs(picture, *(brought[voice] for voice in voices))
+    named = zip(pictures, further, strict=True)
+    return replace(inputs, pictures={name: _picture(f"image of {name}", job) for name, job in named})
 
 
 def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:

@@ -53,6 +53,10 @@ NOT_OFFERED = {
         "INPUT_ROOTS",
         "WORK_DIR",
         "LOG_FORMAT",
+        "MARK_AI",
+        "C2PA_CERT",
+        "C2PA_KEY",
+        "C2PA_TIMESTAMP_URL",
         "RUNPOD_WEBHOOK_GET_JOB",
     ),
     *("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY"),  # RunPod's own; S3_… are offered

@@ -185,6 +185,19 @@ class Settings(BaseSettings):
         description="where a job's files are while it runs; default: talking-video in the temporary folder",
     )
 
+    mark_ai: bool = Field(
+        True, description="each MP4 says in its metadata that AI made it: a comment, and XMP with IPTC's source type"
+    )
+    c2pa_cert: str | None = Field(
+        None, description="signs each MP4 (C2PA) with this certificate and its chain: a PEM file, or PEM text"
+    )
+    c2pa_key: SecretStr | None = Field(
+        None, description="belongs to C2PA_CERT: a PEM file, or PEM text, without passphrase"
+    )
+    c2pa_timestamp_url: str | None = Field(
+        None, pattern=r"^https?://", description="RFC 3161 authority that dates each signature; default: none is asked"
+    )
+
     runpod_webhook_get_job: str | None = Field(None, description="set by RunPod: where jobs are taken")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
     log_format: Literal["text", "json"] | None = Field(
@@ -241,9 +254,11 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be written."""
-        hidden = (self.s3_secret_access_key, self.bucket_secret_access_key)
+        hidden = (self.s3_secret_access_key, self.bucket_secret_access_key, self.c2pa_key)
         shown = (self.s3_access_key_id, self.bucket_access_key_id)
-        return (*(secret.get_secret_value() for secret in hidden if secret), *(key for key in shown if key))
+        found = [*(secret.get_secret_value() for secret in hidden if secret), *(key for key in shown if key)]
+        lines = [line for secret in found for line in re.split(r"\\n|[\r\n]+", secret) if not line.startswith("-----")]
+        return tuple(dict.fromkeys([*found, *lines]))  # of a key as text each line alone would tell a part
 
     @property
     def log_level_number(self) -> int:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from functools import wraps
 
 from comfy_client.clocks import StallTimeouts
+from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.volume import Pulse, Volumes
 from job.disk import check_disk, unfit
@@ -22,6 +23,7 @@ from media.faces import check_detector
 from sources.fetch import FetchLimits
 from storage.base import Storage
 from worker.engine_setup import ReadyEngine, running_engine, variants
+from worker.marking import marks_of
 from worker.settings import Settings
 from worker.stores import GIGABYTE, MEGABYTE, default_storage, make_keeper, policy_of, storage_of
 
@@ -63,6 +65,9 @@ class Startup:
             self._own_storage = default_storage(self._settings, self._volumes)
             self._own_storage.check()
 
+        def signing() -> None:
+            marks_of(self._settings).rehearse(Cancellation(), Stage.START)
+
         def comfyui() -> None:
             ready = self._stack.enter_context(running_engine(self._settings, self._volumes))
             own = self._own_storage
@@ -71,7 +76,8 @@ class Startup:
             )
             ready.engine.rest()
 
-        return [_telling(check) for check in (ffmpeg, faces, disk, storage, comfyui)]
+        signs = [signing] if self._settings.c2pa_cert or self._settings.c2pa_key else []
+        return [_telling(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui)]
 
     @property
     def hangs(self) -> bool:
@@ -168,6 +174,7 @@ def make_resources(
         work_dir=settings.work_dir,
         least_disk_bytes=int(settings.min_disk_gb * GIGABYTE),
         audio_max_seconds=settings.audio_max_seconds,
+        marks=marks_of(settings),
         own_nodes=ready.own_nodes,
         health=Health(volumes),
         obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,

@@ -19,6 +19,7 @@ class ModeFacts:
 
     Attributes:
         graph: file name of its template in this folder.
+        family: the names of its models, as a video's mark tells them.
         overlap: M, frames (25 a second) that a window takes over from the one before.
         talk_speakers: what its talk models differ in: one file for any number of speakers, or one and another.
         talk_variants: of its talk models in `models.json`.
@@ -28,6 +29,7 @@ class ModeFacts:
     """
 
     graph: str
+    family: str
     overlap: int
     talk_speakers: tuple[Speakers, ...]
     talk_variants: tuple[str, ...]
@@ -48,6 +50,7 @@ class ModeFacts:
 MODES: Mapping[Mode, ModeFacts] = {
     "multitalk": ModeFacts(
         graph="multitalk.json",
+        family="WAN 2.1 I2V 14B with MultiTalk",
         overlap=25,
         talk_speakers=("any",),
         talk_variants=("default",),
@@ -56,6 +59,7 @@ MODES: Mapping[Mode, ModeFacts] = {
     ),
     "infinitetalk": ModeFacts(
         graph="infinitetalk.json",
+        family="WAN 2.1 I2V 14B with InfiniteTalk",
         overlap=9,
         talk_speakers=("one", "several"),
         talk_variants=("default", "q8_0"),

@@ -119,6 +119,7 @@ def reply(**changes: Any) -> Reply:
             frames=251,
             windows=5,
             sha256="0" * 64,
+            marks=("metadata",),
         ),
         "generation_params": GenerationParams(
             positive_prompt="A woman speaks",

@@ -53,7 +53,7 @@ def test_the_defaults_are_the_published_ones() -> None:
     assert request.seed > 0  # 0 asks for a seed of the worker's choice
     assert dataclasses.asdict(request) == {
         "image": IMAGE,
-        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0},),
+        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0, "channel": None},),
         "positive_prompt": "The person takes turns talking",
         "negative_prompt": DEFAULT_NEGATIVE_PROMPT,
         "size": {"width": 400, "height": 704},

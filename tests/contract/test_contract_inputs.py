@@ -139,8 +139,41 @@ def test_a_voice_may_start_later(offset: float) -> None:
     assert parse_request(speaking({"audio": VOICE, "offset_seconds": offset})).speakers[0].offset_seconds == offset
 
 
+@pytest.mark.parametrize(
+    ("sent", "number"),
+    [("left", 1), (" Right\n", 2), ("L", 1), ("r", 2), (1, 1), ("2", 2), (6.0, 6), (32, 32), (None, None), ("", None)],
+)
+def test_a_voice_may_be_one_channel_of_a_file(sent: object, number: int | None) -> None:
+    assert parse_request(speaking({"audio": VOICE, "channel": sent})).speakers[0].channel == number
+
+
+@pytest.mark.parametrize("channel", [0, -1, 33, 1.5, "both", "center", "0", "1,2", True, ["left"], {}], ids=repr)
+def test_no_other_channel(channel: object) -> None:
+    message = refusal(speaking({"audio": VOICE, "channel": channel}))
+    assert "channel of speaker 1: send 'left', 'right', or the number of a channel, counted from 1" in message
+
+
+def test_the_channels_of_one_file_are_two_voices() -> None:
+    call = [{"audio": "call.wav", "channel": "left"}, {"audio": "call.wav", "channel": 2}]
+    assert parse_request(speaking(*call)).warnings == ()
+    in_turns = parse_request(speaking(*call, timing="turns")).warnings
+    assert [warning.partition(";")[0] for warning in in_turns] == [
+        "timing turns plays the channels of one file one after the other"
+    ]
+    other = [{"audio": "call.wav", "channel": "left"}, {"audio": "ben.wav", "channel": "right"}]
+    assert parse_request(speaking(*other, timing="turns")).warnings == ()
+    twice = parse_request(speaking(call[0], {"audio": "call.wav", "channel": "L"})).warnings
+    assert twice == ("speakers 1 and 2 have the same sound: both mouths will say the same words",)
+
+
+def test_a_file_sent_twice_is_told_of_channels() -> None:
+    assert "send speakers with channel" in parse(audio_urls=["call.wav", "call.wav"]).warnings[0]
+    assert "send speakers, each with audio and channel" in refusal(job(split_channels=True))
+    assert parse_request(speaking({"audio": VOICE, "audioChannel": "left"})).speakers[0].channel == 1
+
+
 def test_a_null_of_a_speaker_counts_as_not_sent() -> None:
-    sent = speaking({"audio": VOICE, "region": None, "offset_seconds": None})
+    sent = speaking({"audio": VOICE, "region": None, "offset_seconds": None, "channel": None})
     assert parse_request(sent).speakers == (Speaker(VOICE, None, 0.0),)
 
 

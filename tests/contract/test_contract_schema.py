@@ -202,6 +202,7 @@ def test_the_other_defaults_are_published(name: str, default: object) -> None:
         speaking({"audio": VOICE, "region": "above"}),
         speaking({"audio": None}),
         speaking({"audio": VOICE, "offset_seconds": -1}),
+        *(speaking({"audio": VOICE, "channel": channel}) for channel in (0, 33, 1.5, "both", ["left"])),
         job(positive_prompt="x" * 2001),
         *(job(mode=mode) for mode in ("infinite  talk", "infinitetal\u212a")),
         *(job(resolution=other) for other in (481, "480x", "480x255", "1537x480", "1080p")),
@@ -270,6 +271,7 @@ def test_what_the_worker_refuses_the_schema_refuses(raw: dict[str, object]) -> N
         {"imageURL": "a", "image_url": None, "speakers": {"url": "b", "offsetSeconds": "1.5"}},
         {"image_url": "a", "image": None, "speakers": ["b", {"audio": "c", "bbox": ["0", 0, "0.5", 1]}]},
         speaking({"audio": VOICE, "region": "Centre", "offset_seconds": None}),
+        *(speaking({"url": VOICE, "audioChannel": channel}) for channel in ("Left", " r", 1, "2", 3.0, 32, None)),
         job(positive_prompt="", negative_prompt=None),
         *(
             {"image_url": "a", "audio_urls": VOICE, name: value}
@@ -369,7 +371,7 @@ def test_they_name_their_dialect() -> None:
 
 
 def test_a_request_with_every_field_is_valid() -> None:
-    speaker = {"audio": VOICE, "region": [0, 0.1, 0.5, 1], "offset_seconds": 1.5}
+    speaker = {"audio": VOICE, "region": [0, 0.1, 0.5, 1], "offset_seconds": 1.5, "channel": "left"}
     raw = speaking(speaker, {"audio": VOICE, "region": "right"}, resolution="720p", metadata={"a": [1]}, output_key="a")
     everything = raw | {name: INPUT["properties"][name].get("default") for name in field_names() if name not in raw}
     del everything["width"], everything["height"]
@@ -398,7 +400,12 @@ def test_failures_are_valid(code: ErrorCode) -> None:
     [
         *(("output_video_url",), ("processing_time_seconds",), ("generation_time_seconds",), ("video_info",)),
         *(("generation_params",), ("timings",), ("warnings",), ("engine",), ("job_id",), ("timings", "load")),
-        *(("video_info", "file_size_mb"), ("generation_params", "seed"), ("video_info", "sha256")),
+        *(
+            ("video_info", "file_size_mb"),
+            ("generation_params", "seed"),
+            ("video_info", "sha256"),
+            ("video_info", "marks"),
+        ),
     ],
 )
 def test_a_reply_without_a_published_key_is_not_valid(path: tuple[str, ...]) -> None:

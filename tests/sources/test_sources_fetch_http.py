@@ -49,8 +49,15 @@ def _endless(request: BaseHTTPRequestHandler) -> None:
 
 
 def test_every_source_is_on_the_disk_in_the_order_of_the_speakers(tmp_path: Path) -> None:
-    with serving(image=answer(PICTURE), one=answer(VOICE), two=answer(OTHER)) as at:
+    asked = []
+
+    def counted(request: BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        answer(VOICE)(request)
+
+    with serving(image=answer(PICTURE), one=counted, two=answer(OTHER)) as at:
         inputs = fetched(tmp_path, at + "image", at + "one", at + "two", at + "one")
+    assert asked == ["/one"], "a source that two speakers name is fetched once"
     assert inputs.image.read_bytes() == PICTURE
     assert [voice.read_bytes() for voice in inputs.voices] == [VOICE, OTHER, VOICE]
 

@@ -118,7 +118,7 @@ def test_the_picture_never_ends_before_the_sound(
     assert run.reply["video_info"]["duration_seconds"] == round(video.frames / 25, 3)
 
 
-def _motion(video: Video, columns: range, still: int, moving: list[int]) -> list[int]:
+def motion(video: Video, columns: range, still: int, moving: list[int]) -> list[int]:
     """How much each frame of `moving` differs from frame `still`, summed over columns below the simulator's mark."""
     width, height = video.size
     first, *others = video.gray_frames([still, *moving])
@@ -144,8 +144,8 @@ def test_in_turns_each_mouth_moves_only_with_its_own_voice(bench: Bench) -> None
     left, right = range(40, 220, 4), range(300, 470, 4)
     a_talks, b_talks, silence = 15, 50, 1
     assert video.frames == 70
-    moves_left = _motion(video, left, silence, [a_talks, b_talks])
-    moves_right = _motion(video, right, silence, [a_talks, b_talks])
+    moves_left = motion(video, left, silence, [a_talks, b_talks])
+    moves_right = motion(video, right, silence, [a_talks, b_talks])
     assert moves_left[0] > MOVED
     assert moves_left[1] < STILL
     assert moves_right[1] > MOVED
@@ -161,8 +161,8 @@ def test_together_both_mouths_move_and_both_are_heard(bench: Bench) -> None:
     video = finished(bench.run(job))
     assert video.frames == 50
     # frames of 1 s and later are still; at frame 18 both talk, at frame 5 only A
-    assert all(moved > MOVED for moved in _motion(video, range(40, 220, 4), 45, [5, 18]))
-    only_a, both = _motion(video, range(300, 470, 4), 45, [5, 18])
+    assert all(moved > MOVED for moved in motion(video, range(40, 220, 4), 45, [5, 18]))
+    only_a, both = motion(video, range(300, 470, 4), 45, [5, 18])
     assert both > MOVED
     assert only_a < STILL
 
@@ -174,8 +174,8 @@ def test_one_speaker_with_a_region_leaves_the_others_still(bench: Bench) -> None
     video = finished(bench.run(job))
     assert video.frames == 40
     right, left = range(300, 470, 4), range(20, 240, 4)
-    assert _motion(video, right, 10, [25])[0] > MOVED
-    assert _motion(video, left, 10, [25])[0] < STILL
+    assert motion(video, right, 10, [25])[0] > MOVED
+    assert motion(video, left, 10, [25])[0] < STILL
     assert video.loudness(0.0, 0.5) < -60
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from comfy_client.server import NOT_FOR_ENGINES
+from worker.logs import redact
 from worker.settings import Settings, SettingsError, misspelt, read_settings
 
 DEFAULTS: dict[str, object] = {
@@ -65,6 +66,10 @@ DEFAULTS: dict[str, object] = {
     "FETCH_SECONDS": 120,
     "AUDIO_MAX_SECONDS": 390,
     "WORK_DIR": Path(tempfile.gettempdir()) / "talking-video",
+    "MARK_AI": True,
+    "C2PA_CERT": None,
+    "C2PA_KEY": None,
+    "C2PA_TIMESTAMP_URL": None,
     "RUNPOD_WEBHOOK_GET_JOB": None,
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": None,
@@ -86,6 +91,8 @@ GOOD = [
     ("MODEL_ROOTS", "/a:/b", (Path("/a"), Path("/b"))),
     ("MODEL_CACHE", "/hub", Path("/hub")),
     ("FORCE_OFFLOAD", "false", False),
+    ("MARK_AI", "false", False),
+    ("C2PA_TIMESTAMP_URL", "http://timestamp.example.com", "http://timestamp.example.com"),
     *(("BASE_MODEL", value, value) for value in ("q4_k_m", "q8_0", "fp8")),
     *(("BASE_PRECISION", value, value) for value in ("fp32", "bf16", "fp16", "fp16_fast")),
     *(("ATTENTION_MODE", value, value) for value in ("sdpa", "sageattn", "comfy")),
@@ -130,6 +137,8 @@ BAD = [
     ("TALK_MODEL", "q4_0", "'q8_0'"),
     ("MODES", "both", "'multitalk'"),
     ("FORCE_OFFLOAD", "perhaps", "boolean"),
+    ("MARK_AI", "perhaps", "boolean"),
+    ("C2PA_TIMESTAMP_URL", "timestamp.example.com", "http"),
     ("BASE_PRECISION", "fp8", "'bf16'"),
     ("ATTENTION_MODE", "sage", "sdpa"),
     ("VAE_PRECISION", "fp16_fast", "'bf16'"),
@@ -356,3 +365,12 @@ def test_every_secret_is_hidden_from_the_log_and_from_the_engine(monkeypatch: py
         monkeypatch.setenv(name.upper(), f"hidden-{name}")
     assert {f"hidden-{name}" for name in names} <= set(Settings().secrets)
     assert {name.upper() for name in names} <= set(NOT_FOR_ENGINES)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\\n", "\r\n"])
+def test_no_line_of_a_private_key_is_written(line_end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["-----BEGIN PRIVATE KEY-----", "MIGHAgEAMBMGByqGSM49", "AgEGCCqGSM49AwEHBG0w", "-----END PRIVATE KEY-----"]
+    monkeypatch.setenv("C2PA_KEY", line_end.join(lines))
+    settings = read_settings()
+    assert not any(line in text for line in lines[1:3] for text in (repr(settings), repr(settings.model_dump())))
+    assert redact(f"cannot read '{lines[1]}' nor {lines[2]}", settings.secrets) == "cannot read '…' nor …"
