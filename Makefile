@@ -6,13 +6,16 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
-.PHONY: help demo test tests test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
+.PHONY: help demo endpoint test tests test-long test-real facts check schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: setup ffmpeg ## a portrait and a voice through the whole worker, without a GPU: output/one-speaker.mp4 (EXAMPLE=…)
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
+
+endpoint: setup ffmpeg ## RunPod's job API on this machine, with the real worker behind it (ARGS="--workers 2 --port 8001")
+	@$(BIN)/python -m endpoint $(ARGS)
 
 test: setup-dev ffmpeg ## lint, types, import rules, tests
 	@$(MAKE) --no-print-directory --jobs 2 check tests

@@ -86,7 +86,9 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.AUDIO_TOO_SHORT: ErrorKind(Stage.PREPARE, False, "The voices last less than 0.5 s in all."),
     ErrorCode.AUDIO_TOO_LONG: ErrorKind(Stage.PREPARE, False, "The voices need more frames than one graph can make."),
     ErrorCode.REGION_INVALID: ErrorKind(
-        Stage.PREPARE, False, "Regions overlap, or are too small, once the picture is fitted."
+        Stage.PREPARE,
+        False,
+        "Regions overlap, or are too small, once the picture is fitted; or auto, and not as many faces as speakers.",
     ),
     ErrorCode.MODELS_MISSING: ErrorKind(Stage.LOAD, False, "Model files that this job needs are not installed."),
     ErrorCode.ENGINE_UNAVAILABLE: ErrorKind(Stage.LOAD, True, "ComfyUI does not answer, or ended during the job."),

@@ -38,7 +38,7 @@ Scheduler = Literal[
     "vibt_unipc",
 ]
 ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", "hm-mkl-hm"]
-NamedRegion = Literal["left", "center", "right"]
+NamedRegion = Literal["left", "center", "right", "auto"]
 Timing = Literal["together", "turns"]
 Fit = Literal["cover", "contain"]
 Quality = Literal["fast", "balanced", "best"]  # `contract.presets` has what each one stands for
@@ -56,7 +56,7 @@ MOST_SCENES = 16
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
-    "top < bottom, or 'left', 'center' or 'right'",
+    "top < bottom, or 'left', 'center', 'right' or 'auto'",
     "channel": CHANNEL_TO_SEND,
     "quality": "send 'fast', 'balanced' or 'best'; for the quality of H.264 send crf",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
@@ -188,8 +188,9 @@ class SpeakerInput(_Model):
     region: AnyRegion | None = Field(
         None,
         description="whose mouth it moves: [left, top, right, bottom] as fractions of the original picture (upright, "
-        "x to the right, y down), or left, center, right; default: equal columns from left to right. One speaker with "
-        "a region: everybody else in the picture stays silent",
+        "x to the right, y down), or left, center, right, or auto: head and shoulders of a face. Default: as auto "
+        "where faces and speakers are as many, else equal columns from left to right. One speaker with a region: "
+        "everybody else in the picture stays silent",
     )
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
         None, description="silence before this voice starts; in turns, after the one before"
@@ -259,7 +260,7 @@ class JobInput(_Model):
         Field(strict=False, min_length=1, max_length=MOST_SCENES, description="other prompts and pictures in time"),
     ] = None
     fit: Annotated[Fit, BeforeValidator(choice(get_args(Fit)))] = Field(
-        "cover", description="cover fills the frame and crops; contain shows all, with black bars"
+        "cover", description="cover fills the frame and crops where no face is; contain shows all, with black bars"
     )
     shift: Annotated[float, Field(ge=0.1, le=100), BeforeValidator(number)] | None = Field(
         None, description="flow shift; default: by size and LoRA (docs/architecture.md)"

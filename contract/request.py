@@ -56,7 +56,8 @@ class Size:
 class Request:
     """A job with every rule applied; what was adjusted is told in `warnings`.
 
-    `size` is None where `resolution` asks for the bucket nearest to the image's own aspect.
+    `size` is None where `resolution` asks for the bucket nearest to the image's own aspect; it may give way to the
+    picture's own aspect where `size_sent` is False.
     `shift` is None where it depends on that size (`contract.rules.default_shift`), `color_match`
     where it depends on the mode and the length (which the graphs know). `negative_guidance` is None where the negative
     prompt has no effect. `scenes` are in the order of their times.
@@ -67,6 +68,7 @@ class Request:
     positive_prompt: str
     negative_prompt: str
     size: Size | None
+    size_sent: bool
     resolution: str | None
     fit: str
     fps: int
@@ -154,6 +156,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         positive_prompt=fields.positive_prompt,
         negative_prompt=fields.negative_prompt,
         size=size,
+        size_sent=any(fields.names(name) for name in ("width", "height", "resolution")),
         resolution=fields.resolution if size is None else None,
         fit=fields.fit,
         fps=fields.fps,

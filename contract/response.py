@@ -30,6 +30,10 @@ class VideoInfo(_Model):
     frames: int
     windows: int
     sha256: str
+    regions: tuple[tuple[float, float, float, float] | None, ...] = Field(
+        description="whose mouth moves where, in the order of the voices: left, top, right, bottom as fractions of the "
+        "original image, as a request's region; null: one voice without a region, which any mouth may follow"
+    )
     marks: tuple[str, ...] = Field(
         (),
         description="how the file itself says that AI made it: metadata (a comment and XMP), c2pa (a signed manifest)",

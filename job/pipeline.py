@@ -203,6 +203,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     )
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     report.expect(resources.pace.forecast(work_of(prepared.plan), _models_of(context, prepared)))
+    report.tell(context.warnings)
     stopwatch.lap(Stage.PREPARE)
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)

@@ -11,11 +11,14 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
 from contract.response import SceneInfo
+from job.framing import Framed, frame_picture, seat_speakers
 from job.scenes import PictureRoom, draw_pictures, pictures_of, place_scenes
 from media.audio import Voice
-from media.image import Fit, choose_bucket, draw_fitted, open_portrait, plan_fit
+from media.crop import Box
+from media.image import Fit, draw_fitted, open_portrait
 from media.losses import SPARE_SECONDS
-from media.masks import draw_masks, draw_masks_with_silent_rest, save_masks, speaker_boxes
+from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_masks
+from media.seats import region_of
 from media.video import VideoSpec
 from media.voices import Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs
@@ -29,9 +32,13 @@ PADDING_SECONDS = 0.1  # that encoders put behind the end
 
 @dataclass(frozen=True)
 class PreparedJob(GraphInputs):
-    """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder."""
+    """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder.
+
+    `regions` has a box of fractions of the original picture for each speaker, None where any mouth may follow.
+    """
 
     video: VideoSpec
+    regions: tuple[Box | None, ...]
     scenes: tuple[SceneInfo, ...] = ()
 
 
@@ -53,11 +60,13 @@ def prepare(
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
-    fit = _fit_portrait(request, inputs.image, folder / "portrait.png", warnings, cancel)
+    framed = _frame_portrait(request, inputs.image, folder / "portrait.png", warnings, cancel)
+    fit = framed.fit
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
-    masks = _masks(request, fit, warnings)
+    boxes = seat_speakers(request, framed, warnings)
+    masks = _masks(request, boxes, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
     masks_file = None
     if masks:
@@ -78,6 +87,7 @@ def prepare(
         voices=tuple(tracks),
         masks=masks_file,
         video=video,
+        regions=tuple(region_of(box, fit) for box in boxes) if boxes else (None,),
         plan=plan,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
@@ -100,15 +110,11 @@ def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
     )
 
 
-def _fit_portrait(request: Request, source: Path, target: Path, warnings: list[str], cancel: Cancellation) -> Fit:
+def _frame_portrait(request: Request, source: Path, target: Path, warnings: list[str], cancel: Cancellation) -> Framed:
     image = open_portrait(source, warnings, cancel)
-    if request.size is not None:
-        frame = (request.size.width, request.size.height)
-    else:
-        frame = choose_bucket(str(request.resolution), image.width, image.height)
-    fit = plan_fit((image.width, image.height), frame, request.fit, warnings)
-    draw_fitted(image, fit).save(target, compress_level=1)
-    return fit
+    framed = frame_picture(request, image, warnings)
+    draw_fitted(image, framed.fit).save(target, compress_level=1)
+    return framed
 
 
 def _voices(
@@ -139,10 +145,11 @@ def _refuse_longer(voices: Sequence[Voice], longest: float) -> None:
         )
 
 
-def _masks(request: Request, fit: Fit, warnings: list[str]) -> list[Image.Image] | None:
-    if len(request.speakers) == 1 and not request.silent_others:
+def _masks(
+    request: Request, boxes: Sequence[PixelBox] | None, fit: Fit, warnings: list[str]
+) -> list[Image.Image] | None:
+    if boxes is None:
         return None
-    boxes = speaker_boxes([speaker.region for speaker in request.speakers], fit)
     if not request.silent_others:
         return draw_masks(boxes, fit)
     masks = draw_masks_with_silent_rest(boxes[0], fit)

@@ -11,6 +11,7 @@ from contract.errors import Stage
 from contract.request import Request
 from contract.response import GenerationParams, Reply, Timings, VideoInfo, as_json
 from job.preparation import PreparedJob
+from media.crop import Box
 from workflows.graph import workflow_version
 
 
@@ -101,8 +102,14 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         frames=prepared.video.output_frames,
         windows=prepared.plan.windows,
         sha256=finished.sha256,
+        regions=tuple(region and _rounded(region) for region in prepared.regions),
         marks=finished.marks,
     )
+
+
+def _rounded(region: Box) -> Box:
+    left, top, right, bottom = (round(side, 4) for side in region)
+    return left, top, right, bottom
 
 
 def _generation_params(finished: FinishedVideo) -> GenerationParams:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
@@ -50,6 +50,7 @@ class Reporter:
         self._logged: tuple[object, ...] = ()
         self._threads: list[tuple[Task[None], Callable[[], None]]] = []
         self._restarts = 0
+        self._warnings: tuple[str, ...] = ()
         self.stage: Stage | None = None
 
     def __enter__(self) -> "Reporter":
@@ -85,6 +86,11 @@ class Reporter:
         """From now on, this is how long the stages are expected to take."""
         with self._lock:
             self._course.expect(forecast, time.monotonic())
+
+    def tell(self, warnings: Sequence[str]) -> None:
+        """From now on, each update has these: who reads them may cancel before the GPU is paid for."""
+        with self._lock:
+            self._warnings = tuple(warnings)
 
     def __call__(self, stage: Stage, position: Position | None = None) -> None:
         """Take one report; `position` only while sampling."""
@@ -134,4 +140,5 @@ class Reporter:
                 "step": position.step if position else None,
                 "steps": position.steps if position else None,
                 "eta_seconds": None if left is None else round(left),
+                **({"warnings": list(self._warnings)} if self._warnings else {}),
             }

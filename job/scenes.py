@@ -10,6 +10,7 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.request import Request, Scene
 from contract.response import SceneInfo
+from media.faces import find_faces
 from media.image import Fit, draw_fitted, open_portrait, plan_fit
 from media.references import save_references
 from workflows.graph import References
@@ -152,7 +153,8 @@ class PictureRoom:
                 raise
             message = f"The image of {name}: {error.message}"
             raise WorkerError(error.code, message, detail=error.detail, elsewhere=error.elsewhere) from error
-        fit = plan_fit((image.width, image.height), (self.portrait.width, self.portrait.height), self.mode, told)
+        faces = [face.box for face in find_faces(image)]
+        fit = plan_fit((image.width, image.height), (self.portrait.width, self.portrait.height), self.mode, told, faces)
         target = self.folder / f"{name.replace(' ', '_')}.png"
         draw_fitted(image, fit).save(target, compress_level=1)
         self.warnings.extend(f"{name}: {line}" for line in told)

@@ -15,8 +15,7 @@ from typing import Any
 from PIL import Image
 
 from contract.errors import ErrorCode, WorkerError
-
-Box = tuple[float, float, float, float]
+from media.crop import Box
 
 MODEL = Path(__file__).resolve().parent / "face_detection_yunet_2023mar.onnx"
 MODEL_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"

@@ -4,6 +4,7 @@ Positions in the original image are fractions (0 to 1, x to the right, y down) o
 person sees it, that is after its EXIF orientation is applied. Positions in the frame are pixels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from contract.cancel import Cancellation
 from media.cage import CAGED, draw_caged
+from media.crop import Box, Crop, place_crop
 from media.drawing import draw
 from media.headers import read_picture
 
@@ -86,20 +88,32 @@ def choose_bucket(resolution: str, width: int, height: int) -> tuple[int, int]:
     return nearest[1], nearest[0]
 
 
-def plan_fit(original: tuple[int, int], frame: tuple[int, int], mode: str, warnings: list[str]) -> Fit:
-    """Where the picture lies: "cover" fills the frame and crops the centre, "contain" shows all of it.
+def plan_fit(
+    original: tuple[int, int],
+    frame: tuple[int, int],
+    mode: str,
+    warnings: list[str],
+    faces: Sequence[Box] = (),
+) -> Fit:
+    """Where the picture lies: "cover" fills the frame and crops, "contain" shows all of it.
 
-    A wide crop and a large scale are told in `warnings`.
+    The crop keeps the faces (fractions of the picture), and otherwise the centre. Faces that it cuts all the same, a
+    wide crop and a large scale are told in `warnings`.
     """
     scales = frame[0] / original[0], frame[1] / original[1]
     scale = max(scales) if mode == "cover" else min(scales)
     drawn = original[0] * scale, original[1] * scale
     left, top = (frame[0] - drawn[0]) / 2, (frame[1] - drawn[1]) / 2
+    if mode == "cover" and faces:
+        crop = place_crop((min(1.0, frame[0] / drawn[0]), min(1.0, frame[1] / drawn[1])), faces)
+        left, top = -crop.left * drawn[0], -crop.top * drawn[1]
     fit = Fit(*frame, *drawn, left=left, top=top, cover=mode == "cover")
-    if fit.lost > WIDE_CROP:
+    cut = cut_faces(fit, faces)
+    if cut or fit.lost > WIDE_CROP:
+        also = f" and cuts {cut} of its {len(faces)} faces, wherever it lies" if cut else ""
         warnings.append(
-            f"the crop to {frame[0]}x{frame[1]} loses {fit.lost:.0%} of the picture; "
-            "send a width and height nearer to its own aspect, a resolution, or fit contain"
+            f"the crop to {frame[0]}x{frame[1]} loses {fit.lost:.0%} of the picture{also}; "
+            "send a width and height nearer to its own aspect, a resolution, no size at all, or fit contain"
         )
     if scale > SOFT_SCALE:
         warnings.append(
@@ -107,6 +121,15 @@ def plan_fit(original: tuple[int, int], frame: tuple[int, int], mode: str, warni
             "send a larger one, or ask for a smaller video"
         )
     return fit
+
+
+def cut_faces(fit: Fit, faces: Sequence[Box]) -> int:
+    """How many of the faces are not whole in the frame."""
+    if not fit.cover:
+        return 0
+    left, top = -fit.left / fit.drawn_width, -fit.top / fit.drawn_height
+    crop = Crop(left, top, left + fit.width / fit.drawn_width, top + fit.height / fit.drawn_height)
+    return sum(not crop.holds(face) for face in faces)
 
 
 def draw_fitted(image: Image.Image, fit: Fit) -> Image.Image:

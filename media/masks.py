@@ -63,7 +63,7 @@ def speaker_boxes(regions: Sequence[object], fit: Fit) -> list[PixelBox]:
     Raises:
         WorkerError: REGION_INVALID for boxes that overlap or are smaller than 32 pixels each way in the frame.
     """
-    boxes = [_box(region, number, regions, fit) for number, region in enumerate(regions)]
+    boxes = [speaker_box(region, number, regions, fit) for number, region in enumerate(regions)]
     for number, box in enumerate(boxes, start=1):
         if box.width < SMALLEST or box.height < SMALLEST:
             raise WorkerError(
@@ -83,7 +83,8 @@ def speaker_boxes(regions: Sequence[object], fit: Fit) -> list[PixelBox]:
     return boxes
 
 
-def _box(region: object, number: int, regions: Sequence[object], fit: Fit) -> PixelBox:
+def speaker_box(region: object, number: int, regions: Sequence[object], fit: Fit) -> PixelBox:
+    """Of one of the regions, the `number`th from 0; unchecked."""
     if isinstance(region, tuple):
         left, top, right, bottom = region
         return _clipped(fit.x(left), fit.y(top), fit.x(right), fit.y(bottom), fit)

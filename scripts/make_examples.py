@@ -162,6 +162,7 @@ def two_people_requests() -> dict[str, dict[str, Any]]:
     anna, ben = head_region("anna"), head_region("ben")
     return {
         "two-together": {**both, "width": 704, "height": 480},
+        "two-faces": both,
         "two-turns": {**both, "timing": "turns", "resolution": "480p"},
         "two-channels": {
             **duo,

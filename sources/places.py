@@ -16,6 +16,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 AUTHORITY = re.compile(r"[^/?#]*//([^/?#]*)")
 HOST = re.compile(r"[a-z0-9._-]{1,254}|\[[0-9a-f:.]+\]")
+WITH_PORT = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^:/\[\]]+)):([0-9]{1,5})")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class WebPolicy:
     Args:
         allow_private_hosts: host names, addresses and networks that may be private; a host that is listed as it
             stands in the URL may be on any port. Metadata services must be listed by their own address.
+            With a port (`127.0.0.1:8000`, `[::1]:8000`) an entry is for that port alone.
         allowed_ports: of every other host.
         allow_proxy: use the proxies that the environment names. Names are then looked up by the proxy.
         total_seconds: for one source, with its redirects and repetitions.
@@ -55,35 +57,46 @@ class WebPolicy:
 
     def check_port(self, place: Place) -> None:
         """Raises WorkerError SOURCE_REFUSED for a port that is not allowed."""
-        if place.port not in self.allowed_ports and not self._lists(place.host):
+        if place.port not in self.allowed_ports and not self._lists(place):
             raise refused(f"{place.called} has a port that is not allowed")
 
     def check_address(self, address: Address, place: Place) -> None:
         """Raises WorkerError SOURCE_REFUSED unless the address is public or excepted."""
-        if not is_public(address) and not self._excepts(address, place.host):
+        if not is_public(address) and not self._excepts(address, place):
             raise refused(f"{place.called} is not public")
 
-    def _lists(self, host: str) -> bool:
+    def _lists(self, place: Place) -> bool:
         try:
-            return self._has(ip_address(host))
+            return self._has(ip_address(place.host), place.port)
         except ValueError:
-            return host.rstrip(".") in self._names()
+            return place.host.rstrip(".") in self._names(place.port)
 
-    def _excepts(self, address: Address, host: str) -> bool:
+    def _excepts(self, address: Address, place: Place) -> bool:
         if isinstance(address, IPv6Address) and address.scope_id is not None:
             return False
-        end = plain(address)
-        return self._has(end) or (end not in METADATA and host.rstrip(".") in self._names())
+        end, name = plain(address), place.host.rstrip(".")
+        return self._has(end, place.port) or (end not in METADATA and name in self._names(place.port))
 
-    def _has(self, address: Address) -> bool:
+    def _has(self, address: Address, port: int) -> bool:
         return any(
             address in network and (address not in METADATA or network.num_addresses == 1)
-            for network in map(_network, self.allow_private_hosts)
+            for network in map(_network, self._entries(port))
             if network is not None
         )
 
-    def _names(self) -> set[str]:
-        return {entry.lower().rstrip(".") for entry in self.allow_private_hosts if _network(entry) is None}
+    def _names(self, port: int) -> set[str]:
+        return {entry.lower().rstrip(".") for entry in self._entries(port) if _network(entry) is None}
+
+    def _entries(self, port: int) -> list[str]:
+        """What is excepted on this port, without ports."""
+        split = map(split_port, self.allow_private_hosts)
+        return [host for host, only in split if only in (None, port)]
+
+
+def split_port(entry: str) -> tuple[str, int | None]:
+    """A host, address or network, and the port behind it where there is one."""
+    match = WITH_PORT.fullmatch(entry)
+    return (match[1] or match[2], int(match[3])) if match else (entry, None)
 
 
 def refused(message: str) -> WorkerError:

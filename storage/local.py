@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
@@ -24,7 +25,7 @@ UNFINISHED_SECONDS = 24 * 3600.0
 class LocalStorage:
     """Implements `Storage` with a folder of this machine.
 
-    The URL is a `file://` URL and does not expire. Nothing is ever written outside the folder.
+    The URL is a `file://` URL, or below `base_url`, and does not expire. Nothing is ever written outside the folder.
 
     Args:
         folder: created when missing; may itself be a symbolic link.
@@ -32,6 +33,7 @@ class LocalStorage:
             the storage is STORAGE_MISCONFIGURED and nothing is created: the container's own disk would take the
             video and lose it.
         note: what callers should know of its URLs.
+        base_url: where a server shows the folder; None: the URLs are file:// ones.
         volume: what the folder is on; where that does not answer, everything is STORAGE_FAILED.
     """
 
@@ -41,11 +43,13 @@ class LocalStorage:
         *,
         must_be_mount: Path | None = None,
         note: str | None = None,
+        base_url: str | None = None,
         volume: Volume | None = None,
     ) -> None:
         self._folder = folder
         self._mount = must_be_mount
         self._note = note
+        self._base_url = base_url
         self._volume = volume or Volume()
 
     def check(self, stage: Stage = Stage.START) -> None:
@@ -83,7 +87,7 @@ class LocalStorage:
             target = self._confined(key)
             target.parent.mkdir(parents=True, exist_ok=True)
             size, version = _copy_atomically(video, target, cancel, pulse)
-            return StoredVideo(target.as_uri(), size, None, version, self._note)
+            return StoredVideo(self._url(target), size, None, version, self._note)
 
         with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The video could not be stored in the folder"):
             return self._volume.do(store, cancel.check)
@@ -106,7 +110,12 @@ class LocalStorage:
             while piece := content.read(PIECE_BYTES):
                 pulse()
                 digest.update(piece)
-        return StoredVideo(target.as_uri(), size_bytes, None, digest.hexdigest(), self._note)
+        return StoredVideo(self._url(target), size_bytes, None, digest.hexdigest(), self._note)
+
+    def _url(self, target: Path) -> str:
+        if self._base_url is None:
+            return target.as_uri()
+        return f"{self._base_url.rstrip('/')}/{quote(target.relative_to(self._folder.resolve()).as_posix())}"
 
     def _look_for_mount(self, stage: Stage) -> None:
         if self._mount is None:

@@ -30,7 +30,15 @@ POOLS = {
 # What a user of the Hub has no reason to choose: paths inside the image, the simulator, what RunPod sets.
 NOT_OFFERED = {
     *("ENGINE", "COMFYUI_URL", "COMFYUI_DIR", "COMFYUI_PYTHON", "COMFYUI_START_SECONDS", "SIMULATOR_SPEED"),
-    *("SIMULATOR_FAULTS", "COMFYUI_NODE_PACKS", "COMFYUI_NODE_FOLDERS", "MODEL_ROOTS", "MODEL_CACHE", "OUTPUT_DIR"),
+    *(
+        "SIMULATOR_FAULTS",
+        "COMFYUI_NODE_PACKS",
+        "COMFYUI_NODE_FOLDERS",
+        "MODEL_ROOTS",
+        "MODEL_CACHE",
+        "OUTPUT_DIR",
+        "OUTPUT_BASE_URL",
+    ),
     *(
         "BASE_PRECISION",
         "VAE_PRECISION",

@@ -38,7 +38,7 @@ def test_every_room_has_its_place_in_the_layers() -> None:
     assert set(linter["root_packages"]) == rooms
     layers = next(contract["layers"] for contract in linter["contracts"] if contract["type"] == "layers")
     ordered = {name.strip() for layer in layers for name in layer.split("|")}
-    assert ordered == rooms - {"simulator", "comfy_nodes"}
+    assert ordered == rooms - {"simulator", "comfy_nodes", "endpoint"}
 
 
 def test_only_the_handler_imports_the_runpod_sdk() -> None:
@@ -58,7 +58,12 @@ def test_only_the_settings_read_the_environment() -> None:
             readers.append(str(path.relative_to(REPOSITORY)))
     # the node pack runs inside ComfyUI, which the worker tells by its environment; the others are no part of the worker
     elsewhere = {"comfy_nodes/__init__.py", "docker/build_sage.py", "docker/verify_comfyui.py", "scripts/demo.py"}
-    elsewhere |= {"examples/client.py", "scripts/gpu/worker.py", "scripts/gpu/nodes/gpu_probe/__init__.py"}
+    elsewhere |= {
+        "endpoint/__main__.py",
+        "examples/client.py",
+        "scripts/gpu/worker.py",
+        "scripts/gpu/nodes/gpu_probe/__init__.py",
+    }
     assert set(readers) - elsewhere == {"handler.py"}
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract.fields import Mode
 from contract.near import slips
+from sources.places import split_port
 
 SHORTEST_TOLD = 5  # characters
 HOST_NAME = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]*[a-z][a-z0-9_-]*", re.IGNORECASE)  # its end is no number
@@ -107,6 +108,11 @@ class Settings(BaseSettings):
         None, description="default: s3 where a bucket is set, else volume on RunPod and local elsewhere"
     )
     output_dir: Path = Field(Path("output"), description="folder of STORAGE=local")
+    output_base_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="a server shows OUTPUT_DIR there: replies name this address plus the key",
+    )
     volume_dir: Path = Field(
         Path("/runpod-volume"), description="where RunPod mounts the network volume; STORAGE=volume uses its videos/"
     )
@@ -170,7 +176,9 @@ class Settings(BaseSettings):
     image_max_mb: float = Field(64, gt=0, description="largest portrait, in MB of 1,000,000 bytes")
     audio_max_mb: float = Field(200, gt=0, description="largest voice file, in MB of 1,000,000 bytes")
     allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="host names, addresses and networks that sources may be at, private or not, separated by ','"
+        (),
+        description="host names, addresses and networks that sources may be at, private or not, separated by ','; with"
+        " a port, such as 127.0.0.1:8000, on that port alone",
     )
     allowed_ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode] = Field(
         (80, 443), description="ports that sources may be at, separated by ','"
@@ -218,8 +226,11 @@ class Settings(BaseSettings):
     @classmethod
     def _hosts_or_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for entry in value:
+            host, port = split_port(entry)
             try:
-                HOST_NAME.fullmatch(entry) or ip_network(entry)
+                HOST_NAME.fullmatch(host) or ip_network(host)
+                if port is not None and not 1 <= port <= 65535:
+                    raise ValueError
             except ValueError as error:
                 raise ValueError(f"'{entry}' is no host name, address or network such as 10.0.0.0/8") from error
         return value

@@ -39,7 +39,8 @@ def default_storage(settings: Settings, volumes: Volumes) -> Storage:
     """
     match settings.storage_kind:
         case "local":
-            return LocalStorage(settings.output_dir, volume=volumes.of(settings.output_dir))
+            folder = settings.output_dir
+            return LocalStorage(folder, base_url=settings.output_base_url, volume=volumes.of(folder))
         case "volume":
             mount = settings.volume_dir
             return LocalStorage(mount / VIDEOS, must_be_mount=mount, note=ON_VOLUME, volume=volumes.of(mount))

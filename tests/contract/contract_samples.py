@@ -119,6 +119,7 @@ def reply(**changes: Any) -> Reply:
             frames=251,
             windows=5,
             sha256="0" * 64,
+            regions=((0.05, 0.1, 0.45, 0.9), None),
             marks=("metadata",),
         ),
         "generation_params": GenerationParams(

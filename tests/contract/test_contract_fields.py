@@ -57,6 +57,7 @@ def test_the_defaults_are_the_published_ones() -> None:
         "positive_prompt": "The person takes turns talking",
         "negative_prompt": DEFAULT_NEGATIVE_PROMPT,
         "size": {"width": 400, "height": 704},
+        "size_sent": False,
         "resolution": None,
         "fit": "cover",
         "fps": 25,

@@ -113,7 +113,9 @@ def test_audio_urls_and_speakers_are_two_ways_to_say_it() -> None:
     assert parse_request(speaking({"audio": VOICE}, audio_urls=None)).speakers == (Speaker(VOICE, None, 0.0),)
 
 
-@pytest.mark.parametrize("region", ["left", "center", "right", [0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], [0, 0.5, 1e-3, 1]])
+@pytest.mark.parametrize(
+    "region", ["left", "center", "right", "auto", [0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], [0, 0.5, 1e-3, 1]]
+)
 def test_a_region_is_named_or_a_box_of_fractions(region: str | list[float]) -> None:
     kept = parse_request(speaking({"audio": VOICE, "region": region})).speakers[0].region
     assert kept == (region if isinstance(region, str) else tuple(region))

@@ -23,7 +23,7 @@ PUBLISHED = {
     "engine",
 }
 VIDEO_INFO = {"width", "height", "fps", "file_size_mb", "mode", "audio_files_used"}
-MORE_VIDEO_INFO = {"marks", "duration_seconds", "frames", "windows", "sha256"}
+MORE_VIDEO_INFO = {"marks", "duration_seconds", "frames", "windows", "sha256", "regions"}
 GENERATION_PARAMS = {
     *("positive_prompt", "negative_prompt", "steps", "cfg_scale", "seed", "scheduler", "mode", "block_swap"),
     *("speed_lora", "workflow_version"),

@@ -286,7 +286,7 @@ def test_what_the_worker_refuses_the_schema_refuses(raw: dict[str, object]) -> N
         *(job(upload_url=url) for url in ("http://a", "HTTPS://A:1/ä?b=c#d", "http://[::1]/v", None)),
         *(job(image_url=source, audio_urls=[source]) for source in SOURCES),
         *(speaking({"audio": source}) for source in SOURCES),
-        *(speaking({"audio": VOICE, "region": box}) for box in ([0, 0, 1, 1], [0.999, 0, 1, 5e-324], None, "left")),
+        *(speaking({"audio": VOICE, "region": box}) for box in ([0, 0, 1, 1], [0.999, 0, 1, 5e-324], None, "auto")),
         job(positive_prompt="a\tb\r\nc 😀", negative_prompt=""),
         job(speakers=None),
         speaking({"audio": VOICE}, audio_urls=None),

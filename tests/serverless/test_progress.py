@@ -52,11 +52,20 @@ def posts_of(stand: Stand, job_id: str) -> Told:
     return Told(posts[:-1], posts[-1])
 
 
+def test_what_is_to_be_warned_of_is_told_before_the_gpu_is_paid_for(told: list[Told]) -> None:
+    for job in told:
+        warnings = job.result.body["output"]["warnings"]
+        assert any("dpm++_sde was chosen" in warning for warning in warnings)
+        for update in job.bodies:
+            early = update["stage"] in ("validate", "fetch", "prepare")
+            assert update.get("warnings") in ([None, warnings] if early else [warnings])
+
+
 def test_each_update_has_the_same_keys_and_windows_only_while_it_samples(told: list[Told]) -> None:
     windows = told[0].result.body["output"]["video_info"]["windows"]
     assert windows > 5
     for update in [update for job in told for update in job.bodies]:
-        assert set(update) == KEYS
+        assert set(update) - {"warnings"} == KEYS
         places = [update[key] for key in ("window", "windows", "step", "steps")]
         if update["stage"] != "sample":
             assert places == [None] * 4

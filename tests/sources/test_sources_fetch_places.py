@@ -1,13 +1,14 @@
 """How the text of an address is read: once, strictly, and the same way for redirects."""
 
 import re
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contract.errors import ErrorCode, WorkerError
-from sources.places import Place, place_of, redirected
+from sources.places import Place, WebPolicy, place_of, redirected
 
 START = Place("https", "a.test", 443, "/dir/page?x=1")
 odd = st.text(alphabet="ahtp:/\\@#?%.[]0178xF-_ \t\r\n\0é。\u202e\ud800", max_size=40)
@@ -92,3 +93,34 @@ def test_reading_an_address_again_changes_nothing(url: str) -> None:
     except WorkerError:
         return
     assert place_of(place.url) == place
+
+
+@pytest.mark.parametrize(
+    ("listed", "url", "address", "allowed"),
+    [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000/", "127.0.0.1", True),
+        ("127.0.0.1:8000", "http://127.0.0.1:8001/", "127.0.0.1", False),
+        ("127.0.0.1:8000", "http://127.0.0.1/", "127.0.0.1", False),
+        ("127.0.0.1:80", "http://127.0.0.1/", "127.0.0.1", True),
+        ("127.0.0.1:80", "http://media.test/", "127.0.0.1", True),  # as an entry without a port
+        ("127.0.0.1:8000", "http://media.test:8000/", "127.0.0.1", False),
+        ("[::1]:8000", "http://[::1]:8000/", "::1", True),
+        ("[::1]:8000", "http://[::1]:8001/", "::1", False),
+        ("minio:9000", "http://minio:9000/", "10.0.0.7", True),
+        ("minio:9000", "http://minio/", "10.0.0.7", False),
+        ("169.254.169.254:80", "http://minio/", "169.254.169.254", True),
+        ("minio:80", "http://minio/", "169.254.169.254", False),
+    ],
+)
+def test_an_entry_with_a_port_is_for_that_port_alone(listed: str, url: str, address: str, allowed: bool) -> None:
+    policy, place = WebPolicy(allow_private_hosts=frozenset({listed})), place_of(url)
+
+    def look() -> None:
+        policy.check_port(place)
+        policy.check_address(ip_address(address), place)
+
+    if allowed:
+        look()
+    else:
+        with pytest.raises(WorkerError):
+            look()

@@ -1,0 +1,53 @@
+"""The application: every route, and who may use it."""
+
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from contract.schema import schemas
+from endpoint.caller_api import Caller, Health
+from endpoint.dispatch import Dispatch
+from endpoint.limits import Rates
+from endpoint.links import Links
+from endpoint.store_api import store_routes
+from endpoint.worker_api import worker_routes
+
+
+def make_app(
+    dispatch: Dispatch, links: Links, rates: Rates, health: Health, *, endpoint_id: str, worker_key: str
+) -> FastAPI:
+    """Without `guard.Guard`, which belongs around it."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(Caller(dispatch, links, rates, health).routes(endpoint_id))
+    app.include_router(worker_routes(dispatch, endpoint_id, worker_key))
+    app.include_router(store_routes(links.store, links))
+    published = schemas()
+
+    @app.get("/schema/{name}")
+    async def schema(name: str) -> Response:
+        if name not in published:
+            raise HTTPException(404, f"there are {' and '.join(published)}")
+        return Response(published[name], media_type="application/schema+json")
+
+    @app.get("/endpoint")
+    async def about() -> dict[str, Any]:
+        """For a page, or a client, that wants to know what it talks to."""
+        return {"id": endpoint_id, "upload_max_bytes": links.store.limits.file_bytes}
+
+    app.add_exception_handler(StarletteHTTPException, _as_error)
+    app.add_exception_handler(RequestValidationError, _as_bad_request)
+    return app
+
+
+async def _as_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, StarletteHTTPException)  # noqa: S101 - it is registered for these alone
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _as_bad_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    first = error.errors()[0]
+    return JSONResponse({"error": f"{first['loc'][-1]}: {first['msg']}"}, 400)
