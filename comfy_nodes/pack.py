@@ -6,6 +6,8 @@ from types import ModuleType
 
 CLASSES = {
     "TalkingVideoPrompts": ("prompts", "Prompts"),
+    "TalkingVideoSeparateVoice": ("separation", "SeparateVoice"),
+    "TalkingVideoSeparatorLoader": ("separation", "SeparatorLoader"),
     "TalkingVideoVoiceEmbeds": ("voices", "VoiceEmbeds"),
 }
 

@@ -88,6 +88,7 @@ _COUNT = "the number of voices in audio_urls or speakers says it"
 _AUDIO_GUIDANCE = "other scales than here; audio_cfg_scale is a factor of cfg_scale (0.8 of 5 is upstream's audio 4)"
 _REGIONS = "send speakers, each with audio and region"
 _CHANNELS = "one file with a speaker on each channel: send speakers, each with audio and channel ('left', 'right')"
+_VOICE = "send voice: 'separate' parts the voice from music for the model, 'as_is' does not, 'auto' decides"
 _SETTING = "that is a setting of the worker, not of a job"
 _BESIDE = "{} stands beside input, not in it"
 _FILE = "upload_url takes a presigned URL for the result, output_key a name in the worker's storage"
@@ -102,7 +103,11 @@ ADVICE: dict[str, str] = {
         ("order", "audio_order", "audio_type", "multi_audio_type", "speaking_order", "turns"),
         "did you mean 'timing' ('together' or 'turns')?",
     ),
-    **dict.fromkeys(("voice", "voices", "sound", "sounds", "speech"), "did you mean 'audio_urls'?"),
+    **dict.fromkeys(("voices", "sound", "sounds", "speech"), "did you mean 'audio_urls'?"),
+    **dict.fromkeys(("separate", "separate_voice", "separate_vocals", "vocal_separation", "voice_separation"), _VOICE),
+    **dict.fromkeys(
+        ("vocal_isolation", "isolate_voice", "isolate_vocals", "vocals_only", "demucs", "denoise_audio"), _VOICE
+    ),
     **dict.fromkeys(("left_audio", "right_audio", "audio_left", "audio_right", "person_audios"), _ONE_LIST),
     **dict.fromkeys(("video", "video_url", "video_path", "video_base64", "input_video", "cond_video"), _NO_VIDEO),
     **dict.fromkeys(("images", "image_urls", "end_image", "end_image_url", "last_frame", "last_image"), _NO_VIDEO),
@@ -138,7 +143,7 @@ ADVICE: dict[str, str] = {
 }
 SPEAKER_ADVICE: dict[str, str] = {
     **dict.fromkeys(("name", "id", "label", "speaker", "speaker_id", "role"), "speakers are known by their order"),
-    **dict.fromkeys(("voice", "voice_id", "sound", "text", "script"), "send the spoken sound in audio"),
+    **dict.fromkeys(("voice_id", "sound", "text", "script"), "send the spoken sound in audio"),
     **dict.fromkeys(("mask", "mask_url", "side", "face"), "did you mean 'region'?"),
     **dict.fromkeys(("channel_index", "channel_id"), "send channel: 'left', 'right', or a number counted from 1"),
     **dict.fromkeys(("track", "stream", "audio_track"), "the default track is heard; channel names a part of it"),

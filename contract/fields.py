@@ -10,7 +10,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
-from contract.sound import CHANNEL_MEANING, CHANNEL_TO_SEND, Channel
+from contract.output_key import OutputKey
+from contract.sound import CHANNEL_MEANING, CHANNEL_TO_SEND, VOICE_MEANING, VOICE_TO_SEND, AnyVoice, Channel
 from contract.source import Source, UploadUrl
 from contract.spelling import boolean, choice, number, round_blanks, trimmed, whole
 
@@ -51,13 +52,13 @@ DEFAULT_NEGATIVE_PROMPT = (
     "exaggerated gestures, shaking camera"
 )
 METADATA_MAX_BYTES = 4096
-LONGEST_FILE_NAME = 255
 MOST_SCENES = 16
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
     "region": "send [left, top, right, bottom] as fractions of the image from 0 to 1 with left < right and "
     "top < bottom, or 'left', 'center', 'right' or 'auto'",
     "channel": CHANNEL_TO_SEND,
+    "voice": VOICE_TO_SEND,
     "quality": "send 'fast', 'balanced' or 'best'; for the quality of H.264 send crf",
     "window_frames": "send 'fit' or 33, 37, 41 … 81 (four times a whole number, plus one)",
 }
@@ -107,33 +108,6 @@ WindowFrames = Annotated[
     Field(ge=33, le=81),
     AfterValidator(_check_window),
     WithJsonSchema({"type": "integer", "enum": list(range(33, 82, 4))}),
-]
-
-
-def _check_output_key(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._\-/]+", value):
-        raise ValueError("an output_key has letters, digits, '.', '_', '-' and '/' only")
-    if any(part in ("", ".", "..") for part in value.split("/")):
-        raise ValueError("an output_key has no '..', no empty part, and neither starts nor ends with '/'")
-    if any(len(part) > LONGEST_FILE_NAME for part in value.split("/")):
-        raise ValueError(f"between two '/' an output_key has at most {LONGEST_FILE_NAME} characters")
-    if any(re.fullmatch(r"\..*\.part", part) for part in value.split("/")):
-        raise ValueError("an output_key is not called '.….part', as unfinished files are")
-    return value
-
-
-OutputKey = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=512,
-        description="the video's place in the storage, such as talks/anna.mp4; default: named after the job",
-        json_schema_extra={
-            "pattern": "^[A-Za-z0-9._/-]+$",
-            "not": {"pattern": r"^/|//|/$|(^|/)[.][.]?(/|$)|\n|[^/]{256}|(^|/)[.][^/]*[.]part(/|$)"},
-        },
-    ),
-    AfterValidator(_check_output_key),
 ]
 
 
@@ -187,15 +161,15 @@ class SpeakerInput(_Model):
     audio: Source
     region: AnyRegion | None = Field(
         None,
-        description="whose mouth it moves: [left, top, right, bottom] as fractions of the original picture (upright, "
-        "x to the right, y down), or left, center, right, or auto: head and shoulders of a face. Default: as auto "
-        "where faces and speakers are as many, else equal columns from left to right. One speaker with a region: "
-        "everybody else in the picture stays silent",
+        description="whose mouth it moves: [left, top, right, bottom] as fractions of the original picture (upright, x "
+        "to the right, y down), or left, center, right, or auto: head and shoulders of a face. Default: auto where "
+        "faces and speakers are as many, else equal columns. One speaker with a region: everybody else stays silent",
     )
     offset_seconds: Annotated[float, Field(ge=0, le=3600), BeforeValidator(number)] | None = Field(
         None, description="silence before this voice starts; in turns, after the one before"
     )
     channel: Channel | None = Field(None, description=CHANNEL_MEANING)
+    voice: AnyVoice | None = Field(None, description="as the job's own voice, for this speaker alone")
 
 
 class SceneInput(_Model):
@@ -290,6 +264,7 @@ class JobInput(_Model):
         None,
         description="a name for steps, scheduler, cfg_scale, use_speed_lora and shift; of these, what is sent wins",
     )
+    voice: AnyVoice = Field("auto", description=VOICE_MEANING)
 
     def names(self, field: str) -> bool:
         """Whether the caller sent this field."""

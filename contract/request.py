@@ -14,7 +14,7 @@ from contract.explain import explain
 from contract.fields import ColorMatch, JobInput, Mode, Quality, Region
 from contract.rules import NegativeGuidance
 from contract.settle import settle
-from contract.sound import channel_number
+from contract.sound import VoiceChoice, channel_number
 
 MOST_VALUES = 10_000  # more than fields, lists and metadata can hold
 LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScript caller
@@ -22,13 +22,14 @@ LARGEST_CHOSEN_SEED = 2**53 - 1  # a larger number would not survive a JavaScrip
 
 @dataclass(frozen=True)
 class Speaker:
-    """One voice: its source, whose mouth it moves (None: the default column), seconds of silence before it, and which
-    channel of the source it is, counted from 1 (None: all of them, mixed)."""
+    """One voice: its source, whose mouth it moves (None: the default column), seconds of silence before it, which
+    channel of the source it is, counted from 1 (None: all of them, mixed), and whether it is parted from music."""
 
     audio: str
     region: Region | None
     offset_seconds: float
     channel: int | None = None
+    voice: VoiceChoice = "auto"
 
 
 @dataclass(frozen=True)
@@ -199,11 +200,18 @@ def _size(fields: JobInput, warnings: list[str]) -> Size | None:
 
 
 def _speakers(fields: JobInput) -> tuple[Speaker, ...]:
-    if fields.speakers is not None:
-        return tuple(
-            Speaker(s.audio, s.region, s.offset_seconds or 0.0, channel_number(s.channel)) for s in fields.speakers
+    if fields.speakers is None:
+        return tuple(Speaker(source, None, 0.0, None, fields.voice) for source in fields.audio_urls or ())
+    return tuple(
+        Speaker(
+            audio=one.audio,
+            region=one.region,
+            offset_seconds=one.offset_seconds or 0.0,
+            channel=channel_number(one.channel),
+            voice=one.voice or fields.voice,
         )
-    return tuple(Speaker(source, None, 0.0) for source in fields.audio_urls or ())
+        for one in fields.speakers
+    )
 
 
 def _scenes(fields: JobInput) -> tuple[Scene, ...]:

@@ -65,6 +65,9 @@ class GenerationParams(_Model):
     negative_guidance: Literal["cfg", "nag"] | None = Field(
         description="what negative_prompt worked by: cfg_scale, or normalized attention guidance; null: no effect"
     )
+    voices: tuple[Literal["as_is", "separate"], ...] = Field(
+        (), description="for each speaker, whether the model heard the voice parted from music"
+    )
 
 
 class Timings(_Model):

@@ -1,4 +1,4 @@
-"""What of a source's sound is a voice."""
+"""What of a source's sound is a voice, and what of it the model hears."""
 
 from typing import Annotated, Literal, get_args
 
@@ -23,6 +23,16 @@ ChannelNumber = Annotated[
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_CHANNELS}),
 ]
 Channel = Annotated[NamedChannel | ChannelNumber, BeforeValidator(choice(get_args(NamedChannel), **CHANNEL_SYNONYMS))]
+VoiceChoice = Literal["auto", "as_is", "separate"]
+AnyVoice = Annotated[VoiceChoice, BeforeValidator(choice(get_args(VoiceChoice)))]
+VOICE_MEANING = (
+    "what the model hears: separate parts the voice from music under it, as_is does not, auto decides by the sound; "
+    "the video keeps the sound as it is"
+)
+VOICE_TO_SEND = (
+    "send 'auto', 'as_is' or 'separate': whether the model hears the voice parted from music under it; the sound "
+    "itself goes in audio_urls, or audio of a speaker"
+)
 
 
 def channel_number(channel: str | int | None) -> int | None:

@@ -35,6 +35,7 @@ from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
 from job.scenes import pictures_of
+from job.voices import refuse_without_separator
 from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import FetchLimits, fetch_inputs
@@ -98,6 +99,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     report.expect(resources.pace.forecast())
     request = parse_request(job.get("input"))
     _require_models(request.mode, resources.modes)
+    refuse_without_separator(request, resources.own_nodes)
     storage = resources.storage_of(job, request)
     fingerprint = fingerprint_of(job.get("input"), job.get("s3Config"))
     with cancel.deadline(limit.left(0), limit.message):

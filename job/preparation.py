@@ -13,6 +13,7 @@ from contract.request import Request
 from contract.response import SceneInfo
 from job.framing import Framed, frame_picture, seat_speakers
 from job.scenes import PictureRoom, draw_pictures, pictures_of, place_scenes
+from job.voices import to_separate
 from media.audio import Voice
 from media.crop import Box
 from media.image import Fit, draw_fitted, open_portrait
@@ -72,7 +73,10 @@ def prepare(
     if masks:
         masks_file = folder / "masks.png"
         save_masks(masks, masks_file)
-    tracks = write_model_tracks(timeline, plan.audio_seconds, folder, listeners=silent_listeners, cancel=cancel)
+    asked = [speaker.voice for speaker in request.speakers]
+    separated = to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings)
+    length = plan.audio_seconds
+    tracks = write_model_tracks(timeline, length, folder, listeners=silent_listeners, cancel=cancel, left_out=separated)
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
     write_listener_mix(timeline, video.seconds, video.audio, cancel)
     return PreparedJob(
@@ -91,6 +95,7 @@ def prepare(
         plan=plan,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
+        separated=separated,
     )
 
 

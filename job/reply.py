@@ -133,6 +133,7 @@ def _generation_params(finished: FinishedVideo) -> GenerationParams:
         color_match=prepared.color_match,
         window_frames=prepared.plan.window,
         overlap_frames=prepared.plan.overlap,
+        voices=tuple("separate" if n in prepared.separated else "as_is" for n in range(1, len(request.speakers) + 1)),
         quality=request.quality,
         negative_guidance=request.negative_guidance,
     )

@@ -43,7 +43,7 @@ def find_seats(regions: Sequence[object], faces: Sequence[Face], fit: Fit, warni
             problem = f"the faces lie too close together ({error.message.split(';')[0]})"
     else:
         problem = _count(len(free), len(wanting), bool(taken))
-    where = _places(visible, fit)
+    where = _places(visible)
     if AUTO in regions:
         raise WorkerError(
             ErrorCode.REGION_INVALID,
@@ -69,11 +69,11 @@ def _count(found: int, wanted: int, some_taken: bool) -> str:
     return f"{faces} found for {speakers}" + (" outside the regions that were sent" if some_taken else "")
 
 
-def _places(faces: Sequence[Face], fit: Fit) -> str:
+def _places(faces: Sequence[Face]) -> str:
     """Usable regions of all faces, for whoever wants to send them."""
     if not faces:
         return ""
-    boxes = _people([face.box for face in faces], [], fit)
+    boxes = head_and_shoulders([face.box for face in faces])
     told = ", ".join("[" + ", ".join(f"{side:.3f}" for side in box) + "]" for box in boxes[:MOST_TOLD])
     return f" (heads and shoulders from left to right: {told}{' …' if len(boxes) > MOST_TOLD else ''})"
 
@@ -106,14 +106,22 @@ def _person(face: Box) -> Box:
     return x1, y1, x2, y2
 
 
-def _people(faces: Sequence[Box], taken: Sequence[PixelBox], fit: Fit) -> list[Box]:
-    """A box for each face; where two would share a point, a line between their faces parts them."""
+def head_and_shoulders(faces: Sequence[Box]) -> list[Box]:
+    """A region for each face of a picture, all in fractions of it, as a request may send them.
+
+    Where two would share a point, a line between their faces parts them.
+    """
     people = [_person(face) for face in faces]
     for i in range(len(faces)):
         for j in range(i + 1, len(faces)):
             if _overlap(people[i], people[j]):
                 people[i], people[j] = _parted(people[i], people[j], faces[i], faces[j])
-    others = [region_of(box, fit) for box in taken]
+    return people
+
+
+def _people(faces: Sequence[Box], taken: Sequence[PixelBox], fit: Fit) -> list[Box]:
+    """As `head_and_shoulders`, and each beside the regions that others have already."""
+    people, others = head_and_shoulders(faces), [region_of(box, fit) for box in taken]
     for i, face in enumerate(faces):
         for other in others:
             if _overlap(people[i], other):

@@ -8,7 +8,7 @@ import array
 import filecmp
 import random
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,6 +36,16 @@ class Placed:
     voice: Voice
     start: int
     length: int
+
+    @property
+    def start_seconds(self) -> float:
+        """Where it begins."""
+        return self.start / LISTENER_RATE
+
+    @property
+    def seconds(self) -> float:
+        """How long it sounds."""
+        return self.length / LISTENER_RATE
 
 
 @dataclass(frozen=True)
@@ -140,10 +150,17 @@ def _tell_of_voices(placed: Sequence[Placed], warnings: list[str]) -> None:
 
 
 def write_model_tracks(
-    timeline: Timeline, seconds: float, folder: Path, *, listeners: int, cancel: Cancellation
+    timeline: Timeline,
+    seconds: float,
+    folder: Path,
+    *,
+    listeners: int,
+    cancel: Cancellation,
+    left_out: Container[int] = (),
 ) -> list[Path]:
     """One WAV a voice, 16 kHz mono, each `seconds` long: room tone all along, the voice at -23 LUFS where it speaks.
 
+    Of the speakers in `left_out`, counted from 1, the track holds room tone only: somebody else lays the voice over it.
     `listeners` more tracks follow that hold room tone only, for people in the picture who stay silent. All-zero
     sound makes them freeze or mumble (docs/facts/talk-models.md#silent-listeners). The level is set here and not by the
     graph, whose normalisation would lift bare room tone to the level of speech.
@@ -154,6 +171,8 @@ def write_model_tracks(
     paths = []
     for number, item in enumerate((*timeline.voices, *[silent] * listeners), start=1):
         path = folder / f"track_{number}.wav"
+        if number in left_out:
+            item = silent  # noqa: PLW2901
         with _wav_writer(path, channels=1, rate=MODEL_RATE) as out, _Track(item, item.voice.model, MODEL_RATE) as track:
             for begin in range(0, length, BLOCK_SECONDS * MODEL_RATE):
                 cancel.check()

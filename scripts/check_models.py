@@ -121,6 +121,18 @@ def small_ones(classes: Mapping[str, Any]) -> Iterator[str]:
             yield f"{file}: {error}"
 
 
+def separator(models: Path) -> Iterator[str]:
+    """Hybrid Demucs as torchaudio builds it for 44.1 kHz."""
+    import comfy.utils  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+    from torchaudio.models import hdemucs_high  # noqa: PLC0415
+
+    (file,) = (models / "voice_separation").glob("*.safetensors")
+    with torch.device("meta"):
+        built = hdemucs_high(["drums", "bass", "other", "vocals"])
+    yield from compared(file.name, built.state_dict(), comfy.utils.load_torch_file(str(file)))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("comfyui", type=Path, metavar="COMFYUI_DIR")
@@ -129,7 +141,7 @@ def main() -> int:
     comfyui, models = asked.comfyui.resolve(), asked.models.resolve()
     classes = start(comfyui, models)
     wrong = [line for talk in TALK for line in transformer(classes, talk)]
-    wrong += [*text_encoder(comfyui, models), *vision(comfyui, models), *small_ones(classes)]
+    wrong += [*text_encoder(comfyui, models), *vision(comfyui, models), *small_ones(classes), *separator(models)]
     print("\n".join(wrong) or "every file fits the structure that is built for it", flush=True)
     return 1 if wrong else 0
 

@@ -6,6 +6,8 @@
 #   --base q4_k_m|q8_0|fp8             which base model (default q4_k_m)
 #   --talk default|q8_0                which talk models (default default); q8_0 is InfiniteTalk's GGUF, which needs a
 #                                      GGUF base; MultiTalk has no such file and keeps its default
+#   --separation                       also the weights that part voices from music; their author gives them for research
+#                                      alone (docs/voices.md), so that nothing else takes them, --mode all included
 #   --dest DIR                         where to (default: models on the network volume that is mounted)
 #   --jobs N                           files at a time, 1 to 16 (default 2)
 #   --verify                           hash the files that are there, and tell what is wrong or missing; downloads nothing
@@ -41,7 +43,7 @@ source "$here/transfer_model.sh"
 usage() { fail 2 "$* (--help tells more)"; }
 
 read_arguments() {
-  mode=all base=q4_k_m talk=default dest='' jobs=2 verify='' repair='' strict='' list=''
+  mode=all base=q4_k_m talk=default dest='' jobs=2 verify='' repair='' strict='' list='' separation=''
   while (($#)); do
     [[ $1 != --*=* ]] || set -- "${1%%=*}" "${1#*=}" "${@:2}"
     case $1 in
@@ -50,7 +52,7 @@ read_arguments() {
         [[ $2 ]] || usage "$1 is empty"
         declare -g "${1#--}=$2"
         shift ;;
-      --verify | --strict | --list) declare -g "${1#--}=yes" ;;
+      --verify | --strict | --list | --separation) declare -g "${1#--}=yes" ;;
       --repair) repair=yes ;;
       -h | --help)
         sed -n '1d;/^$/q;s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
@@ -80,10 +82,10 @@ read_environment() {
 
 # The chosen entries, one a line: role, folder, file, source, bytes, sha256; "-" where the list has null.
 read_list() {
-  python3 -IS - "${MODELS_JSON:-$here/../workflows/models.json}" "$mode" "$base" "$talk" <<'PYTHON'
+  python3 -IS - "${MODELS_JSON:-$here/../workflows/models.json}" "$mode" "$base" "$talk" "$separation" <<'PYTHON'
 import json, re, sys
 
-path, mode, base, talk = sys.argv[1:]
+path, mode, base, talk, separation = sys.argv[1:]
 LINE = r"(\w[\w.-]* ){3}\S+ ([1-9]\d*|-) ([0-9a-f]{64}|-)"
 try:
     with open(path, encoding="utf-8") as file:
@@ -91,6 +93,8 @@ try:
     talks = {(m, e["variant"]) for e in models if e["role"] == "talk" for m in e["modes"]}
     lines = []
     for e in models:
+        if e.get("optional") and not separation:
+            continue
         modes = [m for m in e["modes"] if mode in (m, "all")]
         variants = {"base": [base], "talk": [talk if (m, talk) in talks else "default" for m in modes]}
         if modes and (e["role"] not in variants or e["variant"] in variants[e["role"]]):

@@ -125,12 +125,22 @@ def write_call(left: Path, right: Path, path: Path) -> None:
     subprocess.run(["ffmpeg", "-v", "error", "-y", *raw, "-b:a", "96k", *exact, str(path)], check=True, input=pcm)
 
 
+def write_over_music(clip: Path, path: Path) -> None:
+    """A clip over held chords: MP3, 64 kbit/s."""
+    tones = "+".join(f"sin(2*PI*{tone}*t)" for tone in (220, 277, 330))
+    music = ["-f", "lavfi", "-i", f"aevalsrc='0.025*({tones})*(0.8+0.2*sin(2*PI*t/2))':s={SAMPLE_RATE}"]
+    mix = ["-filter_complex", "[0][1]amix=inputs=2:duration=first:normalize=0", "-b:a", "64k", "-ac", "1"]
+    exact = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(clip), *music, *mix, *exact, str(path)], check=True)
+
+
 def one_person_requests() -> dict[str, dict[str, Any]]:
     """Requests with portrait.png, by name."""
     base = {"image_url": "portrait.png", "audio_urls": ["hello.wav"], "positive_prompt": WOMAN}
     return {
         "one-speaker": base,
         "infinitetalk": {**base, "audio_urls": ["hello.mp3"], "mode": "infinitetalk"},
+        "over-music": {**base, "audio_urls": ["over-music.mp3"], "voice": "separate"},
         "scenes": {
             **base,
             "mode": "infinitetalk",
@@ -205,6 +215,7 @@ def main(folder: Path) -> None:
     for name, (voice, words_per_minute, pitch, text) in CLIPS.items():
         write_wav(folder / f"{name}.wav", speak(voice, words_per_minute, pitch, text))
     write_mp3(folder / "hello.wav", folder / "hello.mp3")
+    write_over_music(folder / "hello.wav", folder / "over-music.mp3")
     write_call(folder / "anna.wav", folder / "ben.wav", folder / "call.mp3")
     write_requests(folder)
     for path in sorted(folder.iterdir()):

@@ -100,6 +100,15 @@ def umt5_entries(sizes: Sizes) -> list[Entry]:
     return made
 
 
+def separator_entries(sizes: Sizes) -> list[Entry]:
+    """Hybrid Demucs as torchaudio builds it for 44.1 kHz (hdemucs_high), fp32 throughout."""
+    from torchaudio.models import HDemucs  # noqa: PLC0415 - half a second, for this file alone
+
+    with torch.device("meta"):
+        model = HDemucs(["drums", "bass", "other", "vocals"], channels=sizes.separator_channels)
+    return [Entry(name, tuple(tensor.shape), torch.float32) for name, tensor in model.state_dict().items()]
+
+
 def writers(sizes: Sizes) -> dict[str, Callable[[Path, Values | None], None]]:
     """What writes each file, the largest first."""
 
@@ -124,11 +133,14 @@ def writers(sizes: Sizes) -> dict[str, Callable[[Path, Values | None], None]]:
         ),
         "vae/wan_2.1_vae.safetensors": safetensors(lambda: entries(vae_shapes(sizes))),
         "wav2vec2/wav2vec2-chinese-base_fp16.safetensors": safetensors(lambda: entries(wav2vec_shapes())),
+        "voice_separation/hdemucs_high_trained.safetensors": safetensors(lambda: separator_entries(sizes)),
     }
 
 
-def write_all(models: Path, sizes: Sizes, source: Callable[[str], Values | None], threads: int = 1) -> None:
-    """Every file below ComfyUI's models folder, several at a time."""
+def write_all(
+    models: Path, sizes: Sizes, source: Callable[[str], Values | None], threads: int = 1, only: str = ""
+) -> None:
+    """Every file below ComfyUI's models folder whose name begins with `only`, several at a time."""
 
     def write(name: str, writer: Callable[[Path, Values | None], None]) -> None:
         path, begun = models / name, time.monotonic()
@@ -137,7 +149,8 @@ def write_all(models: Path, sizes: Sizes, source: Callable[[str], Values | None]
         print(f"{path.stat().st_size / 1e9:6.2f} GB in {time.monotonic() - begun:5.1f} s  {name}", flush=True)
 
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(write, name, writer) for name, writer in writers(sizes).items()]:
+        chosen = {name: writer for name, writer in writers(sizes).items() if name.startswith(only)}
+        for done in [pool.submit(write, name, writer) for name, writer in chosen.items()]:
             done.result()
 
 
@@ -146,11 +159,12 @@ def main() -> None:
     parser.add_argument("models", type=Path, metavar="DEST", help="ComfyUI's models folder")
     parser.add_argument("--full-size", action="store_true", help="the shapes of the real models, 33 GB")
     parser.add_argument("--holes", action="store_true", help="write headers and sizes, and no values")
+    parser.add_argument("--only", default="", metavar="FOLDER", help="the files of this folder alone")
     parser.add_argument("--threads", type=int, default=4, help="files written at a time")
     asked = parser.parse_args()
     random: Callable[[str], Values | None] = Pool if asked.full_size else Draws
     sizes = FULL if asked.full_size else TINY
-    write_all(asked.models, sizes, (lambda _: None) if asked.holes else random, asked.threads)
+    write_all(asked.models, sizes, (lambda _: None) if asked.holes else random, asked.threads, asked.only)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ VAE_LATENT_CHANNELS = 16
 class Sizes:
     """What differs between the stand-ins and the real models; everything else is the same in both.
 
-    `blocks`, `dim` and `ffn_dim` are WAN's; `umt5_inner` is the width of its attention, `vae_channels` one a stage.
+    `blocks`, `dim` and `ffn_dim` are WAN's; `umt5_inner` is the width of its attention, `vae_channels` one a stage;
+    `separator_channels` those of the first layer of Hybrid Demucs.
     """
 
     blocks: int
@@ -34,6 +35,7 @@ class Sizes:
     clip_layers: int
     clip_ffn_dim: int
     vae_channels: tuple[int, ...]
+    separator_channels: int
 
 
 # The node pack derives 30 layers and 12 heads from a dimension that no real 14B or 5B model has.
@@ -49,6 +51,7 @@ TINY = Sizes(
     clip_layers=2,
     clip_ffn_dim=64,
     vae_channels=(24, 48, 96, 96),
+    separator_channels=4,
 )
 FULL = Sizes(
     blocks=40,
@@ -62,6 +65,7 @@ FULL = Sizes(
     clip_layers=32,
     clip_ffn_dim=5120,
     vae_channels=(96, 192, 384, 384),
+    separator_channels=48,
 )
 
 

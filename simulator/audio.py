@@ -21,11 +21,13 @@ LOUD_DBFS = -10.0
 
 @dataclass(frozen=True)
 class Audio:
-    """Channel 0 of a file: signed integer samples, the integer that stands for full scale, samples per second."""
+    """Channel 0 of a file: signed integer samples, the integer that stands for full scale, samples per second; whether
+    a voice in it was parted from music."""
 
     samples: "array[int]"
     full_scale: int
     sample_rate: int
+    separated: bool = False
 
     def __str__(self) -> str:
         """What PreviewAny shows."""

@@ -9,6 +9,7 @@ from simulator import pictures, windows
 from simulator.audio import Audio, read_wav
 from simulator.call import Call, Outputs, Ui
 from simulator.sampler import sample
+from simulator.separation import lay_over
 from simulator.values import (
     ClipPlan,
     Images,
@@ -29,6 +30,8 @@ SECONDS = {
     "CLIPLoader": 1.0,
     "CLIPTextEncode": 0.4,
     "CLIPVisionLoader": 0.3,
+    "TalkingVideoSeparateVoice": 0.5,
+    "TalkingVideoSeparatorLoader": 0.2,
     "Wav2VecModelLoader": 0.2,
     "MultiTalkWav2VecEmbeds": 0.3,
     "TalkingVideoVoiceEmbeds": 0.3,
@@ -161,6 +164,12 @@ def _voices(call: Call) -> tuple[Outputs, Ui | None]:
     return (embeds, audios[0], min(num_frames, windows.frames_of_segment(total, fps))), None
 
 
+def _separate_voice(call: Call) -> tuple[Outputs, Ui | None]:
+    call.need("separator", Loaded)
+    times = [call.real(name, 0.0) for name in ("start", "seconds", "most_gain")]
+    return (lay_over(call.need("track", Audio), Path(call.text("sound")), *times),), None
+
+
 def _clip_plan(call: Call) -> tuple[Outputs, Ui | None]:
     """Fix the window to 4k + 1 and make the folder the frames will go to."""
     call.need("vae", Loaded)
@@ -223,6 +232,8 @@ PLAIN: dict[str, Node] = {
     "MultiTalkWav2VecEmbeds": _voices,
     "PreviewAny": _preview_any,
     "SaveVideo": _save_video,
+    "TalkingVideoSeparateVoice": _separate_voice,
+    "TalkingVideoSeparatorLoader": _loader("TALKING_VIDEO_SEPARATOR", "model_name"),
     "TalkingVideoPrompts": _prompts,
     "TalkingVideoVoiceEmbeds": _voices,
     "WanVideoApplyNAG": _apply_nag,

@@ -137,7 +137,8 @@ def _clip(call: Call) -> Clip:
         )
     mode = model.talk.mode if plan.mode == "auto" else plan.mode
     negative, nag = text is not None and text.has_negative, text is not None and text.has_nag
-    told = f"{steps} steps {call.text('scheduler')}{' NAG' if nag else ''}"
+    parted = " ".join(str(number) for number, audio in enumerate(voices.audios, 1) if audio.separated)
+    told = f"{steps} steps {call.text('scheduler')}{' NAG' if nag else ''}{parted and f' voice alone: {parted}'}"
     if mode != "infinitetalk" and len(plan.references) > 1 and not plan.matched:
         raise RuntimeError("simulator: the real loop would begin with all references at once; multitalk goes by one")
     prompts = text.prompts if text is not None else ()

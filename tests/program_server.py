@@ -6,6 +6,7 @@ files, runs as `__main__`, and ends as Python ends. What reads the environment a
 the RunPod SDK, the worker's settings. `tests/programs.py` is the other end.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -70,7 +71,7 @@ class Server:
                 channel.detach()
             for number, file in enumerate(files[:3]):
                 os.dup2(file, number)
-            os.closerange(3, max(os.sysconf("SC_OPEN_MAX"), 1024))
+            _close_all_but(3)
             return True
         channel = socket.socket(fileno=files[3])
         for file in files[:3]:
@@ -88,6 +89,14 @@ class Server:
         _, status, used = os.wait4(pid, 0)
         with channel:
             channel.send(f"{os.waitstatus_to_exitcode(status)} {used.ru_utime + used.ru_stime}".encode())
+
+
+def _close_all_but(first: int) -> None:
+    """Files from this number on are nothing of the program's."""
+    for number in [int(name) for name in os.listdir("/proc/self/fd")]:  # noqa: PTH208 - numbers are wanted
+        if number >= first:
+            with contextlib.suppress(OSError):  # that of the listing itself
+                os.close(number)
 
 
 def become(order: Order) -> None:

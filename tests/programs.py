@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 HANDLER, SIMULATOR = REPOSITORY / "handler.py", REPOSITORY / "simulator" / "__main__.py"
 LONGEST_NEWS = 1024  # bytes
 _starting = threading.Lock()
+_used: list[float] = []  # seconds of processor, by each program that has ended
 
 
 class Program:
@@ -41,7 +42,6 @@ class Program:
         folder: Path = REPOSITORY,
     ) -> None:
         self.returncode: int | None = None
-        self.seconds = 0.0  # of processor, once it has ended
         self.stdout, output = _end_of(stdout)
         self.stderr, errors = (None, output) if stderr == subprocess.STDOUT else _end_of(stderr)
         self._turn = threading.Lock()
@@ -90,7 +90,8 @@ class Program:
             with self._turn:
                 if self.returncode is None:
                     code, used = self._channel.recv(LONGEST_NEWS).split()
-                    self.returncode, self.seconds = int(code), float(used)
+                    self.returncode = int(code)
+                    _used.append(float(used))
         return self.returncode
 
 
@@ -128,6 +129,11 @@ class _Server:
         command = [sys.executable, "-u", "-m", "tests.program_server", str(number)]
         with theirs:
             self.process = subprocess.Popen(command, cwd=REPOSITORY, pass_fds=[number], stdin=subprocess.DEVNULL)
+
+
+def seconds_used() -> float:
+    """Of processor, by all programs that have ended."""
+    return sum(_used)
 
 
 def _server() -> _Server:

@@ -24,6 +24,7 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.volume import Volumes
+from worker.separation import find_separator, separation_nodes
 from worker.settings import Settings
 from workflows.graph import Precision, template_graph
 from workflows.models import ModelFile, Variants, read_models
@@ -80,6 +81,7 @@ def running_engine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine
 def _comfyui_of_this_machine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine]:
     try:
         modes, files = volumes.of(settings.volume_dir).do(lambda pulse: find_models(settings, pulse))
+        files += volumes.of(settings.volume_dir).do(lambda _: find_separator(settings))
     except TimeoutError as error:
         message = f"The folders of models cannot be read: {error.strerror}"
         raise WorkerError(ErrorCode.WORKER_UNFIT, message, stage=Stage.START) from error
@@ -119,7 +121,7 @@ def own_nodes_of(client: ComfyClient) -> frozenset[str]:
     found = OWN_NODES.intersection(told)
     if found != OWN_NODES:
         log.warning("the server lacks nodes of ours: %s; what needs them is refused", ", ".join(OWN_NODES - found))
-    return found
+    return found | separation_nodes(told)
 
 
 def own_node_folder(state: Path) -> Path:

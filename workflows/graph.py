@@ -7,6 +7,7 @@ nodes keep their ids and inputs from job to job, so that ComfyUI keeps the model
 
 import hashlib
 import json
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from workflows.modes import MODES
 from workflows.own_nodes import PROMPTS, VOICE_EMBEDS
 from workflows.plan import Plan
 from workflows.scenes import WindowPrompts
+from workflows.separation import SeparatedVoice, separate_voices
 
 FOLDER = Path(__file__).parent
 VOICES = 4
@@ -74,6 +76,7 @@ class GraphInputs:
         plan: the windows and their size.
         shift: the flow shift.
         color_match: how the node pack matches the colours of a window to the portrait's.
+        separated: the speakers, counted from 1, whose voices ComfyUI parts from music; their tracks are room tone.
         prompts: of the windows, where they are not all the request's own.
     """
 
@@ -83,6 +86,7 @@ class GraphInputs:
     plan: Plan
     shift: float
     color_match: str
+    separated: Mapping[int, SeparatedVoice] = field(default_factory=dict, kw_only=True)
     prompts: WindowPrompts | None = field(default=None, kw_only=True)
 
 
@@ -120,6 +124,7 @@ def build_graph(
         seed=request.seed,
         scheduler=request.scheduler,
     )
+    separate_voices(template.graph, inputs.separated)
     return template.graph
 
 

@@ -14,8 +14,8 @@ LIST = Path(__file__).with_name("models.json")
 class ModelFile:
     """One file: what it is for, where ComfyUI looks for it, and where it comes from.
 
-    `speakers` ("one", "several", "any") matters for talk models only; `bytes` and `sha256` are None
-    where no source gives them. `variant` tells apart base models (q4_k_m, q8_0, fp8) and talk models
+    What jobs do without is `optional`. `speakers` ("one", "several", "any") matters for talk models only; `bytes` and
+    `sha256` are None where no source gives them. `variant` tells apart base models (q4_k_m, q8_0, fp8) and talk models
     (default, q8_0).
     """
 
@@ -30,6 +30,7 @@ class ModelFile:
     bytes: int | None = None
     sha256: str | None = None
     variant: str | None = None
+    optional: bool = False
     speakers: str | None = None
 
 
@@ -69,6 +70,11 @@ def read_models() -> tuple[ModelFile, ...]:
     return tuple(ModelFile(**{**entry, "modes": tuple(entry["modes"])}) for entry in entries)
 
 
+def separator_file() -> ModelFile:
+    """The weights that part voices from music."""
+    return next(model for model in read_models() if model.role == "separator")
+
+
 def choose_models(mode: Mode, voices: int, base_variant: str, *, talk_variant: str = "default") -> ModelSet:
     """The files for a mode, a number of voices, and variants of base and talk model.
 
@@ -79,7 +85,7 @@ def choose_models(mode: Mode, voices: int, base_variant: str, *, talk_variant: s
         ValueError: the two variants cannot run together.
     """
     models = [model for model in read_models() if mode in model.modes]
-    one_of_role = {model.role: model.file for model in models if model.role not in ("base", "talk")}
+    one_of_role = {m.role: m.file for m in models if m.role not in ("base", "talk") and not m.optional}
     bases = {model.variant: model.file for model in models if model.role == "base"}
     speakers = MODES[mode].talk_model_for(voices)
     talks = {model.variant: model.file for model in models if model.role == "talk" and model.speakers == speakers}

@@ -5,4 +5,6 @@ A server may run without the pack: what needs a node is then refused in words, e
 
 VOICE_EMBEDS = "TalkingVideoVoiceEmbeds"  # more than 10 000 frames
 PROMPTS = "TalkingVideoPrompts"  # a prompt for each window
+SEPARATE_VOICE = "TalkingVideoSeparateVoice"  # a voice that is parted from music; needs weights that few workers have
+SEPARATOR_LOADER = "TalkingVideoSeparatorLoader"
 OWN_NODES = frozenset({VOICE_EMBEDS, PROMPTS})

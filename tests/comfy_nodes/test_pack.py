@@ -6,7 +6,7 @@ from types import ModuleType
 
 from comfy_nodes.endless import EndlessPictures
 from comfy_nodes.pack import CLASSES, classes
-from workflows.own_nodes import OWN_NODES
+from workflows.own_nodes import OWN_NODES, SEPARATE_VOICE, SEPARATOR_LOADER
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Batch:
 
 def test_outside_comfyui_there_is_no_node_and_graphs_name_those_that_there_are() -> None:
     assert classes({}) == classes({"nodes": ModuleType("nodes")}) == {}
-    assert set(CLASSES) == OWN_NODES
+    assert set(CLASSES) == OWN_NODES | {SEPARATE_VOICE, SEPARATOR_LOADER}
     folder = Path(__file__).resolve().parents[2] / "comfy_nodes"
     for module, kind in CLASSES.values():
         assert f"class {kind}:" in (folder / f"{module}.py").read_text(encoding="utf-8")

@@ -44,6 +44,7 @@ def test_the_names_are_the_published_ones() -> None:
             "output_key",
             "upload_url",
             "quality",
+            "voice",
         ),
     ]
 
@@ -53,7 +54,7 @@ def test_the_defaults_are_the_published_ones() -> None:
     assert request.seed > 0  # 0 asks for a seed of the worker's choice
     assert dataclasses.asdict(request) == {
         "image": IMAGE,
-        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0, "channel": None},),
+        "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0, "channel": None, "voice": "auto"},),
         "positive_prompt": "The person takes turns talking",
         "negative_prompt": DEFAULT_NEGATIVE_PROMPT,
         "size": {"width": 400, "height": 704},

@@ -220,7 +220,6 @@ def test_speakers_by_name_have_no_order() -> None:
     ("name", "words"),
     [
         ("name", "known by their order"),
-        ("voice", "send the spoken sound in audio"),
         ("text", "send the spoken sound in audio"),
         ("mask", "'region'"),
         ("duration", "ends with its sound"),

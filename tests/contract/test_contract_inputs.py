@@ -168,6 +168,31 @@ def test_the_channels_of_one_file_are_two_voices() -> None:
     assert twice == ("speakers 1 and 2 have the same sound: both mouths will say the same words",)
 
 
+@pytest.mark.parametrize(
+    ("sent", "choice"),
+    [
+        ("auto", "auto"),
+        ("As is", "as_is"),
+        ("as-is", "as_is"),
+        (" SEPARATE\n", "separate"),
+        (None, "auto"),
+        ("", "auto"),
+    ],
+)
+def test_what_the_model_hears_of_a_voice(sent: object, choice: str) -> None:
+    assert [one.voice for one in parse(audio_urls=[VOICE, "ben.wav"], voice=sent).speakers] == [choice, choice]
+    own = speaking({"audio": VOICE, "voice": sent}, {"audio": "ben.wav"}, voice="as_is")
+    assert [one.voice for one in parse_request(own).speakers] == [choice if sent else "as_is", "as_is"]
+
+
+@pytest.mark.parametrize("sent", ["https://media.example.com/anna.wav", "alloy", True, 1, ["separate"]], ids=repr)
+def test_a_voice_that_is_no_choice_is_told_where_the_sound_goes(sent: object) -> None:
+    assert "voice: send 'auto', 'as_is' or 'separate'" in refusal(job(voice=sent))
+    assert "the sound itself goes in audio_urls" in refusal(job(voice=sent))
+    assert "voice of speaker 1: send 'auto'" in refusal(speaking({"audio": VOICE, "voice": sent}))
+    assert "'separate' parts the voice from music" in refusal(job(separate_vocals=True))
+
+
 def test_a_file_sent_twice_is_told_of_channels() -> None:
     assert "send speakers with channel" in parse(audio_urls=["call.wav", "call.wav"]).warnings[0]
     assert "send speakers, each with audio and channel" in refusal(job(split_channels=True))

@@ -20,8 +20,10 @@ from media.ffmpeg import FfmpegError, run
 from sources.fetch import Inputs
 from tests.hostile.hostile_pictures import png
 from tests.hostile.hostile_sounds import SEEDS, box, make_seed, outside_reference, wav
+from tests.marks import sampled
 
 PYTHON = sys.executable
+ID3 = b"ID3\4\0\0\0\0\0\0"
 
 
 def _script(text: str) -> list[str]:
@@ -133,7 +135,7 @@ def test_an_m4a_whose_sound_lies_elsewhere_reads_nothing_there(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("text", ["#EXTM3U\n#EXTINF:9,\n{}\n", "ffconcat version 1.0\nfile {}\n", "{}", "file '{}'\n"])
-@pytest.mark.parametrize("before", [b"", b"ID3\4\0\0\0\0\0\0", b"RIFF\0\0\0\0WAVE", b"OggS", b"\xff\xfb\x90\x64"])
+@pytest.mark.parametrize("before", sampled([b"", ID3, b"RIFF\0\0\0\0WAVE", b"OggS", b"\xff\xfb\x90\x64"], 2))
 def test_no_address_in_a_file_is_ever_called(text: str, before: bytes, tmp_path: Path) -> None:
     with _listener() as (address, asked):
         source = tmp_path / "voice.source"

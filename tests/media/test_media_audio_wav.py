@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ErrorCode, WorkerError
+from tests.marks import sampled
 from tests.media.media_pieces import RATE, SECONDS, heard, known_sound, shift
 from tests.media.media_sounds import decoded, make_sound, peak
 
@@ -39,7 +40,7 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", sampled(FILES, 3))
 def test_the_samples_and_nothing_else(name: str, tmp_path: Path) -> None:
     source = tmp_path / f"{name}.wav"
     source.write_bytes(FILES[name])

@@ -9,6 +9,7 @@ import pytest
 from contract.cancel import Cancellation
 from media.audio import LISTENER_RATE
 from media.video import FrameEncoder, VideoSpec
+from tests.marks import sampled
 from tests.media.media_frames import (
     WIDTH,
     boxes_of,
@@ -32,7 +33,7 @@ def _encode(spec: VideoSpec, parent: Path, tmp_path: Path) -> Path:
         return encoder.result()
 
 
-@pytest.mark.parametrize("fps", FPS)
+@pytest.mark.parametrize("fps", sampled(FPS, 3))
 @pytest.mark.parametrize("frames", [13, 38])  # 0.5 s is the shortest video
 def test_picture_and_sound_are_as_long_as_the_voices_and_end_together(frames: int, fps: int, tmp_path: Path) -> None:
     parent, inner = frames_folder(tmp_path)
@@ -84,7 +85,7 @@ def test_colours_survive(colour: tuple[int, int, int], tmp_path: Path) -> None:
         assert all(abs(a - b) <= 4 for a, b in zip(seen, colour, strict=True)), (seen, colour)
 
 
-@pytest.mark.parametrize("fps", FPS)
+@pytest.mark.parametrize("fps", sampled(FPS, 3))
 def test_a_flash_and_its_click_come_out_together(fps: int, tmp_path: Path) -> None:
     """Dark, then bright from frame 15 (0.6 s) on, where the tone begins: off by no more than a picture."""
     parent, inner = frames_folder(tmp_path)

@@ -6,13 +6,17 @@ from pathlib import Path
 from worker.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SEPARATION = "voice_separation"  # came later than the others
 TINY_NODES = ("tiny_configs", "frame_probe")
 
 
 def tiny_models(python: Path, folder: Path) -> Path:
     """The folder, with the tiny weights in it: they are made where it has none."""
+    make = [str(python), str(REPOSITORY / "scripts/make_tiny_models.py"), str(folder)]
     if not any(folder.glob("*/*.gguf")):
-        subprocess.run([str(python), str(REPOSITORY / "scripts/make_tiny_models.py"), str(folder)], check=True)
+        subprocess.run(make, check=True)
+    elif not (folder / SEPARATION).is_dir():
+        subprocess.run([*make, "--only", SEPARATION], check=True)
     return folder
 
 

@@ -10,6 +10,7 @@ from tests.simulator.simulator_process import Graph
 from workflows.graph import Precision, template_graph
 from workflows.models import choose_models, read_models
 from workflows.modes import MODES
+from workflows.separation import separation_graph
 
 EXTRA_CLASSES = ("ImageBatch",)  # in graphs that the simulator's tests build
 PROSE = ("description", "category", "display_name", "output_tooltips")
@@ -23,6 +24,7 @@ MODEL_LISTS = {
     ("CLIPLoader", "clip_name"): "text_encoders",
     ("CLIPVisionLoader", "clip_name"): "clip_vision",
     ("Wav2VecModelLoader", "model"): "wav2vec2",
+    ("TalkingVideoSeparatorLoader", "model_name"): "voice_separation",
 }
 UPLOADS = {("LoadImage", "image"), ("LoadAudio", "audio")}
 
@@ -34,6 +36,7 @@ def node_facts(object_info: dict[str, Any], graphs: list[Graph]) -> dict[str, An
         LookupError: naming the classes that the server lacks.
     """
     templates = [template_graph(mode, choose_models(mode, 2, "q4_k_m"), Precision()) for mode in MODES]
+    templates.append(separation_graph())
     wanted = {node["class_type"] for graph in (*graphs, *templates) for node in graph.values()} | set(EXTRA_CLASSES)
     if lacking := sorted(wanted - set(object_info)):
         raise LookupError(f"the server has no node {', '.join(lacking)}")

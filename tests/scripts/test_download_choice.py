@@ -12,6 +12,7 @@ from tests.scripts.model_runs import REPOSITORY, Runs, entry
 from workflows.models import choose_models
 from workflows.modes import MODES
 
+SEPARATOR_SUM = "26abf3f05f56f7b3618af9448e1aa0580a3ac6ef3c357840be838385b045aab5"
 ALWAYS_HERE = 5  # LoRA, VAE, text encoder, CLIP vision, wav2vec
 CHOICES = [
     (mode, base, talk)
@@ -46,6 +47,14 @@ def test_the_files_are_those_that_jobs_ask_for_and_no_more(
     modes = MODES if mode == "all" else (mode,)
     assert listed == {file for one in modes for file in wanted(one, base, talk)}
     assert len(listed) == ALWAYS_HERE + 1 + {"multitalk": 1, "infinitetalk": 2, "all": 3}[mode]
+
+
+def test_weights_for_research_alone_are_taken_only_where_they_are_named(real_list: Runs) -> None:
+    plain = real_list.run("http://127.0.0.1:9", "--list", "--mode", "all").log
+    asked = real_list.run("http://127.0.0.1:9", "--list", "--mode", "multitalk", "--separation").log
+    assert "voice_separation/" not in plain
+    (line,) = [line for line in asked.splitlines() if line.startswith("separator ")]
+    assert line.split()[1:4] == ["voice_separation/hdemucs_high_trained.safetensors", "334608048", SEPARATOR_SUM]
 
 
 def test_the_list_tells_role_place_size_and_source_without_network_or_files(real_list: Runs) -> None:
@@ -105,7 +114,7 @@ def test_a_wrong_variable_is_wrong_usage(curl_runs: Runs, name: str, value: str)
 def test_help_tells_every_option_variable_and_exit_code(curl_runs: Runs) -> None:
     ended = curl_runs.run("http://127.0.0.1:9", "--help")
     assert ended.code == 0
-    for option in ("mode", "base", "talk", "dest", "jobs", "verify", "repair", "strict", "list"):
+    for option in ("mode", "base", "talk", "dest", "jobs", "verify", "repair", "strict", "list", "separation"):
         assert f"  --{option} " in ended.log
     for variable in (
         "HF_TOKEN",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.marks import slow
 from tests.serverless.gates import Bucket, EncoderGate, bucket, held_source
 from tests.serverless.stand import Stand, standing
 
@@ -45,7 +46,7 @@ def test_while_it_fetches(stand: Stand) -> None:
     stand.assert_next_works()
 
 
-@pytest.mark.parametrize(("stage", "window"), [("load", None), ("sample", 1), ("sample", 3)])
+@pytest.mark.parametrize(("stage", "window"), [("load", None), ("sample", 3), *slow(("sample", 1))])
 def test_while_the_engine_works(stand: Stand, stage: str, window: int | None) -> None:
     job_id = f"{stage}-{window}"
     stand.give(job_id, audio_urls=["long.wav"])

@@ -64,7 +64,7 @@ def test_stopped_jobs_hold_nothing(tmp_path: Path) -> None:
     with standing(tmp_path, hold_seconds=20, SIMULATOR_SPEED="4") as stand:
         run(stand, 1, 2)
         before = level(stand)
-        for number in range(8):
+        for number in range(6):
             job_id = f"stopped-{number}"
             stand.give(job_id, audio_urls=["long.wav"])
             stand.worker.wait_for_stage(job_id, ("prepare", "load", "sample")[number % 3])

@@ -12,7 +12,8 @@ from tests.serverless.stand import Stand, standing
 from tests.serverless.worker import STAGES
 
 KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
-STEPS, MORE_STEPS = 25, 40  # so that a job of few pictures takes some time
+VOICE = "several-windows.wav"
+STEPS = 36  # so that a job of few pictures takes some time
 PAUSE_SECONDS = 2.0
 HELD_SECONDS = 8.0  # that one update may take before the job no longer waits for it
 
@@ -32,15 +33,15 @@ class Told:
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     with standing(tmp_path_factory.mktemp("progress"), hold_seconds=20, SIMULATOR_SPEED="2") as stand:
+        stand.bench.voice(VOICE, [(14.0, 0.5)])
         yield stand
 
 
 @pytest.fixture(scope="module")
 def told(stand: Stand) -> list[Told]:
     """Of the first two jobs of a worker, each of about 7 s and several windows."""
-    voice = stand.bench.voice("several-windows.wav", [(20.0, 0.5)])
     for job_id in ("first", "second"):
-        stand.give(job_id, audio_urls=[voice], steps=STEPS)
+        stand.give(job_id, audio_urls=[VOICE], steps=STEPS)
         assert stand.plane.wait_for_result(job_id)["output"]["status"] == "completed"
     return [posts_of(stand, job_id) for job_id in ("first", "second")]
 
@@ -98,7 +99,8 @@ def test_the_time_left_falls_to_nothing_and_is_known_early_by_the_second_job(tol
     for job in told:
         etas = [(post.body["output"]["eta_seconds"], job.result.moment - post.moment) for post in job.updates]
         known = [(eta, left) for eta, left in etas if eta is not None]
-        assert all(later[0] <= earlier[0] for earlier, later in pairwise(known)), known
+        # It rises only where the machine has become slower: what is told then is not much more than what it takes.
+        assert all(later[0] <= max(earlier[0], 1.5 * later[1] + 1) for earlier, later in pairwise(known)), known
         assert all(left / 3 < eta + 1 for eta, left in known), known
         assert known[-1][0] <= 5
     assert all(update["eta_seconds"] is not None for update in second.bodies if update["stage"] in ("load", "sample"))
@@ -134,7 +136,7 @@ def test_a_control_plane_that_refuses_updates_gets_its_result(stand: Stand) -> N
 def test_a_control_plane_that_does_not_answer_updates_gets_one_and_the_result(stand: Stand) -> None:
     """The job takes longer than it waits for an answer, so that there is time for a second update."""
     with stand.plane.holding_progress():
-        stand.give("unheard", audio_urls=["long.wav"], steps=MORE_STEPS)
+        stand.give("unheard", audio_urls=[VOICE], max_audio_duration=10, steps=50, cfg_scale=5, audio_cfg_scale=2)
         output = stand.plane.wait_for_result("unheard")["output"]
         assert output["processing_time_seconds"] > HELD_SECONDS + PAUSE_SECONDS
         assert len(posts_of(stand, "unheard").updates) == 1
@@ -144,7 +146,8 @@ def test_a_control_plane_that_does_not_answer_updates_gets_one_and_the_result(st
 
 def test_a_socket_that_is_cut_ten_times_changes_nothing(stand: Stand) -> None:
     stand.break_engine("drop-socket:times=10")
-    stand.give("cut", audio_urls=["long.wav"], steps=STEPS, scheduler="dpm++_sde")
+    voice = stand.bench.voice("cut.wav", [(20.0, 0.5)])
+    stand.give("cut", audio_urls=[voice], steps=STEPS, scheduler="dpm++_sde")
     output = stand.plane.wait_for_result("cut")["output"]
     stand.assert_broken()
     assert (output["status"], output["warnings"]) == ("completed", [])

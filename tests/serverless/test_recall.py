@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.marks import slow
 from tests.serverless.stand import Stand
 from tests.serverless.stores import MOUNT, Store, assert_plays, download, prompts, quick, result, store, taker, volume
 from tests.serverless.worker import Worker
@@ -95,7 +96,7 @@ def test_a_job_that_comes_again_gets_its_stored_video_under_a_fresh_url(
     stand.assert_clean()
 
 
-@pytest.mark.parametrize("why", ["other input", "the object was deleted", "another video of the same length"])
+@pytest.mark.parametrize("why", ["other input", "another video of the same length", *slow("the object was deleted")])
 def test_a_job_that_is_another_or_whose_video_is_gone_is_made_anew(
     stand: Stand, bucket: Store, why: str, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_between_two_jobs(workers: Workers) -> None:
     stand.assert_next_works()
 
 
+@pytest.mark.slow  # before the graph is sent, as while it prepares
 def test_while_it_fetches(workers: Workers) -> None:
     stand = workers.with_restarts(1)
     with held_source((stand.bench.folder / "portrait.png").read_bytes()) as (address, gate):
@@ -113,6 +114,7 @@ def test_after_the_last_frame_while_it_encodes(workers: Workers, encoder: Encode
     stand.assert_next_works()
 
 
+@pytest.mark.slow  # after the last frame, as while it encodes
 def test_after_the_last_frame_while_it_uploads(workers: Workers, store: Bucket) -> None:
     stand = workers.with_restarts(1)
     with store.closed() as gate:

@@ -14,6 +14,7 @@ from tests.workflows.graph_samples import MODES, arguments, every_kind_of_job
 from worker.settings import Settings
 from workflows.graph import build_graph
 from workflows.models import ModelFile, ModelSet, choose_models, read_models
+from workflows.separation import separation_graph
 
 ENTRIES: list[dict[str, Any]] = json.loads((REPOSITORY / "workflows" / "models.json").read_text(encoding="utf-8"))[
     "models"
@@ -27,6 +28,7 @@ FOLDERS = {
     "text_encoder": "text_encoders",
     "clip_vision": "clip_vision",
     "wav2vec": "wav2vec2",
+    "separator": "voice_separation",
 }
 BASES = ("q4_k_m", "q8_0", "fp8")
 # docs/facts/talk-models.md#files-that-run-together: a GGUF talk model runs with a GGUF base only.
@@ -62,7 +64,7 @@ def files_of(graph: dict[str, dict[str, Any]]) -> set[str]:
 
 @by_file
 def test_an_entry_has_every_field(entry: dict[str, Any]) -> None:
-    own = {"base": {"variant"}, "talk": {"variant", "speakers"}}.get(entry["role"], set())
+    own = {"base": {"variant"}, "talk": {"variant", "speakers"}, "separator": {"optional"}}.get(entry["role"], set())
     assert set(entry) == ALWAYS | own
     assert entry["folder"] == FOLDERS[entry["role"]]
     assert entry["path"].rsplit("/", 1)[-1] == entry["file"]
@@ -104,6 +106,7 @@ def test_every_file_of_every_graph_is_in_the_list() -> None:
             models = choose_models(mode, voices, base, talk_variant=talk)
             asked |= files_of(build_graph(**arguments(mode, voices, models=models)))
         asked |= files_of(json.loads((REPOSITORY / "workflows" / f"{mode}.json").read_text(encoding="utf-8")))
+    asked |= files_of(separation_graph())
     assert asked == listed  # and the list has none that no graph asks for
 
 
