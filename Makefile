@@ -11,8 +11,12 @@ JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: setup ffmpeg ## a portrait and a voice through the whole worker, without a GPU: output/one-speaker.mp4 (EXAMPLE=…)
+demo: setup ffmpeg ## a video without a GPU: output/one-speaker.mp4 (EXAMPLE=…), or of IMAGE=me.jpg AUDIO=me.m4a: output/demo.mp4
+ifdef IMAGE
+	@$(BIN)/python -m talking_video run "$(IMAGE)" $(AUDIO) --local -o output/demo.mp4
+else
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
+endif
 
 endpoint: setup ffmpeg ## RunPod's job API on this machine, with the real worker behind it (ARGS="--workers 2 --port 8001")
 	@$(BIN)/python -m endpoint $(ARGS)

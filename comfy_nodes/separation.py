@@ -9,7 +9,6 @@ import folder_paths
 import torch
 
 from .blocks import MODEL_RATE, starts
-from .separating import build, placed, voice_of
 
 FOLDER = "voice_separation"
 MEMORY_BYTES = 3 << 30  # 10 s of sound in fp32 took 1.7 GB with its process
@@ -31,6 +30,8 @@ class SeparatorLoader:
 
     def load(self, model_name: str) -> tuple[Any]:
         """The network with these weights, on the CPU."""
+        from .separating import build  # noqa: PLC0415 - with torchaudio, which no other part of this pack needs
+
         path = folder_paths.get_full_path_or_raise(FOLDER, model_name)
         return (build(comfy.utils.load_torch_file(path, safe_load=True)),)
 
@@ -65,6 +66,8 @@ class SeparateVoice:
         self, *, separator: Any, track: dict[str, Any], sound: str, start: float, seconds: float, most_gain: float
     ) -> tuple[dict[str, Any]]:
         """One block after the other on ComfyUI's device; the network leaves it afterwards."""
+        from .separating import placed, voice_of  # noqa: PLC0415
+
         memory = comfy.model_management
         device = memory.get_torch_device()
         memory.free_memory(MEMORY_BYTES, device)

@@ -18,6 +18,12 @@ ALIASES: dict[str, tuple[str, ...]] = {
         *("first_frame", "first_frame_image", "first_frame_url", "portrait", "portrait_url", "photo", "photo_url"),
         *("picture", "picture_url", "face_image", "face_image_url", "avatar_image", "avatar_url"),
     ),
+    "video_url": (
+        *("video", "video_uri", "video_link", "video_path", "video_file", "video_data", "video_base64", "video_b64"),
+        *("input_video", "input_video_url", "source_video", "source_video_url", "cond_video", "init_video"),
+        *("video_input", "reference_video", "reference_video_url", "ref_video", "original_video", "base_video"),
+        *("face_video", "face_video_url", "target_video", "target_video_url", "footage"),
+    ),
     "audio_urls": (
         *("audio", "audios", "audio_url", "audio_uri", "audio_uris", "audio_link", "audio_links", "audio_path"),
         *("audio_paths", "audio_file", "audio_files", "audio_data", "audio_base64", "audio_b64", "audio_list"),
@@ -82,7 +88,9 @@ SCENE_ALIASES: dict[str, tuple[str, ...]] = {
 _LENGTH = "the video is as long as the sound; max_audio_duration cuts that"
 _GRAPH = "this worker builds its own graph of image_url and audio_urls"
 _ONE_LIST = "send all voices in audio_urls, a list, or in speakers"
-_NO_VIDEO = "this worker makes a video of one picture, image_url"
+_NO_LAST = "this worker makes a video of one picture, image_url, or dubs one, video_url"
+_NO_DRIVER = "nothing moves a picture but the voices; to dub a video, send it as video_url without image_url"
+_OWN_SOUND = "send keep_sound 'under' to leave the sound of video_url below the voices"
 _NO_SPEECH = "this worker speaks no text: send the spoken sound in audio_urls"
 _COUNT = "the number of voices in audio_urls or speakers says it"
 _AUDIO_GUIDANCE = "other scales than here; audio_cfg_scale is a factor of cfg_scale (0.8 of 5 is upstream's audio 4)"
@@ -109,8 +117,9 @@ ADVICE: dict[str, str] = {
         ("vocal_isolation", "isolate_voice", "isolate_vocals", "vocals_only", "demucs", "denoise_audio"), _VOICE
     ),
     **dict.fromkeys(("left_audio", "right_audio", "audio_left", "audio_right", "person_audios"), _ONE_LIST),
-    **dict.fromkeys(("video", "video_url", "video_path", "video_base64", "input_video", "cond_video"), _NO_VIDEO),
-    **dict.fromkeys(("images", "image_urls", "end_image", "end_image_url", "last_frame", "last_image"), _NO_VIDEO),
+    **dict.fromkeys(("driving_video", "driving_video_url", "pose_video", "pose_video_url", "motion_video"), _NO_DRIVER),
+    **dict.fromkeys(("videos", "video_urls", "images", "image_urls", "end_image", "end_image_url"), _NO_LAST),
+    **dict.fromkeys(("last_frame", "last_image"), _NO_LAST),
     **dict.fromkeys(
         ("text", "text_input", "script", "tts", "tts_text", "tts_audio", "voice_id", "tts_voice", "language"),
         _NO_SPEECH,
@@ -131,9 +140,10 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("lora", "loras", "lora_url", "lora_name"), "the only LoRA is the speed LoRA: use_speed_lora"),
     **dict.fromkeys(("motion_frame", "motion_frames", "overlap_frames", "overlap"), "the mode sets the overlap"),
     **dict.fromkeys(("denoise", "denoise_strength", "strength"), "every frame is made anew, as with 1: leave it out"),
+    **dict.fromkeys(("keep_audio", "original_audio", "keep_original_audio", "mix_audio"), _OWN_SOUND),
     **dict.fromkeys(("workflow", "workflow_json", "graph", "comfy_workflow"), _GRAPH),
     **dict.fromkeys(("turbo", "go_fast", "fast", "acceleration"), "did you mean quality 'fast'?"),
-    **dict.fromkeys(("source_url", "start_keyframe_url"), "did you mean 'image_url'?"),
+    **dict.fromkeys(("source_url", "start_keyframe_url"), "did you mean 'image_url' or 'video_url'?"),
     **dict.fromkeys(("webhook", "webhook_url", "callback", "callback_url"), _BESIDE.format("webhook")),
     **dict.fromkeys(
         ("s3_config", "access_id", "access_secret", "endpoint_url", "bucket_name"), _BESIDE.format("s3Config")
@@ -148,7 +158,7 @@ SPEAKER_ADVICE: dict[str, str] = {
     **dict.fromkeys(("channel_index", "channel_id"), "send channel: 'left', 'right', or a number counted from 1"),
     **dict.fromkeys(("track", "stream", "audio_track"), "the default track is heard; channel names a part of it"),
     **dict.fromkeys(("end", "end_time", "end_seconds", "duration"), "a voice ends with its sound"),
-    **dict.fromkeys(("image", "image_url", "portrait"), "the one picture is image_url, beside speakers"),
+    **dict.fromkeys(("image", "image_url", "portrait"), "the one picture is image_url, or video_url, beside speakers"),
 }
 SCENE_ADVICE: dict[str, str] = {
     **dict.fromkeys(

@@ -31,6 +31,9 @@ class ErrorCode(StrEnum):
     SOURCE_TOO_LARGE = "source_too_large"
     IMAGE_UNAVAILABLE = "image_unavailable"
     IMAGE_INVALID = "image_invalid"
+    VIDEO_UNAVAILABLE = "video_unavailable"
+    VIDEO_INVALID = "video_invalid"
+    VIDEO_TOO_LONG = "video_too_long"
     AUDIO_UNAVAILABLE = "audio_unavailable"
     AUDIO_INVALID = "audio_invalid"
     AUDIO_TOO_SHORT = "audio_too_short"
@@ -79,6 +82,15 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
         "The portrait could not be downloaded; `retryable` is false where its server says so for good.",
     ),
     ErrorCode.IMAGE_INVALID: ErrorKind(Stage.PREPARE, False, "The portrait is not a picture this worker can read."),
+    ErrorCode.VIDEO_UNAVAILABLE: ErrorKind(
+        Stage.FETCH, True, "The video to dub could not be downloaded; `retryable` as for the portrait."
+    ),
+    ErrorCode.VIDEO_INVALID: ErrorKind(Stage.PREPARE, False, "The video to dub is none that this worker can decode."),
+    ErrorCode.VIDEO_TOO_LONG: ErrorKind(
+        Stage.PREPARE,
+        False,
+        "More of the video to dub is needed than this worker decodes; the message has the numbers.",
+    ),
     ErrorCode.AUDIO_UNAVAILABLE: ErrorKind(
         Stage.FETCH, True, "A voice could not be downloaded; the message names it, `retryable` as for the portrait."
     ),

@@ -45,7 +45,7 @@ ITEMS = {
     "scenes": ("scene", "scenes"),
 }
 ONE_OF = {"audio_urls": "speaker", "speakers": "speaker", "scenes": "scene"}
-SOURCES = ("image_url", "audio_urls", "audio")
+SOURCES = ("image_url", "video_url", "audio_urls", "audio")
 WAY_OUT = {
     ("width", "less_than_equal"): "resolution '480p' or '720p' chooses a size that fits the picture",
     ("height", "less_than_equal"): "resolution '480p' or '720p' chooses a size that fits the picture",
@@ -58,6 +58,8 @@ def explain(error: ValidationError | None, settled: Settled) -> WorkerError | No
     found = error.errors(include_url=False) if error else []
     problems = [(_place(problem["loc"]), dict(problem)) for problem in found]
     absent = [_called(place) for place, problem in problems if _is_absent(place, problem)]
+    if not {"image_url", "video_url"} & settled.fields.keys():
+        absent.insert(0, "image_url (or video_url)")
     if not {"audio_urls", "speakers"} & settled.fields.keys():
         absent.append("audio_urls (or speakers)")
     lines = [*_lines(problems[:MOST_TOLD], settled), *settled.problems[:MOST_TOLD]]

@@ -42,6 +42,7 @@ ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", 
 NamedRegion = Literal["left", "center", "right", "auto"]
 Timing = Literal["together", "turns"]
 Fit = Literal["cover", "contain"]
+KeepSound = Literal["replace", "under"]
 Quality = Literal["fast", "balanced", "best"]  # `contract.presets` has what each one stands for
 QUALITY_SYNONYMS = {"fastest": "fast", "quality": "best"}
 REGION_SYNONYMS = {"centre": "center", "middle": "center"}
@@ -185,7 +186,7 @@ class SceneInput(_Model):
 class JobInput(_Model):
     """What a caller may send as `input`."""
 
-    image_url: Source
+    image_url: Source | None = None
     audio_urls: Annotated[
         tuple[Source, ...] | None,
         Field(strict=False, min_length=1, max_length=4, description="speakers, left to right"),
@@ -265,6 +266,15 @@ class JobInput(_Model):
         description="a name for steps, scheduler, cfg_scale, use_speed_lora and shift; of these, what is sent wins",
     )
     voice: AnyVoice = Field("auto", description=VOICE_MEANING)
+    video_url: Source | None = Field(
+        None, description="a video that is dubbed, in place of image_url: its people say the new sound"
+    )
+    keep_sound: Annotated[KeepSound, BeforeValidator(choice(get_args(KeepSound)))] = Field(
+        "replace", description="the sound of video_url: replaced by the voices, or left under them"
+    )
+    keep_sound_level: Number = Field(
+        -12.0, ge=-60, le=0, description="of the sound that keep_sound under leaves, in dB below its own level"
+    )
 
     def names(self, field: str) -> bool:
         """Whether the caller sent this field."""

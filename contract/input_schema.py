@@ -7,7 +7,8 @@ field with different values, the size of `metadata`.
 from typing import Any, get_args
 
 from contract.aliases import MEANT, MEANT_OF_SCENE, MEANT_OF_SPEAKER
-from contract.fields import QUALITY_SYNONYMS, REGION_SYNONYMS, JobInput, NamedRegion
+from contract.dubbing import DUBBING_MODES
+from contract.fields import QUALITY_SYNONYMS, REGION_SYNONYMS, JobInput, Mode, NamedRegion
 from contract.presets import PRESETS
 from contract.rules import FIXED_STEPS
 from contract.sound import CHANNEL_SYNONYMS
@@ -24,7 +25,7 @@ TEXTS = {"integer": round_blanks(WHOLE), "number": round_blanks(FRACTION)}
 def json_schema() -> Schema:
     """JSON Schema of `input`, with the rules between fields that such a schema can say; null counts as not sent."""
     schema = JobInput.model_json_schema()
-    source = schema["properties"]["image_url"]
+    source = schema["$defs"]["SpeakerInput"]["properties"]["audio"]
     definitions = {**schema.pop("$defs"), "Source": {k: v for k, v in source.items() if k != "title"}}
     definitions["Unset"] = {
         "description": "counts as not sent",
@@ -47,11 +48,12 @@ def json_schema() -> Schema:
         "required": [],
         "oneOf": [_any_sent("audio_urls"), _any_sent("speakers")],
         "allOf": [
-            _any_sent("image_url"),
+            {"oneOf": [_any_sent("image_url"), _any_sent("video_url")]},
             {"not": {"allOf": [_any_sent("upload_url"), _any_sent("output_key")]}},
             {"not": {"allOf": [_any_sent("resolution"), {"anyOf": [_any_sent("width"), _any_sent("height")]}]}},
             *(_with_scheduler(name, "steps", steps) for name, steps in FIXED_STEPS.items()),
             _with_scheduler("flowmatch_distill", "use_speed_lora", True),
+            _without_video("mode", [mode for mode in get_args(Mode) if mode not in DUBBING_MODES]),
             _without_lora_in_preset("flowmatch_distill"),
         ],
     }
@@ -62,8 +64,9 @@ def _loosen(schema: Schema, meant: dict[str, str], where: str) -> None:
     for name, field in schema["properties"].items():
         outer = {key: field.pop(key) for key in ("title", "default", "description") if key in field}
         branches = field["anyOf"] if set(field) == {"anyOf"} else [field]
-        if name in ("image_url", "audio"):
-            branches, outer = [SOURCE], {"title": outer["title"]}
+        if name in ("image_url", "video_url", "audio"):
+            branches = [SOURCE]
+            outer = {key: outer[key] for key in ("title", "description") if key in outer and outer["title"] != "Audio"}
         ways = [way for branch in branches if branch != NULL for way in _ways(branch, name)]
         schema["properties"][name] = {**outer, "anyOf": [*ways, UNSET]}
     schema["patternProperties"] = {
@@ -92,6 +95,12 @@ def _ways(branch: Schema, name: str) -> list[Schema]:
         more = SYNONYMS.get(name, ()) if name != "region" or set(words) == set(get_args(NamedRegion)) else ()
         return [branch, _text("|".join(spelled(word) for word in (*words, *more)))]
     return [branch]
+
+
+def _without_video(name: str, values: list[str]) -> Schema:
+    """No video beside these values of another field, as far as they are sent as plain JSON under its own name."""
+    sent = {"required": [name], "properties": {name: {"enum": values}}}
+    return {"not": {"allOf": [sent, _any_sent("video_url")]}}
 
 
 def _text(pattern: str) -> Schema:

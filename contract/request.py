@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, ValidationError
 
-from contract import presets, rules
+from contract import dubbing, presets, rules
+from contract.dubbing import Dub
 from contract.errors import ErrorCode, WorkerError
 from contract.explain import explain
 from contract.fields import ColorMatch, JobInput, Mode, Quality, Region
@@ -61,10 +62,11 @@ class Request:
     picture's own aspect where `size_sent` is False.
     `shift` is None where it depends on that size (`contract.rules.default_shift`), `color_match`
     where it depends on the mode and the length (which the graphs know). `negative_guidance` is None where the negative
-    prompt has no effect. `scenes` are in the order of their times.
+    prompt has no effect. `scenes` are in the order of their times. There is either an `image` or a `dub`.
     """
 
-    image: str
+    image: str | None
+    dub: Dub | None
     speakers: tuple[Speaker, ...]
     positive_prompt: str
     negative_prompt: str
@@ -122,6 +124,7 @@ def parse_request(raw: object) -> Request:
         raise explain(error, settled) or WorkerError(ErrorCode.INVALID_INPUT, "Invalid input") from error
     fields = presets.with_preset(fields, settled.warnings)
     rules.check_scheduler(fields, settled.problems)
+    dubbing.check(fields, settled.problems)
     rules.check_scenes(fields, settled.problems)
     if refusal := explain(None, settled):
         raise refusal
@@ -143,6 +146,8 @@ def _has_too_many_values(raw: dict[object, object]) -> bool:
 
 def _resolve(fields: JobInput, warnings: list[str]) -> Request:
     speakers = _speakers(fields)
+    mode = dubbing.choose_mode(fields, warnings)
+    dub = dubbing.dub_of(fields, warnings)
     scheduler = rules.choose_scheduler(fields, warnings)
     size = _size(fields, warnings)
     rules.warn_about_quality(fields, len(speakers), warnings)
@@ -153,6 +158,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         rules.warn_about_size(size.width, size.height, warnings)
     return Request(
         image=fields.image_url,
+        dub=dub,
         speakers=speakers,
         positive_prompt=fields.positive_prompt,
         negative_prompt=fields.negative_prompt,
@@ -165,7 +171,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         cfg_scale=fields.cfg_scale,
         scheduler=scheduler,
         seed=fields.seed if fields.seed > 0 else 1 + secrets.randbelow(LARGEST_CHOSEN_SEED),
-        mode=fields.mode,
+        mode=mode,
         blocks_to_swap=fields.blocks_to_swap if fields.use_block_swap else None,
         speed_lora_strength=fields.speed_lora_strength if fields.use_speed_lora else None,
         max_audio_duration=fields.max_audio_duration,

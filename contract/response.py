@@ -17,6 +17,18 @@ class _Model(BaseModel):
     )
 
 
+class SourceVideo(_Model):
+    """The video that was dubbed, as a person sees it."""
+
+    width: int
+    height: int
+    fps: float | None = Field(description="on the average; null: it does not say")
+    duration_seconds: Seconds | None = Field(description="as it says itself; null: it does not")
+    codec: str
+    high_dynamic_range: bool
+    keyframes: int = Field(description="pictures of it that the windows go by")
+
+
 class VideoInfo(_Model):
     """The MP4 as it is stored."""
 
@@ -30,6 +42,7 @@ class VideoInfo(_Model):
     frames: int
     windows: int
     sha256: str
+    source: SourceVideo | None = Field(None, description="of a job with video_url")
     regions: tuple[tuple[float, float, float, float] | None, ...] = Field(
         description="whose mouth moves where, in the order of the voices: left, top, right, bottom as fractions of the "
         "original image, as a request's region; null: one voice without a region, which any mouth may follow"
@@ -151,6 +164,8 @@ def as_json(reply: Reply | Failure) -> dict[str, Any]:
     for optional in ("metadata", "scenes", "kept_video", "video_base64"):
         if data.get(optional, ...) is None:
             del data[optional]
+    if data.get("video_info", {}).get("source", ...) is None:
+        del data["video_info"]["source"]
     json.dumps(data, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
     return data
 
@@ -161,6 +176,7 @@ def json_schema() -> dict[str, Any]:
     failed = Failure.model_json_schema(mode="serialization")
     for optional in ("metadata", "scenes"):
         completed["required"].remove(optional)
+    completed["$defs"]["VideoInfo"]["required"].remove("source")
     for optional in ("kept_video", "video_base64"):
         failed["required"].remove(optional)
     definitions = completed.pop("$defs", {}) | {"Reply": completed, "Failure": failed}

@@ -1,4 +1,4 @@
-"""`python -m contract.schema FOLDER` writes the JSON Schemas of request and reply, and the OpenAPI document."""
+"""`python -m contract.schema FOLDER` writes the schemas of request and reply, OpenAPI, and the fields as types."""
 
 import json
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contract import input_schema, openapi, response
+from contract.typed_fields import typed_fields
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -16,7 +17,13 @@ def schemas() -> dict[str, str]:
     sorted_ones = {name: _text({"$schema": DIALECT, **schema}, sort=True) for name, schema in found.items()}
     # The order of these is the one in which people read the fields.
     fields = _text({"$schema": DIALECT, **openapi.fields_schema()}, sort=False)
-    return {**sorted_ones, "fields.schema.json": fields, "openapi.json": _text(openapi.document(), sort=False)}
+    document = _text(openapi.document(), sort=False)
+    return {
+        **sorted_ones,
+        "fields.schema.json": fields,
+        "openapi.json": document,
+        "input_fields.py": typed_fields(),
+    }
 
 
 def _text(schema: dict[str, Any], *, sort: bool) -> str:

@@ -10,7 +10,7 @@ from contract.spelling import FRACTION, NO, YES, empty, trimmed
 
 Names = dict[str, str]
 # Of these, an empty value is told or means something.
-KEPT_EMPTY = ("image_url", "audio_urls", "speakers", "audio", "negative_prompt")
+KEPT_EMPTY = ("image_url", "video_url", "audio_urls", "speakers", "audio", "negative_prompt")
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,10 @@ def settle(raw: dict[Any, Any]) -> Settled:
     settled = Settled({})
     _rename(raw, MEANT, FIELDS, settled, "")
     fields = settled.fields
-    for one, other in (("audio_urls", "speakers"), ("speakers", "audio_urls")):
-        if empty(fields.get(one)) and not empty(fields.get(other)):
-            fields.pop(one, None)
+    for pair in (("audio_urls", "speakers"), ("image_url", "video_url")):
+        for one, other in (pair, pair[::-1]):
+            if empty(fields.get(one)) and not empty(fields.get(other)):
+                fields.pop(one, None)
     if isinstance(fields.get("audio_urls"), str):
         fields["audio_urls"] = [fields["audio_urls"]]
     if isinstance(fields.get("speakers"), str) or _is_speaker(fields.get("speakers")):
@@ -127,6 +128,8 @@ def _contradictions(fields: dict[Any, Any]) -> list[str]:
     found = []
     if {"audio_urls", "speakers"} <= fields.keys():
         found.append("send audio_urls or speakers, not both")
+    if {"image_url", "video_url"} <= fields.keys():
+        found.append("send image_url or video_url, not both: a video brings its own pictures")
     if {"upload_url", "output_key"} <= fields.keys():
         found.append("send upload_url or output_key, not both: the URL names the place")
     if "resolution" in fields and {"width", "height"} & fields.keys():

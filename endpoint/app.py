@@ -24,7 +24,7 @@ def make_app(
     app.include_router(Caller(dispatch, links, rates, health).routes(endpoint_id))
     app.include_router(worker_routes(dispatch, endpoint_id, worker_key))
     app.include_router(store_routes(links.store, links))
-    published = schemas()
+    published = {name: text for name, text in schemas().items() if name.endswith(".json")}
 
     @app.get("/schema/{name}")
     async def schema(name: str) -> Response:

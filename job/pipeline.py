@@ -66,6 +66,7 @@ class Resources:
     work_dir: Path
     least_disk_bytes: int
     audio_max_seconds: float
+    video_max_seconds: float
     marks: Marks
     own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
@@ -189,7 +190,13 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     report(Stage.FETCH)
     sources = tuple(speaker.audio for speaker in request.speakers)
     inputs = fetch_inputs(
-        request.image, sources, context.folder, resources.limits, context.cancel, pictures=pictures_of(request)
+        request.image,
+        sources,
+        context.folder,
+        resources.limits,
+        context.cancel,
+        video=request.dub.video if request.dub else None,
+        pictures=pictures_of(request),
     )
     stopwatch.lap(Stage.FETCH)
 
@@ -201,6 +208,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
         context.warnings,
         context.cancel,
         audio_max_seconds=resources.audio_max_seconds,
+        video_max_seconds=resources.video_max_seconds,
         own_nodes=resources.own_nodes,
     )
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)

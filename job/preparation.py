@@ -11,17 +11,19 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
 from contract.response import SceneInfo
-from job.framing import Framed, frame_picture, seat_speakers
+from job.framing import frame_picture, seat_speakers
 from job.scenes import PictureRoom, draw_pictures, pictures_of, place_scenes
+from job.views import Dubbed, draw_references, open_view
 from job.voices import to_separate
-from media.audio import Voice
+from media.audio import Voice, decode
 from media.crop import Box
-from media.image import Fit, draw_fitted, open_portrait
+from media.footage import Footage
+from media.image import Fit
 from media.losses import SPARE_SECONDS
 from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_masks
 from media.seats import region_of
 from media.video import VideoSpec
-from media.voices import Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
+from media.voices import Bed, Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs
 from workflows.graph import GraphInputs
 from workflows.modes import MODES
@@ -35,11 +37,13 @@ PADDING_SECONDS = 0.1  # that encoders put behind the end
 class PreparedJob(GraphInputs):
     """What the graph takes, and what the encoder makes of its frames. All files are in the job's folder.
 
-    `regions` has a box of fractions of the original picture for each speaker, None where any mouth may follow.
+    `regions` has a box of fractions of the original picture for each speaker, None where any mouth may follow;
+    `footage` is the video that is dubbed, where there is one.
     """
 
     video: VideoSpec
     regions: tuple[Box | None, ...]
+    footage: Footage | None = None
     scenes: tuple[SceneInfo, ...] = ()
 
 
@@ -51,21 +55,27 @@ def prepare(
     cancel: Cancellation,
     *,
     audio_max_seconds: float,
+    video_max_seconds: float,
     own_nodes: Collection[str] = (),
 ) -> PreparedJob:
     """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
 
-    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before; `own_nodes` are the
-    nodes of our pack that the server has.
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before, `video_max_seconds`
+    the most that is decoded of a video; `own_nodes` are the nodes of our pack that the server has.
 
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
-    framed = _frame_portrait(request, inputs.image, folder / "portrait.png", warnings, cancel)
+    view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
+    framed = frame_picture(request, view.first(), warnings)
     fit = framed.fit
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
+    references = draw_references(view, fit, plan, folder / "portrait.png")
+    if not inputs.filmed:
+        room = PictureRoom(folder, fit, request.fit, warnings, cancel)
+        references = draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room)
     boxes = seat_speakers(request, framed, warnings)
     masks = _masks(request, boxes, fit, warnings)
     silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
@@ -78,14 +88,11 @@ def prepare(
     length = plan.audio_seconds
     tracks = write_model_tracks(timeline, length, folder, listeners=silent_listeners, cancel=cancel, left_out=separated)
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
-    write_listener_mix(timeline, video.seconds, video.audio, cancel)
+    footage = view.footage if isinstance(view, Dubbed) else None
+    bed = _bed(request, footage, video, warnings, cancel)
+    write_listener_mix(timeline, video.seconds, video.audio, cancel, bed=bed)
     return PreparedJob(
-        references=draw_pictures(
-            scenes.pictures,
-            pictures_of(request),
-            inputs.pictures,
-            PictureRoom(folder, fit, request.fit, warnings, cancel),
-        ),
+        references=references,
         prompts=scenes.prompts,
         scenes=scenes.told,
         voices=tuple(tracks),
@@ -96,6 +103,7 @@ def prepare(
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
         separated=separated,
+        footage=footage,
     )
 
 
@@ -115,11 +123,22 @@ def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
     )
 
 
-def _frame_portrait(request: Request, source: Path, target: Path, warnings: list[str], cancel: Cancellation) -> Framed:
-    image = open_portrait(source, warnings, cancel)
-    framed = frame_picture(request, image, warnings)
-    draw_fitted(image, framed.fit).save(target, compress_level=1)
-    return framed
+def _bed(
+    request: Request, footage: Footage | None, video: VideoSpec, warnings: list[str], cancel: Cancellation
+) -> Bed | None:
+    """The own sound of a video that is dubbed, where it is to stay; that there is none is told."""
+    if footage is None or request.dub is None or request.dub.keep_sound == "replace":
+        return None
+    most = video.seconds + SPARE_SECONDS
+    try:
+        sound = decode(footage.file, video.audio.parent, "own_sound", most, cancel, demuxer=footage.demuxer)
+    except WorkerError as error:
+        if error.code is not ErrorCode.AUDIO_INVALID:
+            raise
+        warnings.append(f"the video's own sound cannot be kept: {error.message}")
+        return None
+    warnings += [f"the video's own sound {told}" for told in sound.told]
+    return Bed(sound, request.dub.sound_level)
 
 
 def _voices(

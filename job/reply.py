@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from contract.errors import Stage
 from contract.request import Request
-from contract.response import GenerationParams, Reply, Timings, VideoInfo, as_json
+from contract.response import GenerationParams, Reply, SourceVideo, Timings, VideoInfo, as_json
 from job.preparation import PreparedJob
 from media.crop import Box
 from workflows.graph import workflow_version
@@ -104,6 +104,22 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         sha256=finished.sha256,
         regions=tuple(region and _rounded(region) for region in prepared.regions),
         marks=finished.marks,
+        source=_source(prepared),
+    )
+
+
+def _source(prepared: PreparedJob) -> SourceVideo | None:
+    footage = prepared.footage
+    if footage is None:
+        return None
+    return SourceVideo(
+        width=footage.width,
+        height=footage.height,
+        fps=round(footage.fps, 3) or None,
+        duration_seconds=None if footage.seconds is None else round(footage.seconds, 3),
+        codec=footage.codec,
+        high_dynamic_range=footage.high_range is not None,
+        keyframes=prepared.references.count,
     )
 
 

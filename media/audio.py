@@ -88,15 +88,24 @@ class Voice:
 
 
 def decode(
-    source: Path, folder: Path, name: str, most_seconds: float, cancel: Cancellation, *, channel: int | None = None
+    source: Path,
+    folder: Path,
+    name: str,
+    most_seconds: float,
+    cancel: Cancellation,
+    *,
+    channel: int | None = None,
+    demuxer: str | None = None,
 ) -> Voice:
     """Decode at most `most_seconds` of `source` into `folder`: all of it, or one `channel`, counted from 1.
+
+    Without a `demuxer` its first bytes say what it is.
 
     Raises:
         WorkerError: AUDIO_INVALID for what is not decodable audio, lacks more than a tenth of it, or that channel;
             CANCELLED.
     """
-    demuxer = sound_demuxer(source)
+    demuxer = demuxer or sound_demuxer(source)
     if demuxer == "wav":
         source = plain_wav(source, folder / f"{name}_plain.wav")
     files = folder / f"{name}_48k.wav", folder / f"{name}_16k.wav"

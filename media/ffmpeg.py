@@ -16,7 +16,7 @@ import tempfile
 import time
 import uuid
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +28,7 @@ FFMPEG = ("ffmpeg", "-nostdin", "-hide_banner", "-y")
 DECODE = (*FFMPEG, "-nostats", "-filter_threads", "1", "-filter_complex_threads", "1")
 POLL_SECONDS = 0.02
 WALL_SECONDS = 60.0
-LOG_BYTES = 1 << 20
+LOG_BYTES = READ_BYTES = 1 << 20
 USUAL_SECONDS = 400.0
 # 390 s of any sound that was tried decode in under 4 s; ffmpeg's own libraries take 300 MB of addresses, 45 of data.
 LIMITS = {"RLIMIT_CPU": 9, "RLIMIT_DATA": 200_000_000, "RLIMIT_AS": 1_000_000_000, "RLIMIT_NOFILE": 64}
@@ -60,7 +60,8 @@ def run(command: Sequence[str], folder: Path, cancel: Cancellation, **limits: An
     Args:
         command: program and arguments.
         limits: `file_bytes`, the most that it may write into one file; `log_bytes`, that it may log; `seconds` of wall
-            clock; `sound_seconds`, that it may have to decode, with which the limits of time grow.
+            clock; `sound_seconds`, that it may have to decode, with which the limits of time grow; `more`, of the
+            process, in place of LIMITS.
 
     Returns:
         What it printed, at most LOG_BYTES of it, and what it logged.
@@ -76,9 +77,77 @@ def run(command: Sequence[str], folder: Path, cancel: Cancellation, **limits: An
         return _run(command, folder, cancel, **limits)
     except FfmpegError as error:
         if witness.blames_machine(error.returncode, allowed) or not _works(folder, cancel):
-            message = "This worker could not decode the audio: its ffmpeg was killed, or does not work"
-            raise WorkerError(ErrorCode.INTERNAL, message, detail=error.log[-2000:], elsewhere=True) from error
+            raise _no_fault_of_the_file(error) from error
         raise
+
+
+def _no_fault_of_the_file(error: FfmpegError) -> WorkerError:
+    message = "This worker could not decode the source: its ffmpeg was killed, or does not work"
+    return WorkerError(ErrorCode.INTERNAL, message, detail=error.log[-2000:], elsewhere=True)
+
+
+def stream(
+    command: Sequence[str],
+    folder: Path,
+    cancel: Cancellation,
+    piece_bytes: int,
+    *,
+    more: Mapping[str, int],
+    seconds: float,
+) -> Generator[bytes, None, str]:
+    """Run one ffmpeg in `folder` as `run` does, and yield what it prints in pieces of `piece_bytes`.
+
+    One piece is in memory at a time; ffmpeg waits while nobody takes the next. Returns what it logged.
+
+    Args:
+        more: limits of the process, in place of LIMITS.
+        seconds: of wall clock, what is done with the pieces included.
+
+    Raises:
+        FfmpegError: a non-zero exit, a limit that was reached, or an end within a piece.
+        WorkerError: as `run`.
+    """
+    witness, limits = Witness(), {**LIMITS, "RLIMIT_FSIZE": LOG_BYTES, "RLIMIT_CORE": 0, **more}
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as printed, tempfile.TemporaryFile() as log:
+        try:
+            process = _start_limited(command, folder, limits, out=writing, log=log.fileno(), held=writing)
+        finally:
+            os.close(writing)
+        try:
+            yield from _pieces(printed, piece_bytes, cancel, time.monotonic() + seconds)
+            process.wait(POLL_SECONDS * 100)
+        except subprocess.TimeoutExpired:
+            raise FfmpegError("it printed all and did not end") from None
+        finally:
+            _stop_group(process)
+        size = os.fstat(log.fileno()).st_size
+        said = os.pread(log.fileno(), LOG_BYTES, max(0, size - LOG_BYTES)).decode("utf-8", "replace")
+    if process.returncode:
+        error = FfmpegError(f"exit {process.returncode}: {said}", process.returncode)
+        if witness.blames_machine(process.returncode, limits["RLIMIT_CPU"]) or not _works(folder, cancel):
+            raise _no_fault_of_the_file(error) from error
+        raise error
+    return said
+
+
+def _pieces(printed: IO[bytes], size: int, cancel: Cancellation, until: float) -> Iterator[bytes]:
+    piece = bytearray()
+    while True:
+        cancel.check()
+        if time.monotonic() > until:
+            raise FfmpegError("took too long")
+        if not select.select([printed], [], [], POLL_SECONDS)[0]:
+            continue
+        part = os.read(printed.fileno(), min(READ_BYTES, size - len(piece)))
+        if not part:
+            break
+        piece += part
+        if len(piece) == size:
+            yield bytes(piece)
+            piece.clear()
+    if piece:
+        raise FfmpegError("it ended within a picture")
 
 
 def _share(sound_seconds: float) -> float:
@@ -111,12 +180,13 @@ def _run(
     log_bytes: int = LOG_BYTES,
     sound_seconds: float = 0.0,
     seconds: float = WALL_SECONDS,
+    more: Mapping[str, int] | None = None,
 ) -> tuple[str, str]:
     """As `run`, whoever is at fault."""
     share = _share(sound_seconds)
     seconds, processor = seconds * share, math.ceil(LIMITS["RLIMIT_CPU"] * share)
     written = max(file_bytes, log_bytes + LOG_BYTES)
-    limits = {**LIMITS, "RLIMIT_CPU": processor, "RLIMIT_FSIZE": written, "RLIMIT_CORE": 0}
+    limits = {**LIMITS, "RLIMIT_CPU": processor, "RLIMIT_FSIZE": written, "RLIMIT_CORE": 0, **(more or {})}
     end, hold = os.pipe()
     with (
         os.fdopen(end, "rb") as ended,

@@ -79,6 +79,10 @@ OTHER_SOUND = (
     *("a big-endian WAV file", "a Wave64 file", "an AU file", "a MIDI file", "a WavPack file", "a Monkey's Audio file"),
     *("a DSD file", "an AAC file in ADIF form"),
 )
+FILMS = (
+    *("an MP4 or M4A file", "a Matroska or WebM file", "an AVI film", "an MPEG transport stream"),
+    *("a Flash film", "an MPEG film", "a QuickTime film of an old kind"),
+)
 # Brands of the ISO base media format that hold no sound.
 STILL_BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"), "a HEIC picture"),
@@ -165,7 +169,7 @@ def sound_demuxer(source: Path) -> str:
     if place and name == UNKNOWN:
         return "mp3"  # padding may follow the tag; the MP3 demuxer looks for its frames and can follow nothing
     untaken = "of a kind that is not taken" if name in OTHER_SOUND else "not audio"
-    raise WorkerError(ErrorCode.AUDIO_INVALID, f"{_hint(name)}, {untaken}; send {SOUND}")
+    raise WorkerError(ErrorCode.AUDIO_INVALID, f"{hint_of(name)}, {untaken}; send {SOUND}")
 
 
 def name_of(head: bytes) -> str:
@@ -203,9 +207,13 @@ def _text(head: bytes) -> str | None:
 
 def not_a_picture(head: bytes) -> WorkerError:
     """The refusal of a portrait that begins with `head`."""
-    message = f"The image is not a {PICTURES} picture: it is {_hint(name_of(head))}"
+    name = name_of(head)
+    message = f"The image is not a {PICTURES} picture: it is {hint_of(name)}"
+    if name in FILMS:
+        message += "; to dub a video, send it as video_url"
     return WorkerError(ErrorCode.IMAGE_INVALID, message)
 
 
-def _hint(name: str) -> str:
+def hint_of(name: str) -> str:
+    """The name, with what to do about it where that helps."""
     return name + " (a share link leads to a page: send the link of the file itself)" if name == WEB_PAGE else name

@@ -4,6 +4,7 @@ The server's LoadImage reads a PNG of several frames as a batch. To write one, P
 here it packs one after the other, and the packed parts are put together.
 """
 
+import itertools
 import struct
 import zlib
 from collections.abc import Iterable
@@ -21,15 +22,20 @@ KEEP, REPLACE = 0, 0  # what stands before a frame stays, and the frame takes it
 def save_references(pictures: Iterable[Image.Image], path: Path) -> int:
     """Write RGB pictures of one size into one PNG, each as a whole frame, and return how many there are.
 
-    One is in memory at a time.
+    Of many, three at most are in memory at a time. One alone makes a plain PNG.
 
     Raises:
         ValueError: there is none.
     """
+    coming = iter(pictures)
+    begin = list(itertools.islice(coming, 2))
+    if len(begin) == 1:
+        begin[0].save(path, format="PNG", compress_level=1)
+        return 1
     count = chunks = counted_at = 0
     with path.open("wb") as out:
         out.write(SIGNATURE)
-        for count, picture in enumerate(pictures, 1):
+        for count, picture in enumerate(itertools.chain(begin, coming), 1):
             header, pixels = _packed(picture)
             if count == 1:
                 _put(out, b"IHDR", header)

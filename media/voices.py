@@ -49,6 +49,14 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Bed:
+    """A sound that lies under the voices, `gain_db` louder (0 or below) than it is."""
+
+    sound: Voice
+    gain_db: float
+
+
+@dataclass(frozen=True)
 class Timeline:
     """The voices in the order of the speakers; `length` samples of 48 kHz in all."""
 
@@ -182,19 +190,26 @@ def write_model_tracks(
     return paths
 
 
-def write_listener_mix(timeline: Timeline, seconds: float, path: Path, cancel: Cancellation) -> None:
+def write_listener_mix(
+    timeline: Timeline, seconds: float, path: Path, cancel: Cancellation, *, bed: Bed | None = None
+) -> None:
     """The sound of the video: the callers' own channels mixed at 48 kHz stereo, padded with silence to `seconds`.
+
+    A `bed` lies under them from the start.
 
     A mix that would clip is turned down as a whole; levels between the voices stay as they were.
     """
     length = round(seconds * LISTENER_RATE)
-    headroom = HEADROOM_DB if len(timeline.voices) > 1 else 0.0
+    layers = [(item, 0.0) for item in timeline.voices]
+    if bed:
+        layers.append((Placed(bed.sound, 0, bed.sound.samples), bed.gain_db))
+    headroom = HEADROOM_DB if len(layers) > 1 else 0.0
     gain = headroom
     if headroom:
-        peak = max((block.max_dBFS for block in _mixed(timeline, length, headroom, cancel)), default=0.0)
+        peak = max((block.max_dBFS for block in _mixed(layers, length, headroom, cancel)), default=0.0)
         gain = min(headroom, CEILING_DBFS - peak)
     with _wav_writer(path, channels=2, rate=LISTENER_RATE) as out:
-        for number, block in enumerate(_mixed(timeline, length, headroom, cancel)):
+        for number, block in enumerate(_mixed(layers, length, headroom, cancel)):
             louder = block.apply_gain(gain).set_sample_width(2)
             out.writeframesraw(_cut(louder, length - number * BLOCK_SECONDS * LISTENER_RATE))
 
@@ -229,13 +244,17 @@ class _Track:
         return block.set_channels(2) if self._rate == LISTENER_RATE else block
 
 
-def _mixed(timeline: Timeline, length: int, headroom: float, cancel: Cancellation) -> Iterator[AudioSegment]:
-    """Blocks of all voices together, `headroom` dB below their own level, 32 bit so that nothing clips."""
+def _mixed(
+    layers: Sequence[tuple[Placed, float]], length: int, headroom: float, cancel: Cancellation
+) -> Iterator[AudioSegment]:
+    """Blocks of all sounds together, each with its gain, and `headroom` dB lower, 32 bit so that nothing clips."""
     with ExitStack() as stack:
-        tracks = [stack.enter_context(_Track(item, item.voice.listener, LISTENER_RATE)) for item in timeline.voices]
+        tracks = [
+            (stack.enter_context(_Track(item, item.voice.listener, LISTENER_RATE)), gain) for item, gain in layers
+        ]
         for begin in range(0, length, BLOCK_SECONDS * LISTENER_RATE):
             cancel.check()
-            blocks = [track.block(begin).set_sample_width(4).apply_gain(-headroom) for track in tracks]
+            blocks = [track.block(begin).set_sample_width(4).apply_gain(gain - headroom) for track, gain in tracks]
             mixed = blocks[0]
             for block in blocks[1:]:
                 mixed = mixed.overlay(block)

@@ -35,6 +35,7 @@ SAMPLE_RATE = 24_000
 PEAK = round(32_767 * 10 ** (-3 / 20))
 SILENCE = 160
 PAUSE = SAMPLE_RATE // 10
+SCENE_SECONDS, SCENE_FPS = 5, 30
 # name: voice of espeak-ng, words a minute, pitch, text
 CLIPS = {
     "hello": ("en-us+f3", 150, 52, "Hello! I turn a picture and a voice into a video."),
@@ -110,6 +111,20 @@ def write_mp3(source: Path, path: Path) -> None:
     subprocess.run(convert, check=True)
 
 
+def write_scene(picture: Path, path: Path) -> None:
+    """A video to dub: the camera moves up to the picture's person for SCENE_SECONDS, in a room that hums softly."""
+    pictures = SCENE_SECONDS * SCENE_FPS
+    moving = (
+        f"zoompan=z='1+0.5*on/{pictures}':x='(iw-iw/zoom)/2':y='(ih-ih/zoom)/4':d={pictures}:s=400x576:fps={SCENE_FPS}"
+    )
+    hum = f"anoisesrc=color=brown:amplitude=0.05:seed=1:duration={SCENE_SECONDS}:sample_rate=48000"
+    inputs = ["-i", str(picture), "-f", "lavfi", "-i", hum]
+    coded = ["-c:v", "libx264", "-crf", "28", "-pix_fmt", "yuv420p", "-threads", "1", "-c:a", "aac", "-b:a", "48k"]
+    exact = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"]
+    command = ["ffmpeg", "-v", "error", "-y", *inputs, "-vf", moving, "-shortest", *coded, *exact, str(path)]
+    subprocess.run(command, check=True)
+
+
 def write_call(left: Path, right: Path, path: Path) -> None:
     """Two clips as a conversation, the second where the first ends, each on a channel of its own: MP3, 96 kbit/s."""
     voices = []
@@ -155,6 +170,14 @@ def one_person_requests() -> dict[str, dict[str, Any]]:
         "quality": {**base, "use_speed_lora": False, "steps": 20, "cfg_scale": 5.0, "scheduler": "unipc"},
         "fps-30": {**base, "fps": 30},
         "low-memory": {**base, "use_block_swap": True, "blocks_to_swap": 30},
+        "dub": {
+            "video_url": "scene.mp4",
+            "audio_urls": ["hello.wav"],
+            "positive_prompt": WOMAN,
+            "mode": "infinitetalk",
+            "keep_sound": "under",
+            "resolution": "480p",
+        },
         "remote-urls": {
             "image_url": "https://media.example.com/portraits/anna.png",
             "audio_urls": ["https://media.example.com/voices/hello.wav?version=3"],
@@ -215,6 +238,7 @@ def main(folder: Path) -> None:
     for name, (voice, words_per_minute, pitch, text) in CLIPS.items():
         write_wav(folder / f"{name}.wav", speak(voice, words_per_minute, pitch, text))
     write_mp3(folder / "hello.wav", folder / "hello.mp3")
+    write_scene(folder / "portrait.png", folder / "scene.mp4")
     write_over_music(folder / "hello.wav", folder / "over-music.mp3")
     write_call(folder / "anna.wav", folder / "ben.wav", folder / "call.mp3")
     write_requests(folder)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.cancel import Cancellation
@@ -33,42 +33,49 @@ class FetchLimits:
     audio_bytes: int
     policy: WebPolicy = field(default_factory=WebPolicy)
     volume: Volume = field(default_factory=Volume)
+    video_bytes: int = 500_000_000
 
 
 @dataclass(frozen=True)
 class Inputs:
     """The sources of a job as local files, voices in the order of the speakers, further pictures by their names. Voices
-    of one source are one file."""
+    of one source are one file. `filmed`: the image is a video."""
 
     image: Path
     voices: tuple[Path, ...]
     pictures: dict[str, Path] = field(default_factory=dict)
+    filmed: bool = False
 
 
 def fetch_inputs(
-    image: str,
+    image: str | None,
     voices: tuple[str, ...],
     folder: Path,
     limits: FetchLimits,
     cancel: Cancellation,
     *,
+    video: str | None = None,
     pictures: Mapping[str, str] | None = None,
     web: Web | None = None,
 ) -> Inputs:
-    """Bring the portrait, every voice and every further picture into `folder`, in parallel, a voice that several
-    speakers name once. No thread of it is left at its end, save look-ups of names and reads of folders that nobody
-    answers.
+    """Bring the portrait, or the video in its place, every voice and every further picture into `folder`, in parallel.
+
+    A voice that several speakers name comes once. No thread of it is left at its end, save look-ups of names and reads
+    of folders that nobody answers.
 
     Args:
         pictures: what each further picture is called in messages, and its source.
 
     Raises:
-        WorkerError: IMAGE_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
+        WorkerError: IMAGE_UNAVAILABLE, VIDEO_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
             SOURCE_TOO_LARGE, CANCELLED.
     """
     web = web or Web(limits.policy)
     seconds = limits.policy.total_seconds
-    wanted = [_Source(image, folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
+    if video is not None:
+        wanted = [_Source(video, folder / "video.source", limits.video_bytes, Line(cancel, seconds))]
+    else:
+        wanted = [_Source(image or "", folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
     distinct = tuple(dict.fromkeys(voices))
     wanted += [
         _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
@@ -92,29 +99,30 @@ def fetch_inputs(
     picture, *others = jobs
     sounds, further = others[: len(distinct)], others[len(distinct) :]
     brought = dict(zip(distinct, sounds, strict=True))
-    inputs = _inputs(picture, *(brought[voice] for voice in voices))
+    image_there = _picture("video" if video else "image", picture)
+    voices_there = _voices(*(brought[voice] for voice in voices))
     named = zip(pictures, further, strict=True)
-    return replace(inputs, pictures={name: _picture(f"image of {name}", job) for name, job in named})
-
-
-def _inputs(picture: Future[Path], *sounds: Future[Path]) -> Inputs:
-    """What was brought, or the error that tells the caller everything that was not."""
-    image = _picture("image", picture)
-    voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
-    if voices_failed:
-        raise _voices_failed(voices_failed, len(sounds))
-    return Inputs(image, tuple(job.result() for job in sounds))
+    pictures_there = {name: _picture(f"image of {name}", job) for name, job in named}
+    return Inputs(image_there, voices_there, pictures_there, filmed=video is not None)
 
 
 def _picture(name: str, job: Future[Path]) -> Path:
     """What was brought, or the error that names it."""
     problem = job.exception()
     if isinstance(problem, UnavailableError):
-        message = f"The {name} could not be downloaded: {problem}"
-        raise WorkerError(ErrorCode.IMAGE_UNAVAILABLE, message, retryable=not problem.lasting)
+        code = ErrorCode.VIDEO_UNAVAILABLE if name == "video" else ErrorCode.IMAGE_UNAVAILABLE
+        raise WorkerError(code, f"The {name} could not be downloaded: {problem}", retryable=not problem.lasting)
     if isinstance(problem, WorkerError):
         raise WorkerError(problem.code, f"The {name} could not be taken: {problem.message}")
     return job.result()
+
+
+def _voices(*sounds: Future[Path]) -> tuple[Path, ...]:
+    """What was brought, or the error that tells of every voice that was not."""
+    voices_failed = {number: job.exception() for number, job in enumerate(sounds, start=1) if job.exception()}
+    if voices_failed:
+        raise _voices_failed(voices_failed, len(sounds))
+    return tuple(job.result() for job in sounds)
 
 
 def _voices_failed(failed: dict[int, BaseException | None], voices: int) -> BaseException:

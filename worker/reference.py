@@ -22,6 +22,7 @@ LARGEST_WHOLE = 2**63 - 1
 # A source's own description is shared by all; what each of them is for:
 SOURCES = {
     "image_url": "the portrait",
+    "video_url": "a video that is dubbed, in place of `image_url`: its people say the new sound",
     "audio": "the voice",
     "audio_urls": "one voice each, speakers from left to right",
 }

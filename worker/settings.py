@@ -175,6 +175,7 @@ class Settings(BaseSettings):
     )
     image_max_mb: float = Field(64, gt=0, description="largest portrait, in MB of 1,000,000 bytes")
     audio_max_mb: float = Field(200, gt=0, description="largest voice file, in MB of 1,000,000 bytes")
+    video_max_mb: float = Field(500, gt=0, description="largest video to dub, in MB of 1,000,000 bytes")
     allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="host names, addresses and networks that sources may be at, private or not, separated by ','; with"
@@ -188,6 +189,7 @@ class Settings(BaseSettings):
     )
     fetch_seconds: float = Field(120, gt=0, description="how long one source may take, with all repetitions")
     audio_max_seconds: float = Field(390, gt=0, le=3600, description="longest voice, in seconds of decoded sound")
+    video_max_seconds: float = Field(600, gt=0, description="the most that is decoded of a video to dub, in seconds")
     work_dir: Path = Field(
         default_factory=_temporary,
         description="where a job's files are while it runs; default: talking-video in the temporary folder",

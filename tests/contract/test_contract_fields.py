@@ -46,6 +46,7 @@ def test_the_names_are_the_published_ones() -> None:
             "quality",
             "voice",
         ),
+        *("video_url", "keep_sound", "keep_sound_level"),
     ]
 
 
@@ -54,6 +55,7 @@ def test_the_defaults_are_the_published_ones() -> None:
     assert request.seed > 0  # 0 asks for a seed of the worker's choice
     assert dataclasses.asdict(request) == {
         "image": IMAGE,
+        "dub": None,
         "speakers": ({"audio": VOICE, "region": None, "offset_seconds": 0.0, "channel": None, "voice": "auto"},),
         "positive_prompt": "The person takes turns talking",
         "negative_prompt": DEFAULT_NEGATIVE_PROMPT,
@@ -317,7 +319,7 @@ def test_an_input_is_an_object(raw: object) -> None:
         ({}, "image_url"),
         ({"audio_urls": [VOICE]}, "image_url"),
         ({"image_url": IMAGE}, "audio_urls"),
-        ({}, "image_url, audio_urls (or speakers)"),
+        ({}, "image_url (or video_url), audio_urls (or speakers)"),
         (job(image_url=None), "image_url"),
         ({"image_url": IMAGE, "audio_urls": None}, "audio_urls"),
         ({"image_url": IMAGE, "audio_urls": None, "speakers": None}, "audio_urls"),

@@ -133,7 +133,7 @@ def test_two_names_with_one_value_are_taken(raw: dict[str, Any]) -> None:
         *(("workflow", "builds its own graph"), ("go_fast", "quality 'fast'"), ("source_url", "'image_url'")),
         ("wav_url_2", "audio_urls, a list"),
         ("audio2", "audio_urls, a list"),
-        ("video_url", "image_url"),
+        ("end_image", "image_url"),
         ("text", "speaks no text"),
         ("bbox", "speakers"),
         ("video_quality", "'crf'"),
@@ -176,7 +176,9 @@ def test_nobody_is_led_astray(name: str) -> None:
 
 def test_a_missing_field_hides_nothing() -> None:
     message = refusal({"steps": 99, "foo": 1, "resolution": "480p", "width": 400}, ErrorCode.MISSING_PARAMETER)
-    assert message.startswith("Missing required parameter: image_url, audio_urls (or speakers). Invalid input: ")
+    assert message.startswith(
+        "Missing required parameter: image_url (or video_url), audio_urls (or speakers). Invalid input: "
+    )
     assert all(words in message for words in ("steps: send 50 or less (got 99)", "'foo'", "resolution or width"))
     assert "speaker 2" in refusal(speaking({"audio": VOICE}, {}, steps=99), ErrorCode.MISSING_PARAMETER)
 
@@ -200,8 +202,9 @@ def test_names_with_one_way_out_are_told_together() -> None:
 
 @pytest.mark.parametrize("empty", ["", " \n", "\u200b", []])
 def test_what_is_empty_counts_as_not_sent_and_is_told(empty: object) -> None:
-    names = [name for name in field_names() if name not in ("image_url", "audio_urls", "speakers", "negative_prompt")]
-    told = ", ".join(f"'{name}'" for name in names if name != "positive_prompt")
+    of_their_own = ("image_url", "audio_urls", "speakers", "negative_prompt")
+    names = [name for name in field_names() if name not in of_their_own]
+    told = ", ".join(f"'{name}'" for name in names if name not in ("positive_prompt", "video_url"))
     plain = parse(seed=7)
     found = parse(**dict.fromkeys(names, empty))
     assert found.warnings == (f"empty and taken as not sent: {told}",)
@@ -306,7 +309,7 @@ def test_blanks_round_an_address_are_no_part_of_it(source: str, blanks: str) -> 
 @pytest.mark.parametrize("lines", [1, 3])
 def test_base64_alone_is_a_data_uri(text: str, lines: int) -> None:
     if text.startswith("_9j_"):
-        assert parse(image_url=f"data:image/jpeg;base64,{text}").image.endswith(text)
+        assert str(parse(image_url=f"data:image/jpeg;base64,{text}").image).endswith(text)
         return
     cut = "\n".join(text[begin : begin + 40] for begin in range(0, len(text), 40)) if lines > 1 else text
     assert parse(image_url=cut).image == f"data:;base64,{cut}"

@@ -68,11 +68,13 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, *, token: str | None = None, any_host: bool = False) -> Iterator[Served]:
+def served(
+    folder: Path, *, token: str | None = None, any_host: bool = False, largest: int = MEGABYTE
+) -> Iterator[Served]:
     """One on a free port, as long as the block lasts. Requests of workers are answered at once."""
     listener = bound("127.0.0.1", 0)
     name = f"127.0.0.1:{listener.getsockname()[1]}"
-    store = Store(folder, StoreLimits(file_bytes=MEGABYTE, all_bytes=2 * MEGABYTE))
+    store = Store(folder, StoreLimits(file_bytes=largest, all_bytes=2 * largest))
     hosts = None if any_host else frozenset({name, name.replace("127.0.0.1", "localhost")})
     loop, end, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
 

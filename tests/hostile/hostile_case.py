@@ -9,6 +9,7 @@ from contract.errors import WorkerError
 
 Result = TypeVar("Result")
 OK, IMAGE, AUDIO, LONG, SHORT = "ok", "image_invalid", "audio_invalid", "audio_too_long", "audio_too_short"
+VIDEO = "video_invalid"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Writes the corpus of hostile portraits and voices: `python -m tests.hostile.hostile_corpus DEST`."""
+"""Writes the corpus of hostile portraits, voices and videos: `python -m tests.hostile.hostile_corpus DEST`."""
 
 import json
 import sys
@@ -8,12 +8,13 @@ from itertools import islice
 from pathlib import Path
 
 from tests.hostile.hostile_case import Case
+from tests.hostile.hostile_films import films
 from tests.hostile.hostile_pictures import pictures, png
 from tests.hostile.hostile_sounds import sounds
 
 
 def write_corpus(folder: Path, every: int = 1) -> dict[str, tuple[str, ...]]:
-    """Two folders, "pictures" and "sounds", and manifest.json beside them; returns what is expected of each file.
+    """Three folders, "pictures", "sounds" and "films", and manifest.json; returns what is expected of each file.
 
     Args:
         every: 1: all; 4: each fourth one, in the order in which those of a kind stand together.
@@ -21,6 +22,7 @@ def write_corpus(folder: Path, every: int = 1) -> dict[str, tuple[str, ...]]:
     expected = _write(folder / "pictures", islice(pictures(), 0, None, every))
     with tempfile.TemporaryDirectory() as scratch:
         expected |= _write(folder / "sounds", islice(sounds(Path(scratch)), 0, None, every))
+        expected |= _write(folder / "films", islice(films(Path(scratch)), 0, None, every))
     (folder / "portrait.png").write_bytes(png(64, 64))
     (folder / "manifest.json").write_text(json.dumps(expected, indent=1), encoding="utf-8")
     return expected

@@ -39,13 +39,23 @@ def take_picture(source: Path, folder: Path) -> None:
 def take_sound(source: Path, folder: Path) -> None:
     """The way of a voice, beside a portrait that is fine, to everything that a graph reads."""
     inputs = Inputs(source.parents[1] / "portrait.png", (source,))
-    prepare(parse_request(REQUEST), inputs, folder, [], Cancellation(), audio_max_seconds=390)
+    prepare(parse_request(REQUEST), inputs, folder, [], Cancellation(), audio_max_seconds=390, video_max_seconds=600)
+
+
+def take_film(source: Path, folder: Path) -> None:
+    """The way of a video to dub, with its own sound kept, beside a voice that is fine."""
+    dub = {"video_url": "film.mp4", "audio_urls": ["voice.wav"], "width": 256, "height": 256, "keep_sound": "under"}
+    inputs = Inputs(source, (source.parents[1] / "sounds" / "voice.wav",), filmed=True)
+    prepare(parse_request(dub), inputs, folder, [], Cancellation(), audio_max_seconds=390, video_max_seconds=600)
+
+
+WAYS = {"pictures": take_picture, "sounds": take_sound, "films": take_film}
 
 
 def outcome_of(source: Path, folder: Path) -> str:
     """OK, or the code of the refusal; anything else is a defect and told by its name."""
     try:
-        (take_picture if source.parent.name == "pictures" else take_sound)(source, folder)
+        WAYS[source.parent.name](source, folder)
     except WorkerError as error:
         return "internal_error" if "/" in error.message or "\n" in error.message else str(error.code)
     except BaseException as error:  # noqa: BLE001 - this is what the corpus looks for

@@ -179,7 +179,9 @@ def _prepared(folder: Path, seconds: float, limit: float, **fields: object) -> t
     raw = {"image_url": "a", "audio_urls": ["b"], "width": 256, "height": 256, **fields}
     warnings: list[str] = []
     inputs = Inputs(portrait, (voice,))
-    return prepare(parse_request(raw), inputs, folder, warnings, Cancellation(), audio_max_seconds=limit), warnings
+    return prepare(
+        parse_request(raw), inputs, folder, warnings, Cancellation(), audio_max_seconds=limit, video_max_seconds=600
+    ), warnings
 
 
 def test_a_voice_may_last_as_long_as_the_limit_and_not_longer(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_nothing_is_left_behind(outcome: Outcome) -> None:
     assert list((outcome.home / "scratch").iterdir()) == []
     assert {path.name for path in outcome.home.iterdir()} == {"corpus", "work", "scratch"}
     assert {path.name for path in (outcome.home / "corpus").iterdir()} == {
-        *("pictures", "sounds", "manifest.json", "portrait.png")
+        *("pictures", "sounds", "films", "manifest.json", "portrait.png")
     }
     assert [path for path in _folders_in_use() if path.startswith(str(outcome.home))] == []
 

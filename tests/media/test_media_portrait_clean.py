@@ -101,7 +101,7 @@ def test_nothing_of_the_file_but_its_picture_reaches_the_server(suffix: str, tmp
     voice = make_sound(tmp_path / "voice.wav", "0.4*sin(2*PI*440*t)", 1, 16_000)
     request = parse_request({"image_url": "a", "audio_urls": ["b"], "width": 256, "height": 256})
     inputs = Inputs(source, (voice,))
-    prepared = prepare(request, inputs, tmp_path, [], Cancellation(), audio_max_seconds=390)
+    prepared = prepare(request, inputs, tmp_path, [], Cancellation(), audio_max_seconds=390, video_max_seconds=600)
     data = prepared.references.file.read_bytes()
     assert set(_chunks(data)) == {b"IHDR", b"IDAT", b"IEND"}
     assert SECRET not in data

@@ -27,6 +27,7 @@ RUNNABLE = [
     "quality",
     "balanced",
     "fps-30",
+    "dub",
 ]
 PRESET_VALUES: dict[str, dict[str, Any]] = {
     "quality": {"steps": 20, "cfg_scale": 5.0, "speed_lora": False, "shift": 7.0, "audio_cfg_scale": 0.8,
@@ -78,7 +79,7 @@ def test_every_example_becomes_a_video(bench: Bench, tmp_path: Path, name: str) 
     """The first one as it is, from the command line; the others with the first second of their voices."""
     first = name == RUNNABLE[0]
     bench = Bench(tmp_path) if first else bench
-    for media in (*EXAMPLES.glob("*.png"), *EXAMPLES.glob("*.wav"), *EXAMPLES.glob("*.mp3")):
+    for media in (file for kind in ("png", "wav", "mp3", "mp4") for file in EXAMPLES.glob(f"*.{kind}")):
         shutil.copy(media, bench.folder)
     for voice in () if first else bench.folder.glob("*.wav"):
         _shorten(voice)

@@ -1,0 +1,120 @@
+"""What a job shows: a portrait, or a video that is dubbed. Either gives the reference pictures of its windows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, WorkerError
+from media.footage import Footage, open_footage
+from media.image import Fit, draw_fitted, open_portrait, plan_fit
+from media.keyframes import Picks, pictures_of
+from media.references import save_references
+from sources.fetch import Inputs
+from workflows.graph import References
+from workflows.plan import FPS, Plan
+
+
+class View(Protocol):
+    """Where the reference pictures come from."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as a person sees it."""
+        ...
+
+    def first(self) -> Image.Image:
+        """What is seen at the start, not fitted yet."""
+        ...
+
+    def pictures(self, fit: Fit, plan: Plan) -> Iterator[Image.Image]:
+        """One for each window, not fitted yet; the last serves all windows that have none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """One picture for the whole of the job."""
+
+    image: Image.Image
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the picture."""
+        return self.image.size
+
+    def first(self) -> Image.Image:
+        """The one."""
+        return self.image
+
+    def pictures(self, fit: Fit, plan: Plan) -> Iterator[Image.Image]:
+        """The one."""
+        del fit, plan
+        yield self.image
+
+
+@dataclass(frozen=True)
+class Dubbed:
+    """A video: each window goes by what it shows where that window begins."""
+
+    footage: Footage
+    folder: Path
+    longest: float
+    warnings: list[str]
+    cancel: Cancellation
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the video, upright, with square pixels."""
+        return self.footage.width, self.footage.height
+
+    def first(self) -> Image.Image:
+        """Its first picture, as large as it is.
+
+        Raises:
+            WorkerError: VIDEO_INVALID.
+        """
+        whole = plan_fit(self.size, self.size, "cover", [])
+        return next(pictures_of(self.footage, Picks(1, 1), whole, self.folder, self.cancel))
+
+    def pictures(self, fit: Fit, plan: Plan) -> Iterator[Image.Image]:
+        """What it shows at frame k(F - M) for window k; once it is over, its last picture.
+
+        Raises:
+            WorkerError: VIDEO_TOO_LONG, VIDEO_INVALID.
+        """
+        self._refuse_longer(plan)
+        picks = Picks(plan.window - plan.overlap, plan.windows)
+        seen = yield from pictures_of(self.footage, picks, fit, self.folder, self.cancel)
+        if seen < picks.step * (picks.count - 1) + 1:
+            self.warnings.append(
+                f"the sound is longer than the video, whose last picture is held from {seen / FPS:.2f} s on"
+            )
+
+    def _refuse_longer(self, plan: Plan) -> None:
+        needed = min(plan.frames / FPS, self.footage.seconds or plan.frames / FPS)
+        if needed > self.longest:
+            raise WorkerError(
+                ErrorCode.VIDEO_TOO_LONG,
+                f"{needed:.1f} s of the video are needed, and this worker decodes {self.longest:g} s; "
+                f"send max_audio_duration {self.longest:g} or less, or several jobs",
+            )
+
+
+def open_view(inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation, *, longest: float) -> View:
+    """The job's picture or video; `longest` seconds of a video are decoded at most.
+
+    Raises:
+        WorkerError: IMAGE_INVALID, VIDEO_INVALID; CANCELLED.
+    """
+    if inputs.filmed:
+        return Dubbed(open_footage(inputs.image, folder, warnings, cancel), folder, longest, warnings, cancel)
+    return Portrait(open_portrait(inputs.image, warnings, cancel))
+
+
+def draw_references(view: View, fit: Fit, plan: Plan, file: Path) -> References:
+    """Write what the windows go by, fitted to the frame."""
+    return References(file, save_references((draw_fitted(one, fit) for one in view.pictures(fit, plan)), file))

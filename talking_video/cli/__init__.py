@@ -1,0 +1,1 @@
+"""The command `talking-video`: docs/client.md."""

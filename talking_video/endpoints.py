@@ -1,0 +1,47 @@
+"""Which endpoint is meant, and what is known of it."""
+
+from collections.abc import Mapping
+
+from talking_video import local
+from talking_video.api import KEY, RUNPOD, Api, EndpointStore
+from talking_video.bucket import Bucket
+from talking_video.errors import RefusedError
+from talking_video.sources import Uploads
+
+TOKEN, ENDPOINT, BASE = "TALKING_VIDEO_TOKEN", "RUNPOD_ENDPOINT_ID", "RUNPOD_BASE_URL"
+
+
+def runpod(
+    endpoint_id: str,
+    environment: Mapping[str, str],
+    *,
+    key: str | None = None,
+    base: str | None = None,
+    uploads: Uploads | None = None,
+) -> Api:
+    """An endpoint on RunPod.
+
+    Raises:
+        RefusedError: there is no key.
+    """
+    key = key or environment.get(KEY)
+    if not key:
+        raise RefusedError(f"{KEY} is not set: make a key in RunPod's console (Settings, API keys), and export {KEY}=…")
+    where = (base or environment.get(BASE) or RUNPOD).rstrip("/")
+    return Api(f"{where}/{endpoint_id}", key, uploads or Bucket.of_environment(environment), look_seconds=2.0)
+
+
+def at(address: str, environment: Mapping[str, str], *, key: str | None = None) -> Api:
+    """An endpoint by the address of its job API, such as http://127.0.0.1:8000/v2/local; its store takes files."""
+    origin = address.split("/v2/", maxsplit=1)[0]
+    token = key or environment.get(TOKEN)
+    found = local.about(origin, token)
+    largest = found.get("upload_max_bytes") if found else None
+    store = EndpointStore(origin, token, largest if isinstance(largest, int) else None) if found else None
+    return Api(address.rstrip("/"), token, store or Bucket.of_environment(environment), look_seconds=0.5)
+
+
+def running_here() -> str | None:
+    """The address of the job API of this machine's endpoint, or None where none runs."""
+    found = local.about(local.ORIGIN)
+    return f"{local.ORIGIN}/v2/{found['id']}" if found else None

@@ -1,0 +1,150 @@
+"""Videos as people have them: what is shown of each is what a player would show, at the right moments."""
+
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageStat
+
+from contract.cancel import Cancellation
+from contract.errors import ErrorCode, WorkerError
+from media.footage import Footage, open_footage
+from media.image import plan_fit
+from media.keyframes import Picks, pictures_of
+from tests.media.films import FASTEST, brightness_at, ffmpeg, make_film
+
+HALVES = "pad=w=2*iw:h=ih:color=white"  # the right half is white
+HLG = ("-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "arib-std-b67")
+TEN_BIT = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p10le")
+
+
+def opened(path: Path, warnings: list[str] | None = None) -> Footage:
+    return open_footage(path, path.parent, [] if warnings is None else warnings, Cancellation())
+
+
+def shown(footage: Footage, step: int = 25, count: int = 3, frame: tuple[int, int] = (64, 64)) -> list[Image.Image]:
+    fit = plan_fit((footage.width, footage.height), frame, "cover", [])
+    return list(pictures_of(footage, Picks(step, count), fit, footage.file.parent, Cancellation()))
+
+
+def levels(pictures: list[Image.Image]) -> list[float]:
+    return [ImageStat.Stat(picture.convert("L")).mean[0] for picture in pictures]
+
+
+def in_three_rates(path: Path) -> None:
+    """Three seconds: at 10 pictures a second, then at 30, then one picture for all of it."""
+    make_film(path, 3.0, rate="30", filters="select='lt(t\\,1)*not(mod(n\\,3))+between(t\\,1\\,2)'", options=VARIABLE)
+
+
+VARIABLE = (*FASTEST, "-fps_mode", "passthrough")
+KINDS: list[tuple[str, Callable[[Path], object]]] = [
+    ("plain.mp4", make_film),
+    ("old.mov", lambda path: make_film(path, options=("-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "2"))),
+    ("vp8.mkv", lambda path: make_film(path, options=("-c:v", "libvpx", "-deadline", "realtime", "-crf", "4"))),
+    ("hevc.mp4", lambda path: make_film(path, options=(*TEN_BIT[:-1], "yuv420p"), size="64x64")),
+    ("av1.webm", lambda path: make_film(path, options=("-c:v", "libsvtav1", "-preset", "12"), size="64x64")),
+    ("camera.ts", lambda path: make_film(path, sound=True, options=("-c:v", "mpeg2video", "-q:v", "2"))),
+    ("old.avi", lambda path: make_film(path, options=("-c:v", "mpeg4", "-q:v", "2"))),
+    ("variable.mkv", in_three_rates),
+]
+
+
+@pytest.mark.parametrize(("name", "make"), KINDS, ids=[name for name, _ in KINDS])
+def test_the_picture_at_each_second_is_the_players(name: str, make: Callable[[Path], object], tmp_path: Path) -> None:
+    make(tmp_path / name)
+    assert levels(shown(opened(tmp_path / name))) == pytest.approx([brightness_at(t) for t in (0, 1, 2)], abs=3)
+
+
+def test_a_phones_video_is_upright_and_a_camcorders_as_wide_as_it_was(tmp_path: Path) -> None:
+    wide = make_film(tmp_path / "wide.mp4", 0.2, size="64x64", filters=HALVES)
+    data = bytearray(wide.read_bytes())
+    matrix = data.index(b"tkhd") + 44
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    (tmp_path / "turned.mp4").write_bytes(data)
+    turned = opened(tmp_path / "turned.mp4")
+    assert (turned.width, turned.height) == (64, 128)
+    (picture,) = shown(turned, count=1)
+    middle = picture.height // 2
+    upper, lower = levels([picture.crop((0, 0, 64, middle - 8)), picture.crop((0, middle + 8, 64, picture.height))])
+    assert (lower > 200, upper < 60) == (True, True), "turned by a quarter, its right half lies below"
+    narrow = opened(make_film(tmp_path / "narrow.mkv", 0.2, size="96x64", filters="setsar=2/3"))
+    assert (narrow.width, narrow.height) == (64, 64)
+
+
+def test_high_range_is_shown_with_that_of_a_screen_and_told(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "phone.mov", 1.0, size="64x64", options=(*TEN_BIT, *HLG))
+    warnings: list[str] = []
+    footage = opened(film, warnings)
+    assert warnings == ["the video has a high dynamic range (HLG); it is shown with the range of a screen"]
+    assert len({picture.mode for picture in shown(footage)}) == 1
+    plain = levels(shown(opened(make_film(tmp_path / "plain.mp4", 1.0, size="64x64"))))
+    assert levels(shown(footage)) != pytest.approx(plain, abs=3)
+
+
+def test_transparent_is_white_and_two_fields_are_one_picture(tmp_path: Path) -> None:
+    clear = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-pix_fmt", "yuva420p")
+    filters = "format=yuva420p,geq=lum='lum(X,Y)':cb=128:cr=128:a='if(lt(X,W/2),0,255)'"
+    footage = opened(make_film(tmp_path / "cut_out.webm", 0.2, size="64x64", filters=filters, options=clear))
+    assert footage.alpha
+    (picture,) = shown(footage, count=1)
+    clear_side, dark_side = levels([picture.crop((4, 4, 24, 60)), picture.crop((40, 4, 60, 60))])
+    assert (clear_side > 240, dark_side < 60) == (True, True)
+    fields = ("-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ilme+ildct")
+    tape = make_film(tmp_path / "tape.ts", 0.4, size="64x64", filters="setfield=tff", options=fields)
+    assert opened(tape).interlaced
+    assert len(shown(opened(tape), count=1)) == 1
+
+
+def test_a_track_that_nobody_decodes_is_in_nobodys_way(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "film.mp4", 0.2, size="64x64", sound=True)
+    (tmp_path / "lines.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    odd = ("-c:v", "copy", "-c:a", "dca", "-strict", "-2", "-c:s", "ass")
+    ffmpeg("-i", str(film), "-i", str(tmp_path / "lines.srt"), *odd, str(tmp_path / "odd.mkv"))
+    assert opened(tmp_path / "odd.mkv").codec == "h264"
+
+
+def test_the_last_picture_is_held_and_the_length_is_what_was_seen(tmp_path: Path) -> None:
+    footage = opened(make_film(tmp_path / "short.mp4", 1.0, size="64x64"))
+    fit = plan_fit((64, 64), (64, 64), "cover", [])
+    pictures = pictures_of(footage, Picks(24, 4), fit, tmp_path, Cancellation())
+    told: list[int] = []
+
+    def follow() -> Iterator[Image.Image]:
+        told.append((yield from pictures))
+
+    seen = list(follow())
+    assert told == [25]
+    assert levels(seen) == pytest.approx([brightness_at(t) for t in (0, 0.967, 0.967, 0.967)], abs=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(600), "it is a PNG picture; send a JPEG, PNG"),
+        ("a.gif", b"GIF89a" + bytes(600), "it is a GIF picture; send"),
+        ("a.heic", b"\0\0\0\x18ftypheic" + bytes(600), "it is a HEIC picture; send"),
+        ("a.wav", b"RIFF\0\0\0\0WAVEfmt " + bytes(600), "it is a WAV file; send sound in audio_urls"),
+        ("a.m3u8", b"#EXTM3U\nhttp://127.0.0.1/a.ts", "it is a playlist (M3U)"),
+        ("a.html", b"<!doctype html><html>", "a share link leads to a page"),
+        ("a.flv", b"FLV\1" + bytes(600), "it is a Flash film"),
+        ("a.mp4", b"\0\0\0\x18ftypisom" + bytes(600), "damaged"),
+    ],
+)
+def test_what_is_no_video_is_refused_by_its_name(name: str, content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(WorkerError) as caught:
+        opened(tmp_path / name)
+    assert caught.value.code is ErrorCode.VIDEO_INVALID
+    assert says in caught.value.message
+
+
+def test_sound_alone_in_a_films_container_and_sizes_beyond_the_limits_are_refused(tmp_path: Path) -> None:
+    tone = ("-f", "lavfi", "-i", "sine=duration=0.2", "-c:a", "aac")
+    ffmpeg(*tone, str(tmp_path / "voice.m4a"))
+    with pytest.raises(WorkerError, match="no pictures, only sound; send sound in audio_urls"):
+        opened(tmp_path / "voice.m4a")
+    for size in ("32x64", "8320x64", "4112x2304"):
+        film = make_film(tmp_path / "odd.mkv", 0.04, size=size, options=("-c:v", "mjpeg", "-pix_fmt", "yuvj420p"))
+        with pytest.raises(WorkerError, match=f"The video has {size} pixels; send"):
+            opened(film)
