@@ -27,12 +27,12 @@ from contract.job import Job
 from contract.response import failure
 from contract.version import VERSION
 from job.pipeline import Resources, run_job
-from job.reporter import Reporter, Update
+from job.reporter import PAUSE_SECONDS, Reporter, Update
 from worker import logs
 from worker.children import end_with_this_process
 from worker.job_thread import JobThread, is_any_left
 from worker.late_jobs import with_late_jobs
-from worker.local_run import LOCAL_ID, USAGE, USUAL_FILE, LocalRun
+from worker.local_run import LOCAL_ID, USAGE, USUAL_FILE, LocalRun, show_preview
 from worker.processor import processor_name_only
 from worker.settings import Settings, SettingsError, misspelt, read_settings
 from worker.startup import Startup
@@ -65,7 +65,10 @@ Send = Callable[[Job, Update], None]
 
 
 def make_handler(
-    resources: Callable[[], Resources], send: Send | None = None, retire: Callable[[bool], None] = lambda _: None
+    resources: Callable[[], Resources],
+    send: Send | None = None,
+    retire: Callable[[bool], None] = lambda _: None,
+    pause: float = PAUSE_SECONDS,
 ) -> Callable[[Job], Awaitable[dict[str, Any]]]:
     """The coroutine function that the SDK calls with each job.
 
@@ -74,6 +77,7 @@ def make_handler(
         send: passes a progress update of a job on; None: nobody is told.
         retire: called when this worker should be replaced after the job; with True where the SDK, which is not told
             how a cancelled job ended, must be stopped.
+        pause: seconds between two updates at least.
     """
     turn = asyncio.Lock()
 
@@ -83,7 +87,7 @@ def make_handler(
             cancel = Cancellation()
             update = None if send is None else lambda told: send(job, told)
             now = resources()
-            work = JobThread(lambda: answer(job, now, cancel, update), cancel, now.obey_seconds)
+            work = JobThread(lambda: answer(job, now, cancel, update, pause), cancel, now.obey_seconds)
             try:
                 reply = await work.reply() or _left_behind(str(job["id"]))
             except asyncio.CancelledError:
@@ -105,20 +109,25 @@ def _left_behind(job_id: str) -> dict[str, Any]:
 
 
 def answer(
-    job: Job, resources: Resources, cancel: Cancellation, send: Callable[[Update], None] | None = None
+    job: Job,
+    resources: Resources,
+    cancel: Cancellation,
+    send: Callable[[Update], None] | None = None,
+    pause: float = PAUSE_SECONDS,
 ) -> dict[str, Any]:
     """Run one job and turn whatever happens into plain JSON: the edge.
 
     `LEAVE` in it asks for another worker in place of this one: after a fault of the GPU or the disk, where ComfyUI
     failed again and again, where a volume hangs, and after two jobs in a row that failed for a cause in this worker.
     """
-    reporter = Reporter(send)
+    reporter = Reporter(send, pause)
     try:
         with reporter:
             reply = run_job(job, resources, cancel, reporter)
         json.dumps(reply, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
-        resources.health.succeeded()
-        log.info("completed in %.1f s", reply["processing_time_seconds"])
+        if reply["status"] == "completed":  # a dry run proves little of this worker
+            resources.health.succeeded()
+        log.info("%s in %.1f s", reply["status"].replace("_", " "), reply["processing_time_seconds"])
         return _asking(reply, resources)
     except WorkerError as error:
         if error.code in ENGINE_FAULTS:
@@ -212,7 +221,9 @@ def _serve(settings: Settings, local: LocalRun | None) -> None:
                 runpod.serverless.register_fitness_check(check)
             else:
                 check()
-        send = ProgressSender(runpod.serverless.progress_update) if on_runpod else None
+        send: Send | None = partial(show_preview, folder=settings.output_dir) if local else None
+        if on_runpod:
+            send = ProgressSender(runpod.serverless.progress_update)
         config = _configuration(startup, send, local)
         _mend_sdk()
         end_with_this_process()
@@ -240,7 +251,7 @@ def _configuration(startup: Startup, send: Send | None, local: LocalRun | None) 
         if stop:
             signal.raise_signal(signal.SIGTERM)
 
-    handle = make_handler(lambda: startup.resources, send, retire)
+    handle = make_handler(lambda: startup.resources, send, retire, pause=0.0 if local else PAUSE_SECONDS)
     config["handler"] = local.wrap(handle) if local else handle
     return config
 

@@ -68,6 +68,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "color_match": ("colormatch", "colour_match", "color_match_method"),
     "window_frames": ("frame_window_size", "window_size", "frames_per_window", "clip_frames"),
     "metadata": ("meta", "user_metadata", "custom_metadata"),
+    "dry_run": ("dryrun", "quote", "quote_only", "estimate_only", "validate_only"),
     "quality": ("preset", "quality_preset", "quality_mode", "quality_level"),
     "output_key": ("output_name", "output_file", "output_filename", "filename", "file_name", "s3_key", "object_key"),
 }

@@ -260,6 +260,11 @@ class JobInput(_Model):
     upload_url: UploadUrl | None = Field(
         None, description="presigned URL that takes the MP4 by HTTP PUT, in place of the worker's own storage"
     )
+    dry_run: Flag = Field(
+        False,
+        description="make no video: answer with what the job would take (frames, seconds, cost, the crop, regions and "
+        "warnings)",
+    )
 
     quality: Annotated[Quality, BeforeValidator(choice(get_args(Quality), **QUALITY_SYNONYMS))] | None = Field(
         None,
@@ -274,6 +279,10 @@ class JobInput(_Model):
     )
     keep_sound_level: Number = Field(
         -12.0, ge=-60, le=0, description="of the sound that keep_sound under leaves, in dB below its own level"
+    )
+
+    preview: Flag = Field(
+        False, description="the last frame of each new window, small, in the progress updates: to cancel early"
     )
 
     def names(self, field: str) -> bool:

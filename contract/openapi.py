@@ -7,7 +7,7 @@ docs/facts/runpod.md.
 
 from typing import Any
 
-from contract import response
+from contract import reply_schema
 from contract.fields import JobInput
 from contract.version import VERSION
 
@@ -46,7 +46,7 @@ def _with_plain_sources(schema: Any) -> Any:
 
 def document() -> Schema:
     """The OpenAPI document. Its schemas are components, so that one file is enough for a generator."""
-    fields, reply = fields_schema(), response.json_schema()
+    fields, reply = fields_schema(), reply_schema.json_schema()
     schemas: Schema = {**fields.pop("$defs", {}), **reply.pop("$defs", {})}
     schemas = {**schemas, "Input": fields, "WorkerOutput": reply, **_envelopes()}
     return {

@@ -93,7 +93,9 @@ class Request:
     metadata: dict[str, JsonValue] | None
     output_key: str | None
     upload_url: str | None
+    dry_run: bool
     quality: Quality | None
+    preview: bool
     negative_guidance: NegativeGuidance | None
     warnings: tuple[str, ...]
     scenes: tuple[Scene, ...] = ()
@@ -185,8 +187,10 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         metadata=fields.metadata,
         output_key=fields.output_key,
         upload_url=fields.upload_url,
+        dry_run=fields.dry_run,
         scenes=_scenes(fields),
         quality=fields.quality,
+        preview=fields.preview,
         negative_guidance=rules.negative_guidance(fields),
         warnings=tuple(warnings),
     )

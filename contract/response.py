@@ -3,21 +3,17 @@
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from contract.errors import WorkerError
+from contract.forecast import Forecast, Work
+from contract.model import OF_WORKER, Model, Seconds, Timings
 from contract.version import VERSION
 
-Seconds = float
+OPTIONAL = ("metadata", "scenes", "kept_video", "video_base64")  # left out of a reply where there is none
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, json_schema_serialization_defaults_required=True
-    )
-
-
-class SourceVideo(_Model):
+class SourceVideo(Model):
     """The video that was dubbed, as a person sees it."""
 
     width: int
@@ -29,7 +25,7 @@ class SourceVideo(_Model):
     keyframes: int = Field(description="pictures of it that the windows go by")
 
 
-class VideoInfo(_Model):
+class VideoInfo(Model):
     """The MP4 as it is stored."""
 
     width: int
@@ -53,7 +49,7 @@ class VideoInfo(_Model):
     )
 
 
-class GenerationParams(_Model):
+class GenerationParams(Model):
     """The values that were used, after every rule and default."""
 
     positive_prompt: str
@@ -83,18 +79,7 @@ class GenerationParams(_Model):
     )
 
 
-class Timings(_Model):
-    """Seconds of wall clock. encode is what remained to do after the last frame; most of it runs beside sampling."""
-
-    fetch: Seconds
-    prepare: Seconds
-    load: Seconds
-    sample: Seconds
-    encode: Seconds
-    upload: Seconds
-
-
-class SceneInfo(_Model):
+class SceneInfo(Model):
     """What became of one of the scenes that were sent."""
 
     at: Seconds = Field(description="as it was sent")
@@ -105,7 +90,7 @@ class SceneInfo(_Model):
     )
 
 
-class Reply(_Model):
+class Reply(Model):
     """A finished job."""
 
     output_video_url: str
@@ -115,16 +100,18 @@ class Reply(_Model):
     generation_params: GenerationParams
     status: Literal["completed"] = "completed"
     timings: Timings
+    work: Work
+    forecast: Forecast = Field(description="what was expected before the job sampled, to hold `timings` against")
     warnings: tuple[str, ...]
     engine: Literal["comfyui", "simulator"]
     job_id: str
     scenes: tuple[SceneInfo, ...] | None = Field(None, description="in the order in which they were sent")
     expires_at: str | None = Field(None, description="when output_video_url stops working, UTC; null: it does not")
     metadata: dict[str, JsonValue] | None = None
-    worker_version: str = Field(default_factory=lambda: VERSION, description="of the worker that made this reply")
+    worker_version: str = Field(default_factory=lambda: VERSION, description=OF_WORKER)
 
 
-class Failure(_Model):
+class Failure(Model):
     """A failed job."""
 
     error: str = Field(min_length=1, description="one line")
@@ -137,7 +124,7 @@ class Failure(_Model):
         None, description="where the finished video is, when it could not be stored: a path on the volume or the worker"
     )
     video_base64: str | None = Field(None, description="the finished MP4 itself, when it could not be stored elsewhere")
-    worker_version: str = Field(default_factory=lambda: VERSION, description="of the worker that made this reply")
+    worker_version: str = Field(default_factory=lambda: VERSION, description=OF_WORKER)
 
 
 def failure(error: WorkerError, job_id: str) -> dict[str, Any]:
@@ -154,34 +141,17 @@ def failure(error: WorkerError, job_id: str) -> dict[str, Any]:
     return as_json(reply)
 
 
-def as_json(reply: Reply | Failure) -> dict[str, Any]:
+def as_json(reply: Model) -> dict[str, Any]:
     """Plain JSON values; `metadata`, `scenes`, `kept_video` and `video_base64` are left out where there is none.
 
     Raises:
         ValueError: something in it is not JSON. Such a reply would never reach the caller.
     """
     data = reply.model_dump(mode="json")
-    for optional in ("metadata", "scenes", "kept_video", "video_base64"):
+    for optional in OPTIONAL:
         if data.get(optional, ...) is None:
             del data[optional]
     if data.get("video_info", {}).get("source", ...) is None:
         del data["video_info"]["source"]
     json.dumps(data, allow_nan=False, ensure_ascii=False).encode()  # as the SDK sends it: no lone surrogate
     return data
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of a reply: completed or failed."""
-    completed = Reply.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
-    failed = Failure.model_json_schema(mode="serialization")
-    for optional in ("metadata", "scenes"):
-        completed["required"].remove(optional)
-    completed["$defs"]["VideoInfo"]["required"].remove("source")
-    for optional in ("kept_video", "video_base64"):
-        failed["required"].remove(optional)
-    definitions = completed.pop("$defs", {}) | {"Reply": completed, "Failure": failed}
-    return {
-        "title": "talking-video worker: reply",
-        "oneOf": [{"$ref": "#/$defs/Reply"}, {"$ref": "#/$defs/Failure"}],
-        "$defs": definitions,
-    }

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from contract import input_schema, openapi, response
+from contract import input_schema, openapi, reply_schema
 from contract.typed_fields import typed_fields
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -13,7 +13,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schemas() -> dict[str, str]:
     """File name to text, stable from run to run."""
-    found = {"input.schema.json": input_schema.json_schema(), "reply.schema.json": response.json_schema()}
+    found = {"input.schema.json": input_schema.json_schema(), "reply.schema.json": reply_schema.json_schema()}
     sorted_ones = {name: _text({"$schema": DIALECT, **schema}, sort=True) for name, schema in found.items()}
     # The order of these is the one in which people read the fields.
     fields = _text({"$schema": DIALECT, **openapi.fields_schema()}, sort=False)

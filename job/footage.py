@@ -7,6 +7,7 @@ behind the frames that it has been fed. Where there is no such thing, everything
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from contract.cancel import Cancellation
@@ -22,10 +23,20 @@ class Footage:
 
     Args:
         folder: the job's.
+        shown, show: as the encoder takes them.
     """
 
-    def __init__(self, video: VideoSpec, folder: Path, cancel: Cancellation) -> None:
+    def __init__(
+        self,
+        video: VideoSpec,
+        folder: Path,
+        cancel: Cancellation,
+        *,
+        shown: frozenset[int] = frozenset(),
+        show: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
         self._video, self._folder, self._cancel = video, folder, cancel
+        self._shown, self._show = shown, show
         self._frames: Path | None = None
         self._encoder: FrameEncoder | None = None
 
@@ -58,5 +69,8 @@ class Footage:
         if self._frames is None or self._encoder is None or not self.finished:
             self.__exit__()
             self._frames = Path(tempfile.mkdtemp(prefix="frames-", dir=self._folder))
-            self._encoder = FrameEncoder(self._video, self._frames, self._folder / "video.mp4", self._cancel)
+            target = self._folder / "video.mp4"
+            self._encoder = FrameEncoder(
+                self._video, self._frames, target, self._cancel, shown=self._shown, show=self._show
+            )
         return self._frames, self._encoder

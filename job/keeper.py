@@ -106,7 +106,7 @@ class Keeper:
         kept = record.get("kept")
         if kept is not None:
             return self._deliver_kept(job_id, record, storage, cancel)
-        stored = _found(storage, record["key"], record["size"])
+        stored = _found(storage, record["key"], record["size"], cancel)
         if stored is None or _is_another(stored.version, record.get("version")):
             return None
         return _with_place(record["reply"], stored, CARRIED)
@@ -202,11 +202,25 @@ class Keeper:
         return self._shelf.record(job_id, cancel.check) if self.remembers else None
 
 
-def _found(storage: Storage, key: str, size: int) -> StoredVideo | None:
+def recalled(
+    job_id: str, fingerprint: str, storage: Storage, keeper: Keeper, cancel: Cancellation
+) -> dict[str, Any] | None:
+    """The reply of this very job where it was done before; else None, after a look whether the storage can be used."""
+    delivered = keeper.recall_without_storage(job_id, fingerprint, cancel)  # whose place may have expired since
+    if delivered is not None:
+        return delivered
+    try:
+        storage.check(Stage.VALIDATE, cancel)
+    except WorkerError as error:
+        raise keeper.with_kept_video(job_id, fingerprint, error, cancel) from error
+    return keeper.recall(job_id, fingerprint, storage, cancel)
+
+
+def _found(storage: Storage, key: str, size: int, cancel: Cancellation) -> StoredVideo | None:
     """The stored video, or None where the key may not ask: Amazon says so of a missing object to keys that may not
     list."""
     try:
-        return storage.find(key, size)
+        return storage.find(key, size, cancel)
     except WorkerError as error:
         if error.code is not ErrorCode.STORAGE_MISCONFIGURED:
             raise

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from contract.errors import ErrorCode, WorkerError
 from contract.job import Job
-from job.pace import Pace, Work
+from job.cards import work_of
+from job.pace import Pace
 from workflows.plan import Plan
 
 # Of RunPod's own limit, kept back for what follows the sampling: RunPod ends a worker at it without a word.
 MARGIN_SHARE, SHORTEST_MARGIN = 0.05, 20.0
 DELIVERY_SECONDS = 120.0
+SPARE = 1.5  # times what is expected
+LONGEST_TIMEOUT = 7 * 24 * 3_600_000  # ms: docs/calling.md
 
 
 @dataclass(frozen=True)
@@ -51,19 +54,27 @@ def limit_of(job: Job, of_worker: float | None) -> TimeLimit:
     return TimeLimit(of_worker)
 
 
-def work_of(plan: Plan) -> Work:
-    """What a plan asks of the GPU."""
-    return Work(plan.flop, plan.flop / plan.windows)
-
-
 def refuse_hopeless(plan: Plan, pace: Pace, limit: TimeLimit, spent: float) -> None:
-    """Raises WorkerError JOB_TOO_LARGE, with the numbers, where even a fast run would not end within the limit."""
+    """Raises WorkerError JOB_TOO_LARGE where `hopeless` says so."""
+    if message := hopeless(plan, pace, limit, spent):
+        raise WorkerError(ErrorCode.JOB_TOO_LARGE, message)
+
+
+def hopeless(plan: Plan, pace: Pace, limit: TimeLimit, spent: float) -> str | None:
+    """What is wrong, with the numbers, where even a fast run would not end within the limit."""
     left, needs = limit.left(spent), pace.at_least(work_of(plan))
     if left is None or needs is None or needs <= left:
-        return
-    raise WorkerError(
-        ErrorCode.JOB_TOO_LARGE,
+        return None
+    return (
         f"This job needs at least {needs:.0f} s on this GPU ({plan.windows} windows of {plan.window} frames at "
         f"{plan.width}x{plan.height}, {plan.steps} steps: {plan.flop / 1e15:.0f} PFLOP), and {left:.0f} s are left "
-        f"of its {limit.seconds:g} s; shorten the audio, choose a smaller size, or raise the execution timeout",
+        f"of its {limit.seconds:g} s; shorten the audio, choose a smaller size, or raise the execution timeout"
     )
+
+
+def timeout_for(seconds: float) -> int:
+    """The `policy.executionTimeout` (ms) to ask for, in whole minutes, for a job that is expected to take so long: half
+    as much again, and the margin of `limit_of`."""
+    needs = SPARE * seconds
+    asked = max(needs + SHORTEST_MARGIN, needs / (1 - MARGIN_SHARE))
+    return min(math.ceil(asked / 60) * 60_000, LONGEST_TIMEOUT)

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeVar
+from typing import Literal
 
 from comfy_client.progress import Position
 from contract.errors import Stage
+from job.cards import Card, Work
 
-Known = TypeVar("Known")
+Basis = Literal["learned", "measured", "published", "estimate", "guess"]
 
 STAGES = (Stage.FETCH, Stage.PREPARE, Stage.LOAD, Stage.SAMPLE, Stage.ENCODE, Stage.UPLOAD)
 # Seconds of a first job, of which nothing is known; SAMPLE only where the GPU is unknown too.
@@ -29,30 +30,8 @@ GUESS = {
 }
 WEIGHT_OF_NEWEST = 0.5
 LUCK = 0.8  # the share of the time of its steps that a job needs at least
-ALIKE, FASTER = 0.5, 2.0  # a window with less than this share of the work may run at half the rate
-
-
-@dataclass(frozen=True)
-class GpuSpeed:
-    """FLOP/s of the DiT: what real runs reach, and what none exceeds."""
-
-    likely: float
-    best: float
-
-
-# docs/facts/talk-models.md#the-speed-of-gpus. likely: as seen; best: the best case, or the peak where there is none.
-SPEEDS = {
-    "RTX 5090": GpuSpeed(290e12, 490e12),
-    "RTX 4090": GpuSpeed(140e12, 380e12),
-    "L40S": GpuSpeed(170e12, 362e12),
-    "A100": GpuSpeed(160e12, 312e12),
-    "H100": GpuSpeed(320e12, 989e12),  # docs/gpu: a whole sampling at 400x704; 430 at 720x1280
-}
-
-
-def speed_of(gpu: str) -> GpuSpeed | None:
-    """The speed of a GPU by its marketing name, or None where no run is known."""
-    return next((speed for name, speed in SPEEDS.items() if name in gpu), None)
+LEAST_SHARE = 0.5  # of a window, that its steps take at least
+ALIKE, FASTER = 0.5, 2.0  # a pass with less than this share of the work may run at half the rate
 
 
 @dataclass(frozen=True)
@@ -65,11 +44,30 @@ class Beside:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Expected seconds of each stage of one job. `sure` is false where the sampling is a mere guess."""
+    """Expected seconds of each stage of one job.
+
+    `basis` says how the sampling's are known: learned from jobs before, as `job.cards` has this GPU, or as a mere
+    guess.
+    """
 
     seconds: Mapping[Stage, float]
-    sure: bool
+    basis: Basis
     beside: Beside = Beside()
+
+    @property
+    def sure(self) -> bool:
+        """Whether the sampling is more than a guess."""
+        return self.basis != "guess"
+
+    @property
+    def total(self) -> float:
+        """Seconds of the whole job."""
+        return sum(self.seconds.values())
+
+    def until(self, last: Stage) -> "Forecast":
+        """Of a job that ends with this stage."""
+        left_out = STAGES[STAGES.index(last) + 1 :]
+        return Forecast({stage: 0.0 if stage in left_out else took for stage, took in self.seconds.items()}, self.basis)
 
     def share(self, position: Position) -> float:
         """Done of the sampling, 0 to 1, when this place is told."""
@@ -88,15 +86,6 @@ class Forecast:
             is_last = position.window == position.windows
             coming = self.beside.after + (0 if is_last else self.beside.before + 1)
         return coming / (position.windows * window)
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a job asks of the GPU: floating point operations in all, and of one window. Small windows run at a lower
-    rate than large ones."""
-
-    flop: float
-    window: float
 
 
 class StepTimer:
@@ -153,18 +142,21 @@ class StepTimer:
 class Pace:
     """Learns from one job after the other.
 
+    A sampling is so many windows, each of so many steps and what lies beside them. A step goes by the operations of a
+    pass, which small windows do at a lower rate than large ones; what lies beside them goes by the pixels.
+
     Args:
-        gpu: the speed of the GPU, where it is known.
+        gpu: the card, where it is known.
     """
 
-    def __init__(self, gpu: GpuSpeed | None = None) -> None:
+    def __init__(self, gpu: Card | None = None) -> None:
         self._gpu = gpu
         self._seconds: dict[Stage, float] = {}
         self._loads: dict[bool, float] = {}  # seconds, by whether the same models were used just before
         self._loaded: Hashable = None
-        self._rates: dict[float, float] = {}  # FLOP/s of whole samplings, by the work of a window
-        self._fastest: dict[float, float] = {}  # FLOP/s of steps alone, likewise
-        self._beside: dict[float, Beside] = {}  # likewise
+        self._rates: dict[bool, dict[float, float]] = {}  # FLOP/s of steps, by block swap and operations of a pass
+        self._fastest: dict[float, float] = {}  # likewise, the best that was seen
+        self._beside: dict[int, tuple[float, float]] = {}  # seconds before and after the steps, by pixels of a window
 
     def forecast(self, work: Work | None = None, models: Hashable = None) -> Forecast:
         """What to expect of a job; None: nothing is known of it yet.
@@ -175,21 +167,23 @@ class Pace:
         warm = models is not None and models == self._loaded
         load = self._loads.get(warm, self._loads.get(not warm, GUESS[Stage.LOAD]))
         seconds = {**GUESS, **self._seconds, Stage.LOAD: load}
-        rate = None if work is None else _nearest(self._rates, work.window)
-        if rate is None and self._gpu is not None:
-            rate = self._gpu.likely
-        if rate is None or work is None:
-            return Forecast(seconds, sure=False)
-        beside = _nearest(self._beside, work.window) or Beside()
-        return Forecast({**seconds, Stage.SAMPLE: work.flop / rate}, sure=True, beside=beside)
+        rates = {} if work is None else self._rates.get(work.swaps) or self._rates.get(not work.swaps, {})
+        if work is not None and rates:
+            step = work.step / _between(rates, work.one_pass)
+            before, after = self._beside_of(work)
+            sampling = work.windows * (work.steps * step + before + after)
+            return Forecast({**seconds, Stage.SAMPLE: sampling}, "learned", Beside(before / step, after / step))
+        if work is not None and self._gpu is not None:
+            return Forecast({**seconds, Stage.SAMPLE: self._gpu.sampling_seconds(work)}, self._gpu.source(work))
+        return Forecast(seconds, "guess")
 
     def at_least(self, work: Work) -> float | None:
         """Seconds below which no such job ends on this GPU, or None where that is not known.
 
-        Where only much smaller windows than this job's were measured, they count with twice their rate: they may not
+        Where only much smaller passes than this job's were measured, they count with twice their rate: they may not
         have filled the GPU.
         """
-        alike = [rate for window, rate in self._fastest.items() if window >= ALIKE * work.window]
+        alike = [rate for one_pass, rate in self._fastest.items() if one_pass >= ALIKE * work.one_pass]
         rates = alike or [FASTER * rate for rate in self._fastest.values()]
         if rates:
             return LUCK * work.flop / max(rates)
@@ -199,7 +193,7 @@ class Pace:
         self,
         work: Work,
         seconds: Mapping[Stage, float],
-        step_rate: float | None = None,
+        step: float | None = None,
         *,
         beside: Beside | None = None,
         models: Hashable = None,
@@ -207,15 +201,14 @@ class Pace:
         """Take what a finished job took. Stages that are missing, or took no time, teach nothing.
 
         Args:
-            step_rate: FLOP/s of its usual step. Only that tells what is possible: a small job spends most of its time
-                beside the DiT. None where nothing was timed, or the steps waited for swapped blocks.
+            step: seconds of its usual step; None where nothing was timed. Unless it waited for swapped blocks, it tells
+                what is possible, too: a small job spends most of its time beside the steps.
             beside: what its windows took beside their steps; None where that was not timed.
             models: as in `forecast`.
         """
-        if step_rate:
-            self._fastest[work.window] = max(self._fastest.get(work.window, 0.0), step_rate)
-        if beside is not None:
-            self._beside[work.window] = beside
+        if step and not work.swaps:
+            rate = work.one_pass * work.passes_per_step / step
+            self._fastest[work.one_pass] = max(self._fastest.get(work.one_pass, 0.0), rate)
         for stage in STAGES:
             took = seconds.get(stage, 0.0)
             if took > 0 and stage not in (Stage.LOAD, Stage.SAMPLE):
@@ -224,19 +217,42 @@ class Pace:
         if (load := seconds.get(Stage.LOAD, 0.0)) > 0:
             self._loads[warm] = _learned(self._loads.get(warm), load)
         if (sampling := seconds.get(Stage.SAMPLE, 0.0)) > 0:
-            self._rates[work.window] = _learned(self._rates.get(work.window), work.flop / sampling)
+            self._learn_windows(work, sampling / work.windows, step, beside)
         self._loaded = models
 
     def unload(self) -> None:
         """A job did not end as it should: nobody knows what is loaded."""
         self._loaded = None
 
+    def _learn_windows(self, work: Work, window: float, step: float | None, beside: Beside | None) -> None:
+        """A window's seconds: what lay beside its steps, and the rest, which the steps took."""
+        if step is None or beside is None:
+            beside = Beside()
+            step = window / (work.steps + beside.before + beside.after)
+        around = (beside.before + beside.after) * step
+        within = min(1.0, (1 - LEAST_SHARE) * window / around) if around else 1.0  # steps told late look short
+        before, after = within * beside.before * step, within * beside.after * step
+        rates = self._rates.setdefault(work.swaps, {})
+        rates[work.one_pass] = _learned(rates.get(work.one_pass), work.steps * work.step / (window - before - after))
+        known = self._beside.get(work.pixels, (None, None))
+        self._beside[work.pixels] = _learned(known[0], before), _learned(known[1], after)
+
+    def _beside_of(self, work: Work) -> tuple[float, float]:
+        nearest = min(self._beside, key=lambda pixels: abs(math.log(pixels / work.pixels)))
+        before, after = self._beside[nearest]
+        return before * work.pixels / nearest, after * work.pixels / nearest
+
 
 def _learned(known: float | None, newest: float) -> float:
     return newest if known is None else known + WEIGHT_OF_NEWEST * (newest - known)
 
 
-def _nearest(known: Mapping[float, Known], window: float) -> Known | None:
-    """Of the window that is nearest in work."""
-    nearest = min(known, key=lambda one: abs(math.log(one / window)), default=None)
-    return None if nearest is None else known[nearest]
+def _between(known: Mapping[float, float], wanted: float) -> float:
+    """The value at `wanted` on a line, both axes logarithmic, between the two that are next to it; beyond all: that of
+    the nearest."""
+    below = max((one for one in known if one <= wanted), default=None)
+    above = min((one for one in known if one >= wanted), default=None)
+    if below is None or above is None or below == above:
+        return known[min(known, key=lambda one: abs(math.log(one / wanted)))]
+    share = math.log(wanted / below) / math.log(above / below)
+    return math.exp((1 - share) * math.log(known[below]) + share * math.log(known[above]))

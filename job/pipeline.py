@@ -2,14 +2,15 @@
 
     request -> recall -> engine ready -> fetch -> prepare -> [graph -> sample, encoder beside it] -> reply -> deliver
 
-What stands in brackets is done again where `Recovery` says so.
+What stands in brackets is done again where `Recovery` says so. A dry run ends where files would be written for the
+graph; it needs no engine and no storage.
 
 Blocking: it runs in a thread of its own and looks at a `Cancellation`. What a job needs from the
 worker is handed over once, in `Resources`.
 """
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,11 +27,13 @@ from contract.request import Request, parse_request
 from job.disk import disk_faults
 from job.footage import Footage
 from job.health import Health
-from job.keeper import Delivery, Keeper, fingerprint_of
-from job.limits import TimeLimit, limit_of, refuse_hopeless, work_of
+from job.keeper import Delivery, Keeper, fingerprint_of, recalled
+from job.limits import TimeLimit, hopeless, limit_of, refuse_hopeless
 from job.marking import Marks
+from job.outlook import expected, models_of, work_for
 from job.pace import Pace, StepTimer
-from job.preparation import PreparedJob, prepare
+from job.preparation import Layout, PreparedJob, lay_out_job, write_files
+from job.quote import Quoted, make_quote
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
@@ -50,7 +53,8 @@ log = logging.getLogger(__name__)
 class Resources:
     """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"; `job_seconds` is the longest
     that a job may take where it has no limit of its own (None: no limit); `own_nodes` are those of our pack that the
-    engine has; the thread of one that was asked to stop is left behind after `obey_seconds`."""
+    engine has; the thread of one that was asked to stop is left behind after `obey_seconds`; `gpu` is what the driver
+    calls it, nothing where there is none."""
 
     engine_name: Literal["comfyui", "simulator"]
     engine: Engine
@@ -71,6 +75,7 @@ class Resources:
     own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
     obey_seconds: float = 180.0
+    gpu: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class _JobContext:
 
 
 def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Reporter) -> dict[str, Any]:
-    """Make the video of one job and store it; the reply is plain JSON.
+    """Make the video of one job and store it, or say what it would take; the reply is plain JSON.
 
     Raises:
         WorkerError: for every expected failure. The job's folder is gone in any case.
@@ -103,18 +108,21 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     refuse_without_separator(request, resources.own_nodes)
     storage = resources.storage_of(job, request)
     fingerprint = fingerprint_of(job.get("input"), job.get("s3Config"))
-    with cancel.deadline(limit.left(0), limit.message):
-        done_before = _recall(job_id, fingerprint, storage, resources.keeper, cancel)
-        if done_before is not None:
-            return done_before
-        resources.engine.ensure_ready(cancel)
-        stopwatch.lap(Stage.LOAD)
+    if not request.dry_run:
+        with cancel.deadline(limit.left(0), limit.message):
+            done_before = recalled(job_id, fingerprint, storage, resources.keeper, cancel)
+            if done_before is not None:
+                return done_before
+            resources.engine.ensure_ready(cancel)
+            stopwatch.lap(Stage.LOAD)
     with job_folder(resources.work_dir, resources.least_disk_bytes) as folder:
         warnings = list(request.warnings)
         with cancel.deadline(limit.left(stopwatch.total), limit.message) as deadline:
             context = _JobContext(
                 resources, request, folder, limit, cancel, deadline, report, stopwatch, warnings, StepTimer()
             )
+            if request.dry_run:
+                return _quote(job_id, storage.note, context)
             finished, video = _make_video(job_id, context)
         reply = _deliver(finished, video, fingerprint, storage, context)
     if finished.attempts == 1:
@@ -122,6 +130,21 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     else:
         resources.pace.unload()
     return with_times(reply, stopwatch)
+
+
+def _quote(job_id: str, note: str | None, context: _JobContext) -> dict[str, Any]:
+    """The reply to a dry run. `note`: what there is to know of where the video would be."""
+    request, resources, warnings, stopwatch = context.request, context.resources, context.warnings, context.stopwatch
+    context.report.expect(resources.pace.forecast().until(Stage.PREPARE))
+    layout = _laid_out(context)
+    if refused := hopeless(layout.plan, resources.pace, context.limit, 0):
+        warnings.append(f"with this time limit the job is refused: {refused}")
+    warnings += [note] if note else []
+    stopwatch.lap(Stage.PREPARE)
+    work = work_for(request, layout.plan, layout.tracks)
+    forecast = expected(request, layout.plan, layout.tracks, resources.variants, resources.pace)
+    quoted = Quoted(job_id, request, layout, work, forecast, resources.gpu, resources.engine_name, warnings)
+    return make_quote(quoted, stopwatch)
 
 
 def _require_models(mode: Mode, modes: tuple[Mode, ...]) -> None:
@@ -150,76 +173,31 @@ def _deliver(
 
 def _learn(finished: FinishedVideo, context: _JobContext) -> None:
     """Let the next forecasts know how long this undisturbed job took."""
-    plan, step = finished.prepared.plan, context.step_timer.seconds
-    swaps_blocks = context.request.blocks_to_swap is not None
-    rate = plan.flop / (plan.windows * plan.steps) / step if step and not swaps_blocks else None
+    timer, voices = context.step_timer, len(finished.prepared.voices)
     context.resources.pace.learn(
-        work_of(plan),
+        work_for(context.request, finished.prepared.plan, voices),
         context.stopwatch.seconds,
-        rate,
-        beside=context.step_timer.beside,
-        models=_models_of(context, finished.prepared),
+        timer.seconds,
+        beside=timer.beside,
+        models=models_of(context.request, voices, context.resources.variants),
     )
-
-
-def _models_of(context: _JobContext, prepared: PreparedJob) -> Hashable:
-    """What its model files, and how they are used, are known by."""
-    request = context.request
-    files = context.resources.variants.choose(request.mode, len(prepared.voices))
-    return files, request.blocks_to_swap, request.speed_lora_strength
-
-
-def _recall(
-    job_id: str, fingerprint: str, storage: Storage, keeper: Keeper, cancel: Cancellation
-) -> dict[str, Any] | None:
-    """The reply of this very job where it was done before; else None, after a look whether the storage can be used."""
-    delivered = keeper.recall_without_storage(job_id, fingerprint, cancel)  # whose place may have expired since
-    if delivered is not None:
-        return delivered
-    try:
-        storage.check(Stage.VALIDATE)
-    except WorkerError as error:
-        raise keeper.with_kept_video(job_id, fingerprint, error, cancel) from error
-    return keeper.recall(job_id, fingerprint, storage, cancel)
 
 
 def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]:
     """Everything up to the finished MP4 in the job's folder."""
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
     resources.marks.rehearse(context.cancel)
-    report(Stage.FETCH)
-    sources = tuple(speaker.audio for speaker in request.speakers)
-    inputs = fetch_inputs(
-        request.image,
-        sources,
-        context.folder,
-        resources.limits,
-        context.cancel,
-        video=request.dub.video if request.dub else None,
-        pictures=pictures_of(request),
-    )
-    stopwatch.lap(Stage.FETCH)
-
-    report(Stage.PREPARE)
-    prepared = prepare(
-        request,
-        inputs,
-        context.folder,
-        context.warnings,
-        context.cancel,
-        audio_max_seconds=resources.audio_max_seconds,
-        video_max_seconds=resources.video_max_seconds,
-        own_nodes=resources.own_nodes,
-    )
+    prepared = write_files(_laid_out(context), context.folder, context.cancel)
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
-    report.expect(resources.pace.forecast(work_of(prepared.plan), _models_of(context, prepared)))
+    forecast = expected(request, prepared.plan, len(prepared.voices), resources.variants, resources.pace)
+    report.expect(forecast)
     report.tell(context.warnings)
     stopwatch.lap(Stage.PREPARE)
 
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
-    video = None
-    spec = replace(prepared.video, comment=resources.marks.comment)
-    with Footage(spec, context.folder, context.cancel) as footage:
+    video, spec = None, replace(prepared.video, comment=resources.marks.comment)
+    shown = frozenset(prepared.plan.window_ends if request.preview else ())
+    with Footage(spec, context.folder, context.cancel, shown=shown, show=report.show) as footage:
         while video is None:
             report(Stage.LOAD)
             try:
@@ -238,8 +216,38 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
         warnings=context.warnings,
         attempts=recovery.attempts,
         marks=marks,
+        forecast=forecast,
+        gpu=resources.gpu,
     )
     return finished, video
+
+
+def _laid_out(context: _JobContext) -> Layout:
+    """The sources fetched, and all that can be known of them."""
+    request, resources = context.request, context.resources
+    context.report(Stage.FETCH)
+    sources = tuple(speaker.audio for speaker in request.speakers)
+    inputs = fetch_inputs(
+        request.image,
+        sources,
+        context.folder,
+        resources.limits,
+        context.cancel,
+        video=request.dub.video if request.dub else None,
+        pictures=pictures_of(request),
+    )
+    context.stopwatch.lap(Stage.FETCH)
+    context.report(Stage.PREPARE)
+    return lay_out_job(
+        request,
+        inputs,
+        context.folder,
+        context.warnings,
+        context.cancel,
+        audio_max_seconds=resources.audio_max_seconds,
+        video_max_seconds=resources.video_max_seconds,
+        own_nodes=resources.own_nodes,
+    )
 
 
 def _generate(prepared: PreparedJob, memory: MemoryOptions, footage: Footage, context: _JobContext) -> Path:

@@ -1,6 +1,6 @@
 """Everything about a job that is settled before the GPU is asked: picture, voices, lengths, masks, windows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from PIL import Image
 from contract import rules
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from contract.fields import ColorMatch
 from contract.request import Request
 from contract.response import SceneInfo
 from job.framing import frame_picture, seat_speakers
-from job.scenes import PictureRoom, draw_pictures, pictures_of, place_scenes
+from job.scenes import PORTRAIT, PictureRoom, PlacedScenes, draw_pictures, pictures_of, place_scenes
 from job.views import Dubbed, draw_references, open_view
 from job.voices import to_separate
 from media.audio import Voice, decode
@@ -25,10 +26,11 @@ from media.seats import region_of
 from media.video import VideoSpec
 from media.voices import Bed, Timeline, decode_voices, lay_out, same_sounds, write_listener_mix, write_model_tracks
 from sources.fetch import Inputs
-from workflows.graph import GraphInputs
+from workflows.graph import GraphInputs, References
 from workflows.modes import MODES
 from workflows.own_nodes import VOICE_EMBEDS
 from workflows.plan import Plan, frames_for, make_plan, most_frames
+from workflows.separation import SeparatedVoice
 
 PADDING_SECONDS = 0.1  # that encoders put behind the end
 
@@ -45,6 +47,50 @@ class PreparedJob(GraphInputs):
     regions: tuple[Box | None, ...]
     footage: Footage | None = None
     scenes: tuple[SceneInfo, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is known of a job before anything is written for its graph.
+
+    Attributes:
+        picture: what is seen at the start, not fitted yet.
+        original: width and height of the picture as a person sees it; a very large one was read smaller.
+        references: the pictures that the windows go by, written.
+        scenes: on the windows of the plan.
+        fit: how the one lies in the other.
+        timeline: the voices in time.
+        boxes: each speaker's region, in pixels of the frame; None where the one speaker has none.
+        masks: of the regions and of what is in none; None where there is nobody to tell apart.
+        footage: the video that is dubbed, where there is one, and `bed` its own sound where that is to stay.
+        separated: of the voices that the model hears without what sounds under them, by number from 1.
+    """
+
+    picture: Image.Image
+    original: tuple[int, int]
+    references: References
+    scenes: PlacedScenes
+    fit: Fit
+    timeline: Timeline
+    plan: Plan
+    boxes: list[PixelBox] | None
+    masks: list[Image.Image] | None
+    video: VideoSpec
+    shift: float
+    color_match: ColorMatch
+    separated: Mapping[int, SeparatedVoice]
+    footage: Footage | None
+    bed: Bed | None
+
+    @property
+    def silent_listeners(self) -> int:
+        """People in the picture without a voice, as the model counts them."""
+        return len(self.masks) - 1 - len(self.timeline.voices) if self.masks else 0
+
+    @property
+    def tracks(self) -> int:
+        """How many the model hears."""
+        return len(self.timeline.voices) + self.silent_listeners
 
 
 def prepare(
@@ -66,44 +112,91 @@ def prepare(
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
+    layout = lay_out_job(
+        request,
+        inputs,
+        folder,
+        warnings,
+        cancel,
+        audio_max_seconds=audio_max_seconds,
+        video_max_seconds=video_max_seconds,
+        own_nodes=own_nodes,
+    )
+    return write_files(layout, folder, cancel)
+
+
+def lay_out_job(
+    request: Request,
+    inputs: Inputs,
+    folder: Path,
+    warnings: list[str],
+    cancel: Cancellation,
+    *,
+    audio_max_seconds: float,
+    video_max_seconds: float,
+    own_nodes: Collection[str] = (),
+) -> Layout:
+    """Decode, measure, lay out, fit and draw: everything that can be wrong with the inputs is found here, and told.
+    As `prepare`, which writes voices and masks as well."""
     view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
-    framed = frame_picture(request, view.first(), warnings)
+    image = view.first()
+    framed = frame_picture(request, image, warnings)
     fit = framed.fit
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
-    references = draw_references(view, fit, plan, folder / "portrait.png")
+    references = draw_references(view, fit, plan, folder / PORTRAIT)
     if not inputs.filmed:
         room = PictureRoom(folder, fit, request.fit, warnings, cancel)
         references = draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room)
     boxes = seat_speakers(request, framed, warnings)
-    masks = _masks(request, boxes, fit, warnings)
-    silent_listeners = len(masks) - 1 - len(request.speakers) if masks else 0
-    masks_file = None
-    if masks:
-        masks_file = folder / "masks.png"
-        save_masks(masks, masks_file)
+    masks = _masks(request, boxes, fit, warnings) if boxes else None
     asked = [speaker.voice for speaker in request.speakers]
-    separated = to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings)
-    length = plan.audio_seconds
-    tracks = write_model_tracks(timeline, length, folder, listeners=silent_listeners, cancel=cancel, left_out=separated)
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
     footage = view.footage if isinstance(view, Dubbed) else None
-    bed = _bed(request, footage, video, warnings, cancel)
-    write_listener_mix(timeline, video.seconds, video.audio, cancel, bed=bed)
-    return PreparedJob(
+    return Layout(
+        picture=image,
+        original=view.size,
         references=references,
-        prompts=scenes.prompts,
-        scenes=scenes.told,
-        voices=tuple(tracks),
-        masks=masks_file,
-        video=video,
-        regions=tuple(region_of(box, fit) for box in boxes) if boxes else (None,),
+        scenes=scenes,
+        fit=fit,
+        timeline=timeline,
         plan=plan,
+        boxes=boxes,
+        masks=masks,
+        video=video,
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
-        separated=separated,
+        separated=to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings),
         footage=footage,
+        bed=_bed(request, footage, video, warnings, cancel),
+    )
+
+
+def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJob:
+    """What else the graph and the encoder will read."""
+    masks_file = None
+    if layout.masks:
+        masks_file = folder / "masks.png"
+        save_masks(layout.masks, masks_file)
+    timeline, seconds = layout.timeline, layout.plan.audio_seconds
+    tracks = write_model_tracks(
+        timeline, seconds, folder, listeners=layout.silent_listeners, cancel=cancel, left_out=layout.separated
+    )
+    write_listener_mix(timeline, layout.video.seconds, layout.video.audio, cancel, bed=layout.bed)
+    return PreparedJob(
+        references=layout.references,
+        prompts=layout.scenes.prompts,
+        scenes=layout.scenes.told,
+        voices=tuple(tracks),
+        masks=masks_file,
+        video=layout.video,
+        regions=tuple(region_of(box, layout.fit) for box in layout.boxes) if layout.boxes else (None,),
+        plan=layout.plan,
+        shift=layout.shift,
+        color_match=layout.color_match,
+        separated=layout.separated,
+        footage=layout.footage,
     )
 
 
@@ -169,11 +262,7 @@ def _refuse_longer(voices: Sequence[Voice], longest: float) -> None:
         )
 
 
-def _masks(
-    request: Request, boxes: Sequence[PixelBox] | None, fit: Fit, warnings: list[str]
-) -> list[Image.Image] | None:
-    if boxes is None:
-        return None
+def _masks(request: Request, boxes: list[PixelBox], fit: Fit, warnings: list[str]) -> list[Image.Image] | None:
     if not request.silent_others:
         return draw_masks(boxes, fit)
     masks = draw_masks_with_silent_rest(boxes[0], fit)

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from contract.errors import Stage
+from contract.model import Timings
 from contract.request import Request
-from contract.response import GenerationParams, Reply, SourceVideo, Timings, VideoInfo, as_json
-from job.preparation import PreparedJob
+from contract.response import GenerationParams, Reply, SourceVideo, VideoInfo, as_json
+from job.outlook import forecast_told, work_told
+from job.pace import Forecast
+from job.preparation import Layout, PreparedJob
 from media.crop import Box
 from workflows.graph import workflow_version
 
@@ -46,7 +49,8 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class FinishedVideo:
-    """A job's video, complete and not stored yet, with what its reply tells of it."""
+    """A job's video, complete and not stored yet, with what its reply tells of it; `forecast` is what was expected of
+    this `gpu` before it sampled."""
 
     job_id: str
     request: Request
@@ -56,6 +60,8 @@ class FinishedVideo:
     engine: Literal["comfyui", "simulator"]
     warnings: Sequence[str]
     attempts: int
+    forecast: Forecast
+    gpu: str
     marks: tuple[str, ...] = ()
 
 
@@ -72,8 +78,10 @@ def make_reply(finished: FinishedVideo, stopwatch: Stopwatch) -> dict[str, Any]:
         processing_time_seconds=stopwatch.total,
         generation_time_seconds=round(stopwatch.of(Stage.LOAD) + stopwatch.of(Stage.SAMPLE), 3),
         video_info=_video_info(finished),
-        generation_params=_generation_params(finished),
-        timings=_timings(stopwatch),
+        generation_params=generation_params(finished.request, finished.prepared),
+        timings=timings_of(stopwatch),
+        work=work_told(finished.prepared.plan),
+        forecast=forecast_told(finished.forecast, finished.gpu),
         warnings=tuple(finished.warnings),
         engine=finished.engine,
         scenes=finished.prepared.scenes or None,
@@ -86,7 +94,11 @@ def make_reply(finished: FinishedVideo, stopwatch: Stopwatch) -> dict[str, Any]:
 
 def with_times(reply: dict[str, Any], stopwatch: Stopwatch) -> dict[str, Any]:
     """The reply with the seconds as they are now, the delivery's among them."""
-    return {**reply, "processing_time_seconds": stopwatch.total, "timings": _timings(stopwatch).model_dump(mode="json")}
+    return {
+        **reply,
+        "processing_time_seconds": stopwatch.total,
+        "timings": timings_of(stopwatch).model_dump(mode="json"),
+    }
 
 
 def _video_info(finished: FinishedVideo) -> VideoInfo:
@@ -128,8 +140,8 @@ def _rounded(region: Box) -> Box:
     return left, top, right, bottom
 
 
-def _generation_params(finished: FinishedVideo) -> GenerationParams:
-    request, prepared = finished.request, finished.prepared
+def generation_params(request: Request, prepared: PreparedJob | Layout) -> GenerationParams:
+    """The values that a job is made with, after every rule and default."""
     return GenerationParams(
         positive_prompt=request.positive_prompt,
         negative_prompt=request.negative_prompt,
@@ -155,7 +167,8 @@ def _generation_params(finished: FinishedVideo) -> GenerationParams:
     )
 
 
-def _timings(stopwatch: Stopwatch) -> Timings:
+def timings_of(stopwatch: Stopwatch) -> Timings:
+    """Seconds of each stage so far."""
     return Timings(
         fetch=stopwatch.of(Stage.FETCH),
         prepare=stopwatch.of(Stage.PREPARE),

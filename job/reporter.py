@@ -1,5 +1,6 @@
 """Tells where a job is: a log line for each stage and window, and progress updates for the caller."""
 
+import base64
 import logging
 import threading
 import time
@@ -13,6 +14,7 @@ from contract.background import Task
 from contract.errors import Stage
 from job.course import Course
 from job.pace import Forecast, Pace
+from media.preview import preview_of
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,8 @@ PAUSE_SECONDS = 2.0
 BEAT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 15.0
 SETTLE_SECONDS = 10.0
+PREVIEW_SECONDS = 5.0  # before an update with a preview is followed by the next one
+PREVIEW_BYTES = 8900  # 12 kB as text
 MOST_RESTARTS = 3  # of its threads
 Update = dict[str, Any]
 
@@ -48,6 +52,7 @@ class Reporter:
         self._course = Course(time.monotonic(), Pace().forecast())
         self._position: Position | None = None
         self._logged: tuple[object, ...] = ()
+        self._frame: bytes | None = None  # the newest one to show, which nobody has seen yet
         self._threads: list[tuple[Task[None], Callable[[], None]]] = []
         self._restarts = 0
         self._warnings: tuple[str, ...] = ()
@@ -107,6 +112,12 @@ class Reporter:
         self._look_after_threads()
         self._news.set()
 
+    def show(self, frame: bytes) -> None:
+        """The next update has this frame, a PNG, in small; one that nobody has seen yet is dropped for it."""
+        with self._lock:
+            self._frame = frame
+        self._news.set()
+
     def _beat(self) -> None:
         """Show in the log that a worker whose weights load, which ComfyUI does without a word, is alive."""
         while not self._closed.wait(self._heartbeat):
@@ -124,15 +135,18 @@ class Reporter:
             self._news.clear()
             if self._closed.is_set() or self.stage is None:
                 continue
-            self._send(self._update())
-            self._closed.wait(self._pause)
+            update = self._update()
+            self._send(update)
+            # Who asks for the status every few seconds sees the newest update only.
+            self._closed.wait(max(self._pause, PREVIEW_SECONDS if self._pause and "preview" in update else 0.0))
 
     def _update(self) -> Update:
         with self._lock:
             position, now = self._position, time.monotonic()
             assert self.stage is not None  # noqa: S101 - there was a report
             percent, left = self._course.percent(now), self._course.left(now)
-            return {
+            frame, self._frame = self._frame, None
+            update: Update = {
                 "stage": self.stage.value,
                 "percent": round(percent, 1),
                 "window": position.window if position else None,
@@ -142,3 +156,14 @@ class Reporter:
                 "eta_seconds": None if left is None else round(left),
                 **({"warnings": list(self._warnings)} if self._warnings else {}),
             }
+        return update | (_preview(frame) if frame else {})
+
+
+def _preview(frame: bytes) -> Update:
+    """`preview` as a data: URI; nothing where the frame cannot be made small: no job fails for that."""
+    try:
+        jpeg = preview_of(frame, PREVIEW_BYTES)
+    except (OSError, ValueError) as error:
+        log.warning("no preview of a frame: %s", error)
+        return {}
+    return {"preview": f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"} if jpeg else {}

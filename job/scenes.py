@@ -19,6 +19,7 @@ from workflows.plan import FPS, Plan
 from workflows.scenes import WindowPrompts, begins_at, by_window, prompts_of, window_at
 
 KINDS = ("prompt", "image")
+PORTRAIT = "portrait.png"
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def draw_pictures(
     Raises:
         WorkerError: as `PictureRoom.fitted`.
     """
-    portrait = room.folder / "portrait.png"
+    portrait = room.folder / PORTRAIT
     if tuple(pictures) == (None,):
         return References(portrait)
     names = {source: name for name, source in sources.items()}

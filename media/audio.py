@@ -13,8 +13,9 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from media.ffmpeg import DECODE, FfmpegError, run
 from media.kinds import sound_demuxer
-from media.losses import judge, judge_rest, lost_of
+from media.losses import judge, judge_rest, lost_of, row_of
 from media.measures import loudness_of, peak_of
+from media.silence import insert_silence
 from media.tracks import Track, clock_filters, clock_options, look_at, refuse_absent_channel
 from media.wav import plain_wav
 
@@ -120,10 +121,14 @@ def decode(
             # Only once it is decoded is it known how loud it is.
             log = _decode(opened, track, files, most_seconds, cancel, channel=channel, gain_db=CEILING_DBFS - peak)
             told.append(f"goes beyond full scale and was turned down by {peak - CEILING_DBFS:.1f} dB as a whole")
+        row = row_of(source, demuxer, most_seconds, log)
+        if row and row.holes:
+            for file in files:
+                insert_silence(file, row.holes, most_seconds)
         samples, _ = _wav_shape(files[0])
         if samples == 0:
             raise WorkerError(ErrorCode.AUDIO_INVALID, "the file holds no sound")
-        told += judge(lost_of(source, track, samples / LISTENER_RATE, most_seconds, log))
+        told += judge(lost_of(source, track, samples / LISTENER_RATE, most_seconds, log, row=row))
         loudness, peak = loudness_of(log)
         if peak < SILENT_BELOW_DBFS:
             # Opposite signals left and right cancel out in a mono mix; a listener hears them all the same.

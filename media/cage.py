@@ -3,6 +3,7 @@
 The process reads the file itself and writes what it drew: width and height on a line, then the pixels.
 """
 
+import base64
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from media.drawing import draw
 from media.ffmpeg import LIMITER
+from media.good_pictures import GOOD_PICTURES
 from media.headers import read_picture
 from media.picture import refused
 from media.witness import Witness
@@ -39,19 +41,49 @@ PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from media.cage import m
 REFUSED = b"refused\n"
 
 
-def draw_caged(source: Path, cancel: Cancellation) -> Image.Image:
-    """As `draw`, of a file.
+def draw_caged(source: Path, kind: str, cancel: Cancellation) -> Image.Image:
+    """As `draw`, of a file of one of the kinds in `CAGED`.
 
     Raises:
         WorkerError: IMAGE_INVALID for damage, and where a limit was reached; INTERNAL, likely well elsewhere, where
-            the decoder was killed; CANCELLED.
+            the decoder was killed, or fails on a picture that is known to be good; CANCELLED.
     """
     witness = Witness()
+    try:
+        return _draw(source, cancel, WALL_SECONDS)
+    except _CageError as error:
+        if witness.blames_machine(error.returncode, LIMITS["RLIMIT_CPU"]) or not _works(kind, cancel):
+            message = "This worker could not decode the image: its decoder was killed, or does not work"
+            raise WorkerError(ErrorCode.INTERNAL, message, detail=error.detail, elsewhere=True) from error
+        raise refused(str(error), error.detail) from error
+
+
+def _works(kind: str, cancel: Cancellation) -> bool:
+    """Whether the cage draws a good picture of this kind."""
+    with tempfile.NamedTemporaryFile(suffix=".good") as good:
+        good.write(base64.b64decode(GOOD_PICTURES[kind]))
+        good.flush()
+        try:
+            _draw(Path(good.name), cancel, WALL_SECONDS)
+        except _CageError:
+            return False
+    return True
+
+
+class _CageError(Exception):
+    """The picture was not drawn. `returncode` is None where the process was ended here."""
+
+    def __init__(self, message: str, detail: str, returncode: int | None = None) -> None:
+        super().__init__(message)
+        self.detail, self.returncode = detail, returncode
+
+
+def _draw(source: Path, cancel: Cancellation, seconds: float) -> Image.Image:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
         process = _start(source, out, log)
         waited, ended_here = 0.0, False
         try:
-            while process.poll() is None and waited < WALL_SECONDS:
+            while process.poll() is None and waited < seconds:
                 cancel.wait(POLL_SECONDS)
                 waited += POLL_SECONDS
         finally:
@@ -63,14 +95,12 @@ def draw_caged(source: Path, cancel: Cancellation) -> Image.Image:
         head = out.readline(64)
         if process.returncode == 0 and head == REFUSED:
             message, _, detail = out.read(LOG_BYTES).decode("utf-8", "replace").partition("\n")
-            raise refused(message, detail)
+            raise _CageError(message, detail, 0)
         if process.returncode:
             said = os.pread(log.fileno(), LOG_BYTES, 0).decode("utf-8", "replace")
             detail = f"exit {process.returncode} after {waited:.1f} s: {said}"
-            if not ended_here and witness.blames_machine(process.returncode, LIMITS["RLIMIT_CPU"]):
-                message = "This worker could not decode the image: its decoder was killed"
-                raise WorkerError(ErrorCode.INTERNAL, message, detail=detail, elsewhere=True)
-            raise refused("The image is damaged, or takes too long to decode; save it as JPEG or PNG", detail)
+            message = "The image is damaged, or takes too long to decode; save it as JPEG or PNG"
+            raise _CageError(message, detail, None if ended_here else process.returncode)
         width, height = (int(part) for part in head.split())
         return Image.frombytes("RGB", (width, height), out.read())
 

@@ -25,6 +25,7 @@ ADTS_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16
 SEARCHED_BYTES = 1 << 20
 TAG_COST = 1 << 10
 TAGS_IN_A_ROW = 4
+DECODER_DELAY = 529  # samples
 TAIL_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3")
 
 
@@ -41,12 +42,20 @@ class Frame:
 @dataclass(frozen=True)
 class Row:
     """Seconds that a file of frames promises, that were found as frames, and that are missing between them; whether
-    it ends in the middle of a frame."""
+    it ends in the middle of a frame.
+
+    `left_out`: the frames at the beginning that a decoder gives nothing for; `holes`: of what is missing, where there
+    is sound behind it: the second at which it begins, in the sound that a decoder would give of the whole file, and
+    how long it is.
+    """
 
     promised: float
     found: float
     missing: float
     breaks_off: bool
+    frame: float  # seconds of one
+    left_out: int = 0
+    holes: tuple[tuple[float, float], ...] = ()
 
 
 def frame_at(data: bytes | mmap.mmap, place: int) -> Frame | None:
@@ -105,7 +114,9 @@ def measure_row(source: Path, most_seconds: float) -> Row | None:
             return None
         place, frame = begin
         told = _told_length(data, place, frame)
+        skipped = 0.0 if told is None else _skipped(data, place, frame)
         seconds, size, hole, place = 0.0, 0, 0, place if told is None else place + frame.size
+        breaks: list[tuple[float, int]] = []
         cut, left = False, SEARCHED_BYTES
         while seconds < most_seconds and not cut:
             at = frame_at(data, place)
@@ -116,14 +127,26 @@ def measure_row(source: Path, most_seconds: float) -> Row | None:
             elif data[place : place + 3] == b"ID3":
                 left, place = left - TAG_COST, _behind_tag(data, place)
             elif found := first_frame(data, place + 1, left):
+                breaks.append((seconds, found[0] - place))
                 left, hole, place = left - (found[0] - place), hole + found[0] - place, found[0]
             else:
                 hole += _blank_end(data, place)
                 break
             if left < 0:
                 return None
-    missing = hole * seconds / size if size else 0.0
-    return Row(max(told or 0.0, seconds + missing), seconds, missing, cut)
+    pace = seconds / size if size else 0.0
+    lengths = [_whole_frames(pace * count, frame) for _, count in breaks]
+    if len(breaks) == 1 and told is not None and not cut and seconds < most_seconds:
+        # Bytes may be gone, too: the header counts the frames.
+        lengths = [max(lengths[0], _whole_frames(told - seconds, frame))]
+    missing = sum(lengths) + pace * (hole - sum(count for _, count in breaks))
+    left_out = int(skipped * frame.rate / frame.samples)
+    holes, before = [], -skipped
+    for (found_before, _), length in zip(breaks, lengths, strict=True):
+        holes.append((max(0.0, found_before + before), length))
+        before += length
+    promised, length = max(told or 0.0, seconds + missing), frame.samples / frame.rate
+    return Row(promised, seconds, missing, cut, length, left_out, tuple(holes))
 
 
 def _behind_tag(data: mmap.mmap, place: int) -> int:
@@ -142,6 +165,21 @@ def _blank_end(data: mmap.mmap, place: int) -> int:
     """The bytes behind the last frame, where they are what a broken download leaves and no tag or other file."""
     tail = data[place:]
     return len(tail) if not tail.startswith(TAIL_TAGS) and tail.count(0) > len(tail) // 2 else 0
+
+
+def _whole_frames(seconds: float, frame: Frame) -> float:
+    """The nearest time that whole frames take, one at least: between two frames nothing else is missing."""
+    return max(1, round(seconds * frame.rate / frame.samples)) * frame.samples / frame.rate
+
+
+def _skipped(data: mmap.mmap, place: int, frame: Frame) -> float:
+    """Seconds at the beginning that a decoder leaves out: what the encoder says that it put there, and the decoder's
+    own delay. The layout is that of LAME's tag."""
+    head = data[place : place + 256]
+    xing = max(head.find(b"Xing"), head.find(b"Info"))
+    if xing <= 0 or head[xing + 7] & 0xF != 0xF or head[xing + 120 : xing + 124] not in (b"LAME", b"Lavf", b"Lavc"):
+        return 0.0
+    return ((int.from_bytes(head[xing + 141 : xing + 144], "big") >> 12) + DECODER_DELAY) / frame.rate
 
 
 def _told_length(data: mmap.mmap, place: int, frame: Frame) -> float | None:

@@ -72,7 +72,7 @@ def open_portrait(path: Path, warnings: list[str], cancel: Cancellation | None =
     """
     picture = read_picture(path)
     caged = picture.kind in CAGED
-    image = draw_caged(path, cancel or Cancellation()) if caged else draw(picture)
+    image = draw_caged(path, picture.kind, cancel or Cancellation()) if caged else draw(picture)
     if picture.warning:
         warnings.append(picture.warning)
     if picture.high_range:

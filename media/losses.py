@@ -1,10 +1,10 @@
 """Sound that a file promises and a decoder does not give: decoders step over damage and end without an error."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.errors import ErrorCode, WorkerError
-from media.frames import measure_row
+from media.frames import Row, measure_row
 from media.measures import decoded_of, errors_of, filled_after_error
 from media.promises import breaks_off, files_in_a_row, promised_end
 from media.tracks import Track
@@ -27,16 +27,31 @@ class Loss:
     breaks_off: bool = False
 
 
-def lost_of(source: Path, track: Track, came: float, most_seconds: float, log: str) -> Loss:
+def row_of(source: Path, demuxer: str, most_seconds: float, log: str) -> Row | None:
+    """What there is of a file that is a row of frames and nothing else; None for any other.
+
+    What a decoder gives nothing for, as it needs the frame before, lies behind a hole and is lost with it.
+    """
+    row = measure_row(source, most_seconds) if demuxer in ROWS else None
+    decoded = decoded_of(log)
+    if row is None or not row.holes or decoded is None:
+        return row
+    failed = max(0, decoded.packets - decoded.frames - row.left_out) * row.frame
+    each = failed / len(row.holes)
+    holes = tuple((at + number * each, length + each) for number, (at, length) in enumerate(row.holes))
+    return replace(row, found=row.found - failed, missing=row.missing + failed, holes=holes)
+
+
+def lost_of(source: Path, track: Track, came: float, most_seconds: float, log: str, *, row: Row | None) -> Loss:
     """Compare what the file promises with the `came` seconds that were decoded, at most `most_seconds` of either.
 
-    Of a container with a clock the lost time is in `came`, as silence.
+    Of a container with a clock the lost time is in `came`, as silence; so are the holes of `row`, what `row_of` says.
     """
     needed, errors = most_seconds - SPARE_SECONDS, errors_of(log, track.demuxer)
     if track.demuxer in ROWS:
-        row = measure_row(source, most_seconds)
         missing = max(row.missing, min(row.promised, needed) - row.found) if row else 0.0
-        return Loss(came + missing, missing, row is not None and row.breaks_off)
+        filled = sum(length for _, length in row.holes) if row else 0.0
+        return Loss(came + missing - filled, missing, row is not None and row.breaks_off)
     end, tail = promised_end(source, track.demuxer, came), 0.0
     if end is None and track.end is not None and (errors or track.demuxer not in MAY_END_EARLY):
         end = track.end - track.base

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,6 +20,7 @@ from contract.background import Task
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from media.ffmpeg import FFMPEG, start, stop
+from media.reserve import likely_bytes, release, reserve
 
 GENERATED_FPS = 25
 POLL_SECONDS = 0.02
@@ -60,18 +62,32 @@ class FrameEncoder:
 
     Use: construct (starts at once), then `complete()` when no more frames will come, then `result()`.
     Leaving the `with` block ends ffmpeg and the thread, whatever happened.
+
+    Args:
+        shown: the numbers of frames whose PNG goes to `show`, before it is gone; that must not take long.
     """
 
-    def __init__(self, spec: VideoSpec, parent: Path, output: Path, cancel: Cancellation) -> None:
+    def __init__(
+        self,
+        spec: VideoSpec,
+        parent: Path,
+        output: Path,
+        cancel: Cancellation,
+        *,
+        shown: Container[int] = (),
+        show: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
         self._spec = spec
         self._frames = FrameFolder(parent, spec.width, spec.height)
         self._output = output
         self._cancel = cancel
+        self._shown, self._show = shown, show
         self._stop = threading.Event()
         self._complete = threading.Event()
         self._fed = self._taken = 0
         self._error: WorkerError | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        reserve(output, likely_bytes(spec.width, spec.height, spec.output_frames, spec.seconds, spec.crf))
         self._ffmpeg = start(_command(spec, output), self._log.fileno(), stdin=subprocess.PIPE)
         self._thread = Task(self._work, SimpleQueue())
         self._thread.start()
@@ -151,6 +167,8 @@ class FrameEncoder:
             if png is not None:
                 self._taken += 1
                 pipe.write(png)
+                if self._fed in self._shown:
+                    self._show(png)
                 self._fed += 1
             elif complete:
                 message = f"Video generation failed: {self._fed} of {self._spec.frames} frames were written"
@@ -173,6 +191,7 @@ class FrameEncoder:
         if self._ffmpeg.returncode:
             # Frames and sound are of this worker's own making: whatever ended it is no fault of the job.
             raise self._failed(self._said())
+        release(self._output)
 
     def _failed(self, said: str) -> WorkerError:
         return WorkerError(ErrorCode.ENCODE_FAILED, "The frames could not be encoded", detail=said, elsewhere=True)
@@ -254,5 +273,6 @@ def _command(spec: VideoSpec, output: Path) -> list[str]:
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", str(max(spec.crf, PLAYABLE_CRF)), "-pix_fmt", "yuv420p"),
         *("-g", str(KEY_FRAME_SECONDS * spec.fps), "-flags", "+cgop"),
         *("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv"),
-        *("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4", str(output)),
+        *("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4"),
+        *("-truncate", "0", f"file:{output}"),  # else the room that is reserved would be given back
     ]

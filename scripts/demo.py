@@ -37,7 +37,7 @@ def main() -> int:
     environment.setdefault("SIMULATOR_SPEED", "2")
     command = [sys.executable, "handler.py", "--test_input", json.dumps(job)]
     code = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode
-    if code == 0:
+    if code == 0 and not job["input"].get("dry_run"):
         print(f"\nplay it: {REPOSITORY / 'output' / job['input']['output_key']}")
     return code
 

@@ -202,6 +202,7 @@ def two_people_requests() -> dict[str, dict[str, Any]]:
             "speakers": [{"audio": "call.mp3", "channel": "left"}, {"audio": "call.mp3", "channel": "right"}],
             "resolution": "480p",
         },
+        "dry-run": {**both, "timing": "turns", "resolution": "480p", "dry_run": True},
         "regions": {
             **duo,
             "speakers": [

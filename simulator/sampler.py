@@ -17,7 +17,7 @@ from simulator import pictures, vae, windows
 from simulator.audio import loudness
 from simulator.call import Call
 from simulator.failures import NodeBaseError
-from simulator.frames import Artist, centre_mask
+from simulator.frames import Artist, whole_frame
 from simulator.kept import Kept
 from simulator.values import ClipPlan, Samples, TextEmbeds, VideoModel, VoiceEmbeds
 
@@ -25,6 +25,7 @@ WEIGHTS = 1233
 WEIGHT_TICKS = 12
 WEIGHT_SECONDS = 1.0
 STEP_SECONDS = 0.25
+VOICE_SHARE = 0.75  # of a step that each voice after the first one adds
 NAG_SHARE = 0.02  # of a pass, by its operations
 ENCODE_SECONDS = 0.15
 DECODE_SECONDS = 0.3
@@ -60,9 +61,9 @@ class Clip:
 
     @property
     def step_seconds(self) -> float:
-        """Simulated seconds of one step: 0.25 at 400x704, else by the model's work.
+        """Simulated seconds of one step: 0.25 at 400x704 with one voice, else by the model's work.
 
-        docs/facts/talk-models.md#the-cost-of-a-window
+        docs/facts/talk-models.md#the-cost-of-a-window, #the-speed-of-gpus
         """
         plan = self.plan
         share = windows.pass_flops(plan.window, plan.width, plan.height) / windows.pass_flops(*MEASURED_CLIP)
@@ -239,9 +240,9 @@ def _regions(voices: VoiceEmbeds, size: tuple[int, int]) -> list[Image.Image]:
     count = len(voices.audios)
     if voices.masks is not None:
         masks = [mask.resize(size, Image.Resampling.NEAREST) for mask in voices.masks.frames[:count]]
-        return masks if all(mask.getbbox() for mask in masks) else [centre_mask(size)]
+        return masks if all(mask.getbbox() for mask in masks) else [whole_frame(size)]
     if count == 1:
-        return [centre_mask(size)]
+        return [whole_frame(size)]
     regions = []
     for left, right in DEFAULT_SPLIT:
         region = Image.new("L", size, 0)

@@ -5,10 +5,11 @@ while they arrive; what a server says of their number is not believed.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from contract.cancel import Cancellation
@@ -16,7 +17,7 @@ from contract.errors import ErrorCode, WorkerError
 from contract.source import ESCAPED
 from contract.volume import Pulse, Volume
 from sources.line import Line, UnavailableError, save_pieces
-from sources.local import data_pieces, file_pieces
+from sources.local import data_pieces, file_pieces, no_such_file
 from sources.places import WebPolicy
 from sources.web import Web
 
@@ -24,15 +25,21 @@ POLL_SECONDS = 0.05
 SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
 
 
+def _one_volume() -> Callable[[Path], Volume]:
+    volume = Volume()
+    return lambda _: volume
+
+
 @dataclass(frozen=True)
 class FetchLimits:
-    """Where a path may point and what that is on, how many bytes a source may have, and where on the web it may be."""
+    """Where a path may point and what each root is on, how many bytes a source may have, and where on the web it may
+    be."""
 
     roots: tuple[Path, ...]
     image_bytes: int
     audio_bytes: int
     policy: WebPolicy = field(default_factory=WebPolicy)
-    volume: Volume = field(default_factory=Volume)
+    volume_of: Callable[[Path], Volume] = field(default_factory=_one_volume)
     video_bytes: int = 500_000_000
 
 
@@ -179,16 +186,29 @@ def _save(source: _Source, limits: FetchLimits, web: Web) -> None:
 
 
 def _copy(source: _Source, limits: FetchLimits) -> None:
-    """A volume that hangs holds neither the job nor, at the worker's end, the process."""
+    """From the first root that has it. One that hangs holds neither the job, nor the other roots, nor, at the worker's
+    end, the process."""
+    silent: TimeoutError | None = None
+    absent: WorkerError | None = None
+    for root in limits.roots:
+        try:
+            limits.volume_of(root).do(partial(_copy_below, (root,), source), source.line.check)
+        except TimeoutError as error:
+            silent = error
+        except WorkerError as error:
+            if error.code is not ErrorCode.SOURCE_REFUSED:
+                raise
+            absent = error
+        else:
+            return
+    if silent is not None:
+        raise UnavailableError("a folder of this worker that it may be in does not answer") from silent
+    raise absent or no_such_file(source.named)
 
-    def copy(pulse: Pulse) -> None:
-        pieces = file_pieces(source.named, limits.roots, source.most)
-        save_pieces(_counted(pieces, pulse), source.target, source.most, source.line)
 
-    try:
-        limits.volume.do(copy, source.line.check)
-    except TimeoutError as error:
-        raise UnavailableError("the folder of this worker that it is in does not answer") from error
+def _copy_below(roots: tuple[Path, ...], source: _Source, pulse: Pulse) -> None:
+    pieces = file_pieces(source.named, roots, source.most)
+    save_pieces(_counted(pieces, pulse), source.target, source.most, source.line)
 
 
 def _counted(pieces: Iterator[bytes], pulse: Pulse) -> Iterator[bytes]:

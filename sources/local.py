@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from contract.errors import WorkerError
 from sources.line import too_large
 from sources.places import refused
 
@@ -81,6 +82,11 @@ def _unquoted(body: str) -> Iterator[bytes]:
         begin = end
 
 
+def no_such_file(source: str) -> WorkerError:
+    """SOURCE_REFUSED for a path that no root has."""
+    return refused(f"A path must name an existing file below an input root of this worker{_meant(source)}")
+
+
 def file_pieces(source: str, roots: tuple[Path, ...], most: int) -> Iterator[bytes]:
     """The bytes of a regular file below a root, a piece at a time; of one that grows, one piece more than `most`.
 
@@ -94,7 +100,7 @@ def file_pieces(source: str, roots: tuple[Path, ...], most: int) -> Iterator[byt
         if found is not None:
             break
     else:
-        raise refused(f"A path must name an existing file below an input root of this worker{_meant(source)}")
+        raise no_such_file(source)
     with os.fdopen(found, "rb") as file:
         if os.fstat(found).st_size > most:
             raise too_large(most)

@@ -1,6 +1,7 @@
 """What every place for finished videos promises."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,9 +31,15 @@ class StoredVideo:
 
 
 class Storage(Protocol):
-    """A place that takes finished videos. Safe to use from several threads."""
+    """A place that takes finished videos. Safe to use from several threads.
 
-    def check(self, stage: Stage = Stage.START) -> None:
+    Attributes:
+        note: what callers should know of the URLs of this place, as far as that is known before; None: nothing.
+    """
+
+    note: str | None
+
+    def check(self, stage: Stage = Stage.START, cancel: Cancellation | None = None) -> None:
         """Find out, before the GPU works, whether a video could be put here; leaves nothing behind.
 
         Args:
@@ -40,7 +47,8 @@ class Storage(Protocol):
 
         Raises:
             WorkerError: at `stage`; STORAGE_MISCONFIGURED if the settings are unusable or refused,
-                STORAGE_FAILED if the place gave no answer from which that could be told.
+                STORAGE_FAILED if the place gave no answer from which that could be told. What `cancel.check` raises,
+                within about a second, also while the place is slow or silent.
         """
 
     def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:
@@ -54,12 +62,17 @@ class Storage(Protocol):
                 video does not open, else STORAGE_FAILED. What `cancel.check` raises.
         """
 
-    def find(self, key: str, size_bytes: int) -> StoredVideo | None:
+    def find(self, key: str, size_bytes: int, cancel: Cancellation | None = None) -> StoredVideo | None:
         """The video under `key`, with a fresh URL, if it is there and of this size; else None.
 
         Raises:
-            WorkerError: at stage UPLOAD, as for `put`, if it could not be told.
+            WorkerError: at stage UPLOAD, as for `put`, if it could not be told. What `cancel.check` raises.
         """
+
+
+def look_of(cancel: Cancellation | None) -> Callable[[], None]:
+    """What is called meanwhile to hear of a cancel."""
+    return cancel.check if cancel is not None else lambda: None
 
 
 def storage_key(output_key: str | None, job_id: str) -> str:

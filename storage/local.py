@@ -15,7 +15,7 @@ from urllib.parse import quote
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.volume import Pulse, Volume
-from storage.base import StoredVideo
+from storage.base import StoredVideo, look_of
 
 PIECE_BYTES = 1024 * 1024
 SYNC_PIECES = 16  # pieces that a slow disk has to take before it is asked for a sign of life
@@ -48,17 +48,17 @@ class LocalStorage:
     ) -> None:
         self._folder = folder
         self._mount = must_be_mount
-        self._note = note
+        self.note = note
         self._base_url = base_url
         self._volume = volume or Volume()
 
-    def check(self, stage: Stage = Stage.START) -> None:
+    def check(self, stage: Stage = Stage.START, cancel: Cancellation | None = None) -> None:
         """Create the folder if it is missing, then write and remove a one-byte file; what killed workers were about to
         store directly in it a day ago is removed too. Errors as `Storage.check`.
         """
         with _os_errors_as(ErrorCode.STORAGE_MISCONFIGURED, stage, "The storage folder cannot be written"):
             try:
-                self._volume.do(lambda _: self._probe(stage))
+                self._volume.do(lambda _: self._probe(stage), look_of(cancel))
             except PermissionError as error:
                 if stage is Stage.START:
                     raise _not_ours(self._folder, error) from error
@@ -87,15 +87,15 @@ class LocalStorage:
             target = self._confined(key)
             target.parent.mkdir(parents=True, exist_ok=True)
             size, version = _copy_atomically(video, target, cancel, pulse)
-            return StoredVideo(self._url(target), size, None, version, self._note)
+            return StoredVideo(self._url(target), size, None, version, self.note)
 
         with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The video could not be stored in the folder"):
             return self._volume.do(store, cancel.check)
 
-    def find(self, key: str, size_bytes: int) -> StoredVideo | None:
+    def find(self, key: str, size_bytes: int, cancel: Cancellation | None = None) -> StoredVideo | None:
         """Look for a file of this size at folder/key, and read it all. Errors as `Storage.find`."""
         with _os_errors_as(ErrorCode.STORAGE_FAILED, Stage.UPLOAD, "The storage folder could not be read"):
-            return self._volume.do(lambda pulse: self._find(key, size_bytes, pulse))
+            return self._volume.do(lambda pulse: self._find(key, size_bytes, pulse), look_of(cancel))
 
     def _find(self, key: str, size_bytes: int, pulse: Pulse) -> StoredVideo | None:
         self._look_for_mount(Stage.UPLOAD)
@@ -110,7 +110,7 @@ class LocalStorage:
             while piece := content.read(PIECE_BYTES):
                 pulse()
                 digest.update(piece)
-        return StoredVideo(self._url(target), size_bytes, None, digest.hexdigest(), self._note)
+        return StoredVideo(self._url(target), size_bytes, None, digest.hexdigest(), self.note)
 
     def _url(self, target: Path) -> str:
         if self._base_url is None:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from contract.background import StoppedError, Task, next_ended, watched
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.base import StoredVideo
+from storage.base import StoredVideo, look_of
 from storage.bucket import Bucket
 from storage.guarded import Guard
 from storage.multipart import MultipartUpload, Place, abort, begin
@@ -49,6 +49,8 @@ class S3Storage:
         guard: judges the endpoint, on every connection, and makes them; None: any place will do.
     """
 
+    note: str | None = None
+
     def __init__(
         self,
         config: S3Config,
@@ -69,7 +71,7 @@ class S3Storage:
         self._urls = ObjectUrls(self._bucket, self._brief, url_seconds if check_urls else 0, checks=check_urls)
         self._has_opened = False
 
-    def check(self, stage: Stage = Stage.START) -> None:
+    def check(self, stage: Stage = Stage.START, cancel: Cancellation | None = None) -> None:
         """Begin a multipart upload under the prefix and abort it. Errors as `Storage.check`.
 
         HeadBucket cannot serve: its answer has no body, so that an unknown key, a bad signature and a key that may
@@ -93,7 +95,7 @@ class S3Storage:
             self._bucket.using(self._brief, stage, stop, work)
             self._has_opened = True
 
-        watched(look, self._time_limit(stage, tries_url))
+        watched(look, self._time_limit(stage, cancel, tries_url))
 
     def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:
         """Upload as video/mp4 in parallel parts of 8 MiB, compare the sizes, and open the URL. Errors as `Storage.put`.
@@ -106,7 +108,7 @@ class S3Storage:
         cancel.check()
         return watched(lambda stop: self._store(video, self._place(key), stop), cancel.check)
 
-    def find(self, key: str, size_bytes: int) -> StoredVideo | None:
+    def find(self, key: str, size_bytes: int, cancel: Cancellation | None = None) -> StoredVideo | None:
         """Ask with HeadObject. Errors as `Storage.find`.
 
         Amazon answers 403 for an object that is not there if the key may not list the bucket: that cannot be told
@@ -127,7 +129,7 @@ class S3Storage:
 
         return watched(
             lambda stop: self._bucket.using(self._brief, Stage.UPLOAD, stop, look_up),
-            self._time_limit(Stage.UPLOAD),
+            self._time_limit(Stage.UPLOAD, cancel),
         )
 
     def _store(self, video: Path, place: Place, stop: threading.Event) -> StoredVideo:
@@ -166,11 +168,15 @@ class S3Storage:
         prefix, key = config.key_prefix.strip("/"), key.lstrip("/")
         return Place(config.bucket, f"{prefix}/{key}" if prefix else key)
 
-    def _time_limit(self, stage: Stage, tries_url: threading.Event | None = None) -> Callable[[], None]:
-        """Raises STORAGE_FAILED when `check_seconds` are over, and the URL's own once `tries_url` is set."""
-        begun = monotonic()
+    def _time_limit(
+        self, stage: Stage, cancel: Cancellation | None, tries_url: threading.Event | None = None
+    ) -> Callable[[], None]:
+        """Raises STORAGE_FAILED when `check_seconds` are over, and the URL's own once `tries_url` is set; what
+        `cancel.check` raises."""
+        begun, heard = monotonic(), look_of(cancel)
 
         def look() -> None:
+            heard()
             seconds = self._check_seconds + (self._urls.seconds if tries_url and tries_url.is_set() else 0)
             if monotonic() > begun + seconds:
                 message = f"The storage of bucket {self._bucket.config.bucket!r} did not answer within {seconds:g} s."

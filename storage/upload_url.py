@@ -14,7 +14,7 @@ import urllib3
 from contract.background import StoppedError, watched
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.base import StoredVideo
+from storage.base import StoredVideo, look_of
 from storage.body import FileBody
 from storage.guarded import Guard, guarded_session, judged
 from storage.url_expiry import expiry_of
@@ -44,6 +44,8 @@ class PresignedPut:
         answer_seconds: for each piece of the answer; from a guarded place, for all of it.
     """
 
+    note: str | None = None
+
     def __init__(
         self,
         url: str,
@@ -67,7 +69,7 @@ class PresignedPut:
         except ValueError:
             return None
 
-    def check(self, stage: Stage = Stage.START) -> None:
+    def check(self, stage: Stage = Stage.START, cancel: Cancellation | None = None) -> None:
         """Look at the URL, and at where its name leads; nothing is sent there.
 
         Raises:
@@ -79,7 +81,8 @@ class PresignedPut:
             raise _misconfigured("The upload_url has expired.", stage)
         if self._guard is not None:
             with judged("upload_url", stage):
-                self._guard.check(self._url)
+                guard, url = self._guard, self._url
+                watched(lambda _: guard.check(url), look_of(cancel))
 
     def _check_form(self, stage: Stage) -> None:
         try:
@@ -104,7 +107,7 @@ class PresignedPut:
         parts = urlsplit(self._url)
         return StoredVideo(url=parts._replace(query="", fragment="").geturl(), size_bytes=size, expires_at=None)
 
-    def find(self, key: str, size_bytes: int) -> StoredVideo | None:
+    def find(self, key: str, size_bytes: int, cancel: Cancellation | None = None) -> StoredVideo | None:
         """Always None: a PUT URL gives no right to look."""
 
     def _send(self, video: Path, stop: threading.Event) -> int:

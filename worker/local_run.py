@@ -1,6 +1,8 @@
 """One job without RunPod, of the command line or of a file, answered on standard output."""
 
+import base64
 import json
+import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -10,6 +12,9 @@ from typing import Any
 from contract.errors import ErrorCode, WorkerError
 from contract.job import Job
 from contract.response import failure
+from storage.base import storage_key
+
+log = logging.getLogger(__name__)
 
 OPTION = "--test_input"
 USUAL_FILE = "test_input.json"  # the SDK reads it where nothing else is asked for
@@ -105,3 +110,20 @@ class LocalRun:
             return dict(reply)
 
         return handle_and_say
+
+
+def show_preview(job: Job, update: dict[str, Any], folder: Path) -> None:
+    """Write the preview of an update, where it has one, as `<job id>.preview.jpg`, in place of the one before."""
+    _, comma, jpeg = str(update.get("preview", "")).partition(",")
+    if not comma:
+        return
+    target = folder / Path(storage_key(None, str(job["id"]))).with_suffix(".preview.jpg")
+    part = target.with_suffix(".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(base64.b64decode(jpeg))
+        part.replace(target)
+    except OSError as error:
+        log.warning("the preview could not be written: %s", error)
+        return
+    log.info("preview of the newest window: %s", target)

@@ -1,4 +1,4 @@
-"""`python -m worker.reference docs` writes the tables of fields, settings and errors in that folder anew from the code.
+"""`python -m worker.reference docs` writes the tables of that folder, and of the README beside it, anew from the code.
 
 A table stands between `<!-- made: NAME -->` and `<!-- end -->`; what is written around it stays.
 """
@@ -12,9 +12,10 @@ from pydantic_core import PydanticUndefined
 
 from contract.errors import ERRORS
 from contract.fields import JobInput
+from worker import speed_tables
 from worker.settings import Settings
 
-PAGES = ("request.md", "settings.md", "errors.md")
+PAGES = ("request.md", "settings.md", "errors.md", "speed.md", "../README.md")
 LAST_PUBLISHED = "max_audio_duration"
 MOST_CHOICES = 7
 LONGEST_DEFAULT = 60  # characters
@@ -39,6 +40,7 @@ def tables() -> dict[str, str]:
         "further fields": _fields(schema, names[first:]),
         "settings": _settings(),
         "errors": _errors(),
+        **speed_tables.tables(),
     }
     return found | {
         f"fields of {name}": _fields(one, list(one["properties"])) for name, one in _objects(schema).items()

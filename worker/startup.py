@@ -14,9 +14,10 @@ from comfy_client.clocks import StallTimeouts
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.volume import Pulse, Volumes
+from job.cards import card_of
 from job.disk import check_disk, unfit
 from job.health import Health
-from job.pace import Pace, speed_of
+from job.pace import Pace
 from job.pipeline import Resources
 from job.workspace import remove_leftovers
 from media.faces import check_detector
@@ -165,11 +166,11 @@ def make_resources(
             audio_bytes=int(settings.audio_max_mb * MEGABYTE),
             video_bytes=int(settings.video_max_mb * MEGABYTE),
             policy=policy_of(settings),
-            volume=volumes.of(settings.input_roots[0] if settings.input_roots else settings.volume_dir),
+            volume_of=volumes.of,
         ),
         precision=ready.precision,
         variants=variants(settings),
-        pace=Pace(speed_of(ready.gpu)),
+        pace=Pace(card_of(ready.gpu)),
         job_seconds=settings.job_timeout_seconds,
         stall_timeouts=StallTimeouts(settings.stall_seconds, settings.load_seconds, settings.silence_seconds),
         work_dir=settings.work_dir,
@@ -180,4 +181,5 @@ def make_resources(
         own_nodes=ready.own_nodes,
         health=Health(volumes),
         obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,
+        gpu=ready.gpu,
     )

@@ -80,6 +80,12 @@ class Plan:
         return self.generated / FPS
 
     @property
+    def window_ends(self) -> list[int]:
+        """The last frame, from 0, that each window adds to the video."""
+        ends = (self.window + number * (self.window - self.overlap) for number in range(self.windows))
+        return [min(end, self.frames) - 1 for end in ends]
+
+    @property
     def latent_frames(self) -> int:
         """Of a window in the VAE, which makes four pictures one, but for the first."""
         return (self.window - 1) // 4 + 1

@@ -80,8 +80,10 @@ class InputFields(TypedDict, total=False):
     metadata: dict[str, Any]
     output_key: str
     upload_url: str
+    dry_run: bool
     quality: Literal["fast", "balanced", "best"]
     voice: Literal["auto", "as_is", "separate"]
     video_url: Source
     keep_sound: Literal["replace", "under"]
     keep_sound_level: float
+    preview: bool

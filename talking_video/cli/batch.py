@@ -62,7 +62,9 @@ def batch(
         raise typer.Exit(EXIT_FAILED)
 
 
-def summary(ended: Sequence[Ended], usd_per_hour: float | None, names: Sequence[str] = ()) -> Table:
+def summary(
+    ended: Sequence[Ended], usd_per_hour: float | None, names: Sequence[str] = (), *, files: bool = True
+) -> Table:
     """A table with times and costs, and their sums."""
     table = Table(box=None, pad_edge=False)
     for name in ("", "video", "made in", "cost", "file"):
@@ -73,7 +75,7 @@ def summary(ended: Sequence[Ended], usd_per_hour: float | None, names: Sequence[
             table.add_row(name, "failed", "", "", one.error)
         else:
             video, cost = duration(one.video_seconds), _cost(one.seconds, usd_per_hour)
-            table.add_row(name, video, duration(one.seconds), cost, str(one.file))
+            table.add_row(name, video, duration(one.seconds), cost, str(one.file) if files else "")
     good = [one for one in ended if not one.error]
     videos, seconds = sum(one.video_seconds or 0 for one in good), sum(one.seconds or 0 for one in good)
     table.add_row("sum", duration(videos), duration(seconds), _cost(seconds, usd_per_hour), "", style="bold")

@@ -67,7 +67,7 @@ def compare(
                 ended = crowd.run(rows)
             except KeyboardInterrupt:
                 raise typer.Exit(EXIT_INTERRUPTED) from None
-        console().print(summary(ended, usd_per_hour, names))
+        console().print(summary(ended, usd_per_hour, names, files=keep is not None))
         good = [(one.file, name) for one, name in zip(ended, names, strict=True) if not one.error]
         if good:
             mosaic(good, target)

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from contract.errors import ErrorCode, WorkerError
+from contract.forecast import Forecast, Work
+from contract.model import Timings
 from contract.request import Request, parse_request
-from contract.response import GenerationParams, Reply, Timings, VideoInfo
+from contract.response import GenerationParams, Reply, VideoInfo
 
 IMAGE = "https://media.example.com/anna.png"
 VOICE = "https://media.example.com/anna.wav"
@@ -85,7 +87,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "fit": ("cover", "contain"),
     "color_match": COLOR_MATCHES,
 }
-BOOLEANS = ("use_block_swap", "use_speed_lora")
+BOOLEANS = ("use_block_swap", "use_speed_lora", "dry_run")
 
 
 def beyond(number: Number, *, whole: bool) -> tuple[float, float]:
@@ -145,6 +147,25 @@ def reply(**changes: Any) -> Reply:
             negative_guidance=None,
         ),
         "timings": Timings(fetch=0.5, prepare=0.5, load=1.0, sample=9.25, encode=0.25, upload=1.0),
+        "work": Work(
+            frames=251,
+            width=400,
+            height=704,
+            windows=5,
+            window_frames=73,
+            overlap_frames=25,
+            steps=4,
+            passes_per_step=1,
+            passes=20,
+            pflop=18.9,
+        ),
+        "forecast": Forecast(
+            gpu=None,
+            basis="guess",
+            stages=Timings(fetch=2, prepare=1, load=30, sample=90, encode=0.5, upload=3),
+            seconds=126.5,
+            cost_usd=None,
+        ),
         "warnings": ("width 401 was rounded to 400",),
         "engine": "simulator",
         "job_id": "job-1",

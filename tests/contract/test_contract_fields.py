@@ -43,10 +43,11 @@ def test_the_names_are_the_published_ones() -> None:
             "metadata",
             "output_key",
             "upload_url",
+            "dry_run",
             "quality",
             "voice",
         ),
-        *("video_url", "keep_sound", "keep_sound_level"),
+        *("video_url", "keep_sound", "keep_sound_level", "preview"),
     ]
 
 
@@ -82,7 +83,9 @@ def test_the_defaults_are_the_published_ones() -> None:
         "metadata": None,
         "output_key": None,
         "upload_url": None,
+        "dry_run": False,
         "quality": None,
+        "preview": False,
         "negative_guidance": None,
         "warnings": (),
         "scenes": (),
@@ -210,8 +213,12 @@ def test_the_scheduler_that_fails_on_the_server_is_no_choice() -> None:
 def test_a_boolean_may_be_written_otherwise(name: str, values: tuple[object, ...], meant: bool) -> None:
     for value in values:
         request = parse(**{name: value, "scheduler": "unipc"})
-        used = request.blocks_to_swap if name == "use_block_swap" else request.speed_lora_strength
-        assert (used is not None) is meant
+        used = {
+            "use_block_swap": request.blocks_to_swap is not None,
+            "use_speed_lora": request.speed_lora_strength is not None,
+            "dry_run": request.dry_run,
+        }
+        assert used[name] is meant
 
 
 @pytest.mark.parametrize("name", BOOLEANS)

@@ -51,7 +51,7 @@ def test_the_published_keys_are_there() -> None:
 
 def test_no_key_is_there_that_nobody_knows_of() -> None:
     data = as_json(reply(metadata={"a": 1}))
-    assert set(data) - PUBLISHED == {"job_id", "expires_at", "metadata", "worker_version"}
+    assert set(data) - PUBLISHED == {"job_id", "expires_at", "metadata", "worker_version", "work", "forecast"}
     assert set(data["generation_params"]) - GENERATION_PARAMS == {
         *("blocks_to_swap", "speed_lora_strength", "shift", "audio_scale", "audio_cfg_scale", "color_match"),
         *("window_frames", "overlap_frames", "voices", "quality", "negative_guidance"),

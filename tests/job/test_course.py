@@ -10,8 +10,8 @@ import pytest
 
 from comfy_client.progress import Position
 from contract.errors import Stage
+from job.cards import work_of
 from job.course import Course
-from job.limits import work_of
 from job.pace import Pace, StepTimer
 from workflows.plan import Plan, make_plan
 
@@ -58,7 +58,7 @@ class Worker:
             spent[stage] += seconds
             if position is not None and position.done == plan.windows * plan.steps:
                 timer.ended()
-        self.pace.learn(work_of(plan), spent, beside=timer.beside, models="models")
+        self.pace.learn(work_of(plan), spent, timer.seconds, beside=timer.beside, models="models")
         told.append(Told(course.percent(end), course.left(end), 0.0))
         return told
 

@@ -4,9 +4,10 @@ import pytest
 
 from comfy_client.progress import Position
 from contract.errors import ErrorCode, Stage, WorkerError
-from job.limits import TimeLimit, limit_of, refuse_hopeless
-from job.pace import GUESS, Beside, Forecast, Pace, StepTimer, Work, speed_of
-from workflows.plan import make_plan
+from job.cards import CARDS, Work, card_of, work_of
+from job.limits import TimeLimit, limit_of, refuse_hopeless, timeout_for
+from job.pace import GUESS, Beside, Forecast, Pace, StepTimer
+from workflows.plan import Plan, make_plan
 
 PETA = 1e15
 TOOK = {
@@ -19,25 +20,89 @@ TOOK = {
 }
 
 
-WORK = Work(20 * PETA, 4 * PETA)
-TWICE = Work(40 * PETA, 4 * PETA)
-SMALL = Work(PETA, PETA)
+WORK = Work(PETA, windows=5, steps=4)
+TWICE = Work(PETA, windows=10, steps=4)
+SMALL = Work(PETA / 4, windows=1, steps=4)
 
 
 def _learned(jobs: int = 12) -> Pace:
     pace = Pace()
     for _ in range(jobs):
-        pace.learn(WORK, TOOK, PETA / 5)
+        pace.learn(WORK, TOOK, 5.0)
     return pace
 
 
 def test_the_sampling_of_a_job_is_known_where_the_gpu_is_or_a_job_was() -> None:
-    assert not Pace().forecast(SMALL).sure
-    assert Pace(speed_of("NVIDIA GeForce RTX 4090")).forecast(Work(14 * PETA, PETA)).seconds[
-        Stage.SAMPLE
-    ] == pytest.approx(100)
+    assert Pace().forecast(SMALL).basis == "guess"
     assert _learned(1).forecast(WORK) == _learned(12).forecast(WORK), "a guess does not outweigh what was seen"
     assert _learned().forecast(TWICE).seconds == {**TOOK, Stage.SAMPLE: pytest.approx(200)}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "size", "basis", "least", "most"),
+    [
+        ("NVIDIA GeForce RTX 4090", (480, 832), "published", 217, 280),
+        ("NVIDIA H100 80GB HBM3", (400, 704), "measured", 45, 60),
+        ("NVIDIA H100 80GB HBM3", (720, 1280), "measured", 210, 275),
+        ("NVIDIA H200", (720, 1280), "published", 150, 190),
+        ("NVIDIA L4", (480, 832), "estimate", 800, 1200),
+    ],
+)
+def test_a_known_gpu_takes_about_what_was_seen(
+    gpu: str, size: tuple[int, int], basis: str, least: float, most: float
+) -> None:
+    """10 s of video; docs/facts/talk-models.md has what was seen."""
+    forecast = Pace(card_of(gpu)).forecast(work_of(_ten_seconds(*size)))
+    assert forecast.basis == basis
+    assert least < forecast.seconds[Stage.SAMPLE] < most
+
+
+def _ten_seconds(width: int, height: int) -> Plan:
+    return make_plan(
+        250, width, height, "infinitetalk", window_frames=None, steps=4, scheduler="x", cfg_scale=1, audio_cfg_scale=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("driver", "name"),
+    [
+        ("NVIDIA L40S", "L40S"),
+        ("NVIDIA L40", "L40"),
+        ("NVIDIA L4", "L4"),
+        ("NVIDIA RTX A6000", "RTX A6000"),
+        ("NVIDIA RTX 6000 Ada Generation", "RTX 6000 Ada"),
+        ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX PRO 6000"),
+        ("NVIDIA A100-SXM4-80GB", "A100"),
+        ("NVIDIA H100 PCIe", "H100 PCIe"),
+        ("NVIDIA A40", "A40"),
+        ("NVIDIA RTX A4000", None),
+        ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", None),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", None),
+        ("CPU", None),
+    ],
+)
+def test_a_card_is_known_by_what_its_driver_calls_it(driver: str, name: str | None) -> None:
+    card = card_of(driver)
+    assert (card and card.name) == name
+
+
+def test_every_card_is_slower_with_more_work_and_none_beats_its_best() -> None:
+    small, large = work_of(_ten_seconds(400, 704)), work_of(_ten_seconds(720, 1280))
+    for card in CARDS:
+        assert large.flop / card.best < card.sampling_seconds(large)
+        assert 3 < card.sampling_seconds(large) / card.sampling_seconds(small) <= large.flop / small.flop
+        two = work_of(_ten_seconds(400, 704), voices=2)
+        assert 1.5 < card.sampling_seconds(two) / card.sampling_seconds(small) < 1.75
+
+
+def test_the_timeout_to_ask_for_leaves_half_as_much_again() -> None:
+    for seconds in (1.0, 60.0, 500.0, 5000.0):
+        asked = timeout_for(seconds)
+        limit = limit_of({"policy": {"executionTimeout": asked}}, None).seconds
+        assert limit is not None
+        assert 1.5 * seconds <= limit
+        assert asked % 60_000 == 0
+        assert asked / 1000 < 1.5 * seconds / 0.95 + 20 + 60
 
 
 def test_models_that_are_loaded_already_take_less_time() -> None:
@@ -53,7 +118,7 @@ def test_models_that_are_loaded_already_take_less_time() -> None:
 
 
 def test_each_place_of_a_sampling_has_its_share_and_what_follows_the_last_step_is_left() -> None:
-    forecast = Forecast(GUESS, sure=True, beside=Beside(before=1, after=3))
+    forecast = Forecast(GUESS, "learned", beside=Beside(before=1, after=3))
     places = [Position(1, 2, 0, 4), *(Position(window, 2, step, 4) for window in (1, 2) for step in range(1, 5))]
     shares = [forecast.share(place) for place in places]
     assert shares == pytest.approx([share / 16 for share in (0, 2, 3, 4, 5, 10, 11, 12, 13)])
@@ -88,10 +153,8 @@ def test_a_jobs_own_limit_comes_first_less_a_margin(job: dict[str, object], seco
 
 
 def test_a_hopeless_job_is_refused_with_the_numbers() -> None:
-    plan = make_plan(
-        250, 720, 1280, "infinitetalk", window_frames=None, steps=4, scheduler="x", cfg_scale=1, audio_cfg_scale=1
-    )
-    ada = Pace(speed_of("NVIDIA GeForce RTX 4090"))
+    plan = _ten_seconds(720, 1280)
+    ada = Pace(card_of("NVIDIA GeForce RTX 4090"))
     needs = plan.flop / 380e12
     refuse_hopeless(plan, ada, TimeLimit(needs + 61), 60)
     with pytest.raises(WorkerError) as caught:
@@ -102,7 +165,7 @@ def test_a_hopeless_job_is_refused_with_the_numbers() -> None:
         assert number in caught.value.message
 
 
-@pytest.mark.parametrize(("pace", "limit"), [(Pace(), 1.0), (Pace(speed_of("RTX 4090")), None)])
+@pytest.mark.parametrize(("pace", "limit"), [(Pace(), 1.0), (Pace(card_of("RTX 4090")), None)])
 def test_what_cannot_be_known_is_not_refused(pace: Pace, limit: float | None) -> None:
     plan = make_plan(
         9000, 720, 1280, "infinitetalk", window_frames=None, steps=4, scheduler="x", cfg_scale=1, audio_cfg_scale=1
@@ -111,32 +174,55 @@ def test_what_cannot_be_known_is_not_refused(pace: Pace, limit: float | None) ->
 
 
 def test_a_measured_pace_counts_more_than_the_gpus_name() -> None:
-    pace = Pace(speed_of("RTX 4090"))
-    pace.learn(WORK, TOOK, PETA / 5)
+    pace = Pace(card_of("RTX 4090"))
+    pace.learn(WORK, TOOK, 5.0)
     assert pace.at_least(WORK) == pytest.approx(80)
 
 
 def test_a_small_job_says_little_of_a_large_one() -> None:
     pace = Pace()
-    pace.learn(SMALL, {Stage.SAMPLE: 10.0}, PETA / 9)
-    large = Work(100 * PETA, 20 * PETA)
+    pace.learn(SMALL, {Stage.SAMPLE: 10.0}, 2.25, beside=Beside(1 / 9, 1 / 3))
+    large = Work(5 * PETA, windows=5, steps=4)
     assert pace.at_least(large) == pytest.approx(360), "80 % of the time at twice the rate of its steps"
-    assert pace.forecast(large).seconds[Stage.SAMPLE] == pytest.approx(1000), "but it is the best guess there is"
-    pace.learn(large, {Stage.SAMPLE: 300.0}, PETA / 2.5)
+    assert pace.forecast(large).seconds[Stage.SAMPLE] == pytest.approx(900 + 5), "but it is the best guess there is"
+    pace.learn(large, {Stage.SAMPLE: 300.0}, 12.5, beside=Beside(0.2, 0.6))
     assert pace.at_least(large) == pytest.approx(200), "a measured one counts more"
-    pace.learn(SMALL, {Stage.SAMPLE: 10.0}, 50 * PETA)
+    pace.learn(SMALL, {Stage.SAMPLE: 10.0}, 0.001, beside=Beside(1000, 9000))
     assert pace.at_least(large) == pytest.approx(200), "short steps that were told late do not change that"
-    assert pace.forecast(WORK).seconds[Stage.SAMPLE] == pytest.approx(200), "of the job that is nearer in size"
-    assert pace.forecast(Work(60 * PETA, 15 * PETA)).seconds[Stage.SAMPLE] == pytest.approx(180)
+    between = pace.forecast(Work(3 * PETA, windows=5, steps=4)).seconds[Stage.SAMPLE]
+    assert 180 < between < 300, "of a job whose size lies between, the time does too"
+
+
+def test_the_same_job_again_is_expected_to_take_what_it_took_whatever_its_steps_looked_like() -> None:
+    for beside in (None, Beside(0, 0), Beside(1, 3), Beside(500, 9000)):
+        pace = Pace()
+        pace.learn(WORK, {Stage.SAMPLE: 50.0}, 0.001, beside=beside)
+        assert pace.forecast(WORK).seconds[Stage.SAMPLE] == pytest.approx(50), beside
+
+
+def test_what_lies_beside_the_steps_goes_by_the_pixels_and_a_second_voice_slows_the_steps() -> None:
+    pace = Pace()
+    pace.learn(
+        WORK, {Stage.SAMPLE: 150.0}, 5.0, beside=Beside(0.5, 1.5)
+    )  # 20 s of steps a window, and 10 s beside them
+    sampling = {
+        "twice the steps": Work(PETA, windows=5, steps=8),
+        "twice the pixels": Work(PETA, windows=5, steps=4, pixels=2 * WORK.pixels),
+        "two voices": Work(PETA, windows=5, steps=4, voices=2),
+        "guided": Work(PETA, windows=5, steps=4, passes_per_step=2),
+    }
+    seconds = {name: round(pace.forecast(work).seconds[Stage.SAMPLE]) for name, work in sampling.items()}
+    assert seconds == {"twice the steps": 250, "twice the pixels": 200, "two voices": 225, "guided": 250}
 
 
 def test_a_job_whose_steps_waited_does_not_have_another_one_refused() -> None:
-    pace = Pace()
-    pace.learn(WORK, TOOK, None)
+    pace, swapping = Pace(), Work(PETA, windows=5, steps=4, swaps=True)
+    pace.learn(swapping, TOOK, 5.0, beside=Beside(0, 0))
     assert pace.at_least(WORK) is None
-    pace.learn(WORK, TOOK, PETA / 4)
-    pace.learn(WORK, TOOK, PETA / 50)
+    pace.learn(WORK, {**TOOK, Stage.SAMPLE: 80.0}, 4.0, beside=Beside(0, 0))
+    pace.learn(WORK, TOOK, 50.0, beside=Beside(0, 0))
     assert pace.at_least(WORK) == pytest.approx(64), "the best step that was seen counts"
+    assert pace.forecast(swapping).seconds[Stage.SAMPLE] == pytest.approx(100), "and the swapping ones are told apart"
 
 
 def test_steps_are_timed_within_a_window_and_as_the_usual_one() -> None:

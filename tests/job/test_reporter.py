@@ -1,15 +1,19 @@
 """Progress updates: paced, rising, and none after the job."""
 
+import base64
+import io
 import logging
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from comfy_client.progress import Position
 from contract.errors import Stage
-from job.pace import Pace, Work
+from job.cards import Work
+from job.pace import Pace
 from job.reporter import Reporter
 
 KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
@@ -62,6 +66,40 @@ def test_after_the_pause_the_newest_one_is_sent() -> None:
     assert [(update["window"], update["step"]) for update in caller.updates] == [(1, 1), (last.window, last.step)]
 
 
+def test_a_frame_to_show_is_in_one_update_and_small() -> None:
+    """Each new one once, the newest only, and noise as well as a plain picture; what is no picture harms nobody."""
+    caller, noise = Caller(), Image.effect_noise((720, 1280), 90)
+    with Reporter(caller, pause=0, beat=3600) as report:
+        report(Stage.SAMPLE, Position(1, 2, 1, 4))
+        assert caller.arrived.wait(10)
+        for frame in (png(Image.new("RGB", (400, 704), "red")), png(noise), b"no picture", None):
+            caller.arrived.clear()
+            if frame:
+                report.show(frame)
+            else:
+                report(Stage.ENCODE)
+            assert caller.arrived.wait(10)
+    _, plain, noisy, *_ = caller.updates
+    assert [set(update) - KEYS for update in caller.updates] == [set(), {"preview"}, {"preview"}, set(), set()]
+    assert [picture_of(update).size for update in (plain, noisy)] == [(182, 320), (180, 320)]
+    assert len(noisy["preview"]) <= 12_000
+    assert picture_of(plain).getpixel((90, 160)) == pytest.approx((254, 0, 0), abs=2)
+
+
+def png(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def picture_of(update: dict[str, Any]) -> Image.Image:
+    head, data = update["preview"].split(",")
+    assert head == "data:image/jpeg;base64"
+    picture = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert picture.format == "JPEG"
+    return picture.convert("RGB")
+
+
 def test_percent_never_falls_even_in_a_second_attempt() -> None:
     caller = Caller()
     with Reporter(caller, pause=0) as report:
@@ -86,7 +124,7 @@ def test_the_time_left_is_told_once_it_is_known() -> None:
     with Reporter(caller, pause=0) as report:
         report(Stage.LOAD)
         assert caller.arrived.wait(10)
-        report.expect(Pace().forecast(Work(1e15, 1e15)))
+        report.expect(Pace().forecast(Work(1e15, 1, 1)))
         caller.arrived.clear()
         report(Stage.UPLOAD)
         assert caller.arrived.wait(10)
@@ -98,9 +136,9 @@ def test_the_first_step_of_the_sampling_tells_nothing_of_the_time_left(known: bo
     """It is heard of when it is done, so that no time has passed since, and one step of four seems to take none."""
     caller, pace = Caller(), Pace()
     if known:
-        pace.learn(Work(1e15, 1e15), {Stage.SAMPLE: 100.0})
+        pace.learn(Work(1e15, 1, 1), {Stage.SAMPLE: 100.0})
     with Reporter(caller, pause=0) as report:
-        report.expect(pace.forecast(Work(1e15, 1e15)))
+        report.expect(pace.forecast(Work(1e15, 1, 1)))
         report(Stage.SAMPLE, Position(1, 1, 1, 4))
         assert caller.arrived.wait(10)
     assert caller.updates[0]["eta_seconds"] == pytest.approx(expected, abs=1)
@@ -171,14 +209,14 @@ def test_weights_that_load_without_a_word_are_told_again_and_again(
     send: Callable[[dict[str, Any]], None] | None,
 ) -> None:
     listener, pace = Listener(3), Pace()
-    pace.learn(Work(1e15, 1e15), {Stage.LOAD: 50.0})
+    pace.learn(Work(1e15, 1, 1), {Stage.LOAD: 50.0})
     log = logging.getLogger("job.reporter")
     log.addHandler(listener)
     level = log.level
     log.setLevel(logging.INFO)
     try:
         with Reporter(send, pause=0, heartbeat=0.001) as report:
-            report.expect(pace.forecast(Work(1e15, 1e15)))
+            report.expect(pace.forecast(Work(1e15, 1, 1)))
             report(Stage.LOAD)
             assert listener.enough.wait(20)
             report(Stage.SAMPLE, Position(1, 2, 1, 4))

@@ -7,11 +7,12 @@ import pytest
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from media.audio import MODEL_RATE
 from media.losses import SPARE_SECONDS
 from media.voices import decode_voices, lay_out
 from tests.marks import sampled
 from tests.media.media_pieces import SECONDS, heard, known_wav, shift
-from tests.media.media_sounds import decoded, ffmpeg
+from tests.media.media_sounds import decoded, ffmpeg, read_wav
 
 KINDS = {
     "whole.wav": (),
@@ -93,6 +94,29 @@ def test_a_hole_keeps_its_time_where_the_container_has_a_clock(tmp_path: Path) -
     sound = heard(voice.listener)
     for begin in (0.5, 2.3, 3.3):
         assert shift(sound, begin, begin)[1] > 0.9
+
+
+@pytest.mark.parametrize("damage", ["zeros", "noise", "gone"])
+@pytest.mark.parametrize("name", ["whole.mp3", "frames.mp3", "frames.aac"])
+def test_a_hole_between_frames_keeps_its_time(name: str, damage: str, tmp_path: Path) -> None:
+    """As far as headers tell how long it is: of bytes that are gone only the count at the head of an MP3 does."""
+    data = bytearray(_encoded(tmp_path, name))
+    begin, count = len(data) * 4 // 10, len(data) * 4 // 100
+    filling = {"zeros": bytes(count), "noise": random.Random(3).randbytes(count), "gone": b""}[damage]  # noqa: S311
+    data[begin : begin + count] = filling
+    voice = decoded(_file(tmp_path, bytes(data)), tmp_path)
+    sound = heard(voice.listener)
+    assert shift(sound, 0.5, 0.5, 0.2)[1] > 0.9
+    if damage == "gone" and name != "whole.mp3":
+        assert shift(sound, 3.3, 3.3 - 0.04 * SECONDS, 0.25)[1] > 0.9
+        return
+    assert "is damaged" in voice.told[0]
+    for piece in (2.3, 3.3):
+        later, alike = shift(sound, piece, piece, 0.2)
+        assert alike > 0.9
+        assert abs(later - shift(sound, 0.5, 0.5, 0.2)[0]) < 0.045
+    model = read_wav(voice.model, MODEL_RATE)[0]
+    assert len(model) == pytest.approx(voice.seconds * MODEL_RATE, abs=MODEL_RATE // 100)
 
 
 @pytest.mark.parametrize("name", UNTOLD)

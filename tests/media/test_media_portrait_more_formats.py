@@ -1,5 +1,6 @@
 """HEIC, AVIF, GIF, BMP and TIFF: turned as they say, in their colours, the first of several, and damage told."""
 
+import base64
 import struct
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +10,8 @@ from PIL import Image
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from media.cage import CAGED, LIMITS
+from media.good_pictures import GOOD_PICTURES
 from media.image import open_portrait
 from tests.marks import sampled
 from tests.media.colour_files import converted, display, icc
@@ -33,6 +36,27 @@ def _exif(orientation: int) -> bytes:
     found = Image.Exif()
     found[0x0112] = orientation
     return found.tobytes()
+
+
+@pytest.mark.parametrize("kind", CAGED)
+def test_a_decoder_that_does_not_work_is_no_fault_of_the_picture(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The judge is a good picture of the same kind. The decoder is broken by a limit that lets it open no file."""
+    good, damaged = tmp_path / "good", tmp_path / "damaged"
+    good.write_bytes(base64.b64decode(GOOD_PICTURES[kind]))
+    data = good.read_bytes()
+    place = data.find(b"mdat") + 4 if b"mdat" in data else len(data) - 40  # of the picture itself, not of its head
+    damaged.write_bytes(data[:place] + bytes(40) + data[place + 40 :])
+    assert open_portrait(good, []).size == (64, 64)
+    with pytest.raises(WorkerError) as caught:
+        open_portrait(damaged, [])
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.IMAGE_INVALID, False)
+    monkeypatch.setitem(LIMITS, "RLIMIT_NOFILE", 3)
+    for portrait in (good, damaged):
+        with pytest.raises(WorkerError) as caught:
+            open_portrait(portrait, [])
+        assert (caught.value.code, caught.value.retryable, caught.value.elsewhere) == (ErrorCode.INTERNAL, True, True)
 
 
 @pytest.mark.parametrize("orientation", sampled(TURNS, 2))

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -72,17 +73,24 @@ def test_the_handler_makes_a_video_through_it(settings: Settings, ready: ReadyEn
     resources = make_resources(settings.model_copy(update={"input_roots": (tmp_path,)}), ready)
     job = {
         "image_url": bench.picture(size=(256, 256)),
-        "audio_urls": [bench.voice("voice.wav", [(0.6, 0.5)])],
+        "audio_urls": [bench.voice("voice.wav", [(1.6, 0.5)])],
         "width": 256,
         "height": 256,
         "mode": "infinitetalk",
         "window_frames": 33,
         "positive_prompt": SECRET,
+        "negative_prompt": f"not {SECRET}",
+        "quality": "fast",
+        "preview": True,
     }
-    reply = answer({"id": "real", "input": job}, resources, Cancellation())
+    told: list[dict[str, Any]] = []
+    reply = answer({"id": "real", "input": job}, resources, Cancellation(), told.append, 0.0)
     assert reply.get("status") == "completed", json.dumps(reply)
     video = probe(Path(unquote(urlsplit(reply["output_video_url"]).path)))
-    assert (video.frames, video.size) == (15, (256, 256))
+    assert (video.frames, video.size, reply["video_info"]["windows"]) == (40, (256, 256), 2)
+    params = reply["generation_params"]
+    assert [params[name] for name in ("quality", "shift", "negative_guidance")] == ["fast", 5.0, "nag"]
+    assert len({update["preview"] for update in told if "preview" in update}) == 2
     assert abs(video.picture_end - video.sound_end) < 0.040
     assert reply["engine"] == "comfyui"
     url = vars(ready.engine.client)["_url"]

@@ -23,6 +23,7 @@ from tests.storage.storage_servers import (
 
 HELD_FFMPEG = """#!/bin/sh
 case "$*" in *image2pipe*) held={encoding} ;; *) held={decoding} ;; esac
+case "$*" in *image2pipe*) if [ -p {beginning} ]; then read -r _ <{beginning}; fi ;; esac
 if [ ! -p "$held" ]; then exec {ffmpeg} "$@"; fi
 {ffmpeg} "$@" && read -r _ <"$held"
 """
@@ -76,19 +77,21 @@ class EncoderGate:
 
     def __init__(self, folder: Path) -> None:
         self._encoding, self._decoding = folder / "encoder-gate", folder / "decoder-gate"
+        self._beginning = folder / "beginning-gate"
         programs = folder / "bin"
         programs.mkdir()
         script = programs / "ffmpeg"
         ffmpeg = shutil.which("ffmpeg")
-        script.write_text(HELD_FFMPEG.format(ffmpeg=ffmpeg, encoding=self._encoding, decoding=self._decoding))
+        gates = {"encoding": self._encoding, "decoding": self._decoding, "beginning": self._beginning}
+        script.write_text(HELD_FFMPEG.format(ffmpeg=ffmpeg, **gates))
         script.chmod(0o755)
         self.path = f"{programs}:{os.environ['PATH']}"
 
     @contextmanager
-    def closed(self, *, decoding: bool = False) -> Iterator[Callable[[], object]]:
-        """The MP4 (`decoding`: the first voice) of this time is held until its job is ended, or what this gives is
-        called."""
-        gate = self._decoding if decoding else self._encoding
+    def closed(self, *, decoding: bool = False, beginning: bool = False) -> Iterator[Callable[[], object]]:
+        """The MP4 (`decoding`: the first voice) of this time is held at its end (`beginning`: before it) until its job
+        is ended, or what this gives is called."""
+        gate = self._decoding if decoding else self._beginning if beginning else self._encoding
         os.mkfifo(gate)
         handle = os.open(gate, os.O_RDWR)  # so that neither end waits for the other to be there
         try:

@@ -2,12 +2,14 @@
 
 import base64
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tests.serverless.disks import small_disk
+from tests.serverless.gates import EncoderGate
 from tests.serverless.stand import Stand
 from tests.serverless.stores import assert_plays, files_in, prompts, quick, result, undelivered, volume
 
@@ -101,6 +103,43 @@ def test_a_disk_that_fills_while_it_samples_is_no_fault_of_the_graph(tmp_path: P
         stand.worker.wait_for_stage("slow", "sample")
         fill(disk)
         assert_unfit(stand, "slow", "cannot take a job")
+
+
+def test_a_disk_that_fills_while_the_video_is_encoded_does_not_cost_it(tmp_path: Path) -> None:
+    """Every frame is there, and room for the MP4 is kept from the beginning on. The next job finds the disk full."""
+    encoder = EncoderGate(tmp_path)
+    with working_on(tmp_path, "64m", PATH=encoder.path, MIN_DISK_GB="0.001") as (stand, disk):
+        with encoder.closed(beginning=True) as let_go, ExitStack() as stack:
+            stand.give("made")
+            stand.worker.wait_for_stage("made", "encode")
+            stack.enter_context(filling(disk))
+            let_go()
+            assert result(stand, "made")["output"]["status"] == "completed"
+        assert_plays(stand.video("made"))
+        stand.give("next")
+        assert_unfit(stand, "next", "cannot take a job")
+
+
+@contextmanager
+def filling(disk: Path) -> Iterator[None]:
+    """Whatever becomes free is taken at once."""
+    stop = threading.Event()
+
+    def take() -> None:
+        with (disk / "taken").open("wb", buffering=0) as file:
+            while not stop.wait(0.001):
+                with suppress(OSError):
+                    while not stop.is_set():
+                        file.write(bytes(4096))
+
+    taker = threading.Thread(target=take)
+    fill(disk)
+    taker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        taker.join()
 
 
 def fill(disk: Path) -> None:

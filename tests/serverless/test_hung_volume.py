@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -152,6 +153,32 @@ def test_a_cancel_is_obeyed_and_the_worker_leaves(tmp_path: Path) -> None:
             stand.plane.stop("cancelled")
             assert_left(stand)
         assert stand.plane.results("cancelled") == []
+
+
+def test_a_cancel_before_the_job_s_work_is_heard_while_the_volume_hangs(tmp_path: Path) -> None:
+    with volume(tmp_path) as (disk, places), ExitStack() as stack:
+        stand = stack.enter_context(quick(tmp_path, None, {**places, "VOLUME_SECONDS": MORE_THAN_A_TEST}))
+        stack.enter_context(hanging(disk))
+        stand.give("looked-at")
+        stand.worker.wait_for_stage("looked-at", "validate")
+        stand.plane.wait_until(lambda: stand.plane.progress("looked-at")[1:])
+        stand.plane.stop("looked-at")
+        assert_left(stand)
+        assert stand.plane.results("looked-at") == []
+
+
+def test_one_input_root_that_hangs_does_not_hide_another(tmp_path: Path) -> None:
+    """What lies below the other one is found; only what is nowhere else may be tried again."""
+    hung, well = tmp_path / "hung", tmp_path / "well"
+    for root in (hung, well):
+        root.mkdir()
+    roots = {"INPUT_ROOTS": f"{hung}:{well}", "VOLUME_SECONDS": PATIENCE, "VOLUME_DIR": str(tmp_path / "no-volume")}
+    with quick(tmp_path, None, roots) as stand, hanging(hung):
+        for name in ("portrait.png", "short.wav"):
+            shutil.copy(stand.bench.folder / name, well)
+        stand.give("found")
+        assert last_result(stand, "found")["output"]["status"] == "completed"
+        assert_left(stand)
 
 
 def _uploading(stand: Stand, job_id: str) -> list[dict[str, Any]]:

@@ -1,15 +1,19 @@
 """What the caller is told while a job runs: how often, in which order, how true, and never after its end."""
 
+import base64
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
 from tests.serverless.records import Post
 from tests.serverless.stand import Stand, standing
 from tests.serverless.worker import STAGES
+from tests.worker.bench import probe
 
 KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
 VOICE = "several-windows.wav"
@@ -73,6 +77,28 @@ def test_each_update_has_the_same_keys_and_windows_only_while_it_samples(told: l
         else:
             assert 1 <= update["window"] <= update["windows"] == windows
             assert 0 <= update["step"] <= update["steps"] == STEPS
+
+
+def test_each_new_window_is_shown_once_and_small(stand: Stand) -> None:
+    """In a job that asks for it: the last frame of the window, as it is in the video; and nothing after the result."""
+    voice = stand.bench.voice("looked-at.wav", [(20.0, 0.5)])
+    stand.give("looked-at", audio_urls=[voice], steps=STEPS, preview=True, height=448)
+    params = stand.plane.wait_for_result("looked-at")["output"]["generation_params"]
+    job = posts_of(stand, "looked-at")
+    shown = [body["preview"] for body in job.bodies if "preview" in body]
+    assert all(set(body) - {"preview"} == KEYS for body in job.bodies)
+    assert len(shown) == len(set(shown)) >= 1
+    video = probe(stand.video("looked-at"))
+    moves_on = params["window_frames"] - params["overlap_frames"]
+    ends = [*range(params["window_frames"] - 1, video.frames, moves_on), video.frames - 1]
+    frames = video.gray_frames(sorted(set(ends)))
+    for preview in shown:
+        assert len(preview) <= 12_000
+        picture = Image.open(io.BytesIO(base64.b64decode(preview.removeprefix("data:image/jpeg;base64,"))))
+        assert (picture.format, picture.size) == ("JPEG", (183, 320))
+        small = picture.convert("L")
+        whole = (Image.frombytes("L", video.size, frame).resize(small.size) for frame in frames)
+        assert min(ImageStat.Stat(ImageChops.difference(small, frame)).mean[0] for frame in whole) < 4
 
 
 def test_there_is_at_most_one_in_two_seconds(told: list[Told]) -> None:

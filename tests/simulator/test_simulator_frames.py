@@ -22,10 +22,9 @@ from tests.simulator.simulator_process import (
 
 SIZE = (160, 240)
 LEFT, RIGHT = (8, 80, 72, 224), (88, 80, 152, 224)
-CENTRE = (48, 84, 112, 180)
-INSIDE = (50, 86, 110, 178)
-MARK_ROWS = 40
-FIRST_COLOUR = (255, 96, 64)
+LINE_ROWS = 13
+MOUTH = (40, 90, 120, 170)  # of a picture in which no face is found
+BAR = (3, 146, 6, 238)
 
 
 def at_size(graph: Graph, folder: Path) -> Graph:
@@ -68,7 +67,7 @@ def test_each_region_moves_while_its_speaker_talks_and_only_then(dialogue: list[
 
 
 def test_nothing_else_moves(dialogue: list[Image.Image]) -> None:
-    between = (LEFT[2], MARK_ROWS, RIGHT[0], SIZE[1])
+    between = (LEFT[2], LINE_ROWS, RIGHT[0], SIZE[1])
     below = (0, LEFT[3], SIZE[0], SIZE[1])
     assert not any(moves(dialogue, between) + moves(dialogue, below))
 
@@ -85,19 +84,38 @@ def test_each_window_shows_its_reference_and_the_last_serves_the_rest(simulator:
     assert seen == [colours[0]] * 17 + [colours[1]] * 8 + [colours[2]] * 32
 
 
-def test_louder_is_wider(simulator: Simulator, tmp_path: Path) -> None:
-    """The level bar at the region's left edge grows with the loudness, and is not there in silence."""
-    heights = []
-    foot = (CENTRE[0] + 2, CENTRE[3] - 3)
+def test_louder_is_wider_and_higher(simulator: Simulator, tmp_path: Path) -> None:
+    """The mouth opens, and the bar at the left edge grows; neither is there in silence."""
+    heights: list[list[int]] = [[], []]
     for dbfs in (-45.0, -30.0, -12.0):
         graph = at_size(one_speaker(tmp_path, audio=tone(2.0, dbfs)), tmp_path)
         frames = pictures(simulator.run(graph).frames)
-        assert frames[5].getpixel(foot) == FIRST_COLOUR != frames[-1].getpixel(foot)
-        bar = ImageChops.difference(frames[5], frames[-1]).crop((CENTRE[0] + 1, CENTRE[1], CENTRE[0] + 3, CENTRE[3]))
-        box = bar.getbbox()
-        assert box is not None
-        heights.append(box[3] - box[1])
-    assert heights == sorted(set(heights))
+        for found, area in zip(heights, (MOUTH, BAR), strict=True):
+            box = ImageChops.difference(frames[5], frames[-1]).crop(area).getbbox()
+            assert box is not None
+            found.append(box[3] - box[1])
+    for found in heights:
+        assert found == sorted(set(found))
+
+
+def test_the_mouths_that_open_are_those_of_the_faces(simulator: Simulator, tmp_path: Path) -> None:
+    """Of the picture with two drawn people: each in its own region, where the lips are."""
+    size, top_rows = (624, 432), 40
+    graph = two_speakers(tmp_path, tone(0.8) + room_tone(1.0), room_tone(0.8) + tone(1.0))
+    graph = changed(graph, "i2v", frame_window_size=17, motion_frame=1)
+    graph["img"]["inputs"]["image"] = str(Path(__file__).resolve().parents[2] / "examples/duo.png")
+    halves = [(20, 40, 300, 400), (324, 40, 604, 400)]
+    graph["mimg"]["inputs"]["image"] = str(write_masks(tmp_path / "halves.png", size, halves))
+    for node in ("scale", "i2v"):
+        graph = changed(graph, node, width=size[0], height=size[1])
+    frames = pictures(simulator.run(changed(graph, "emb", num_frames=50)).frames)
+    for frame, middle in ((frames[10], 0.25), (frames[30], 0.75)):
+        # Without the bars, which stand at the left edge of a region, below.
+        moved = ImageChops.difference(frame, frames[-1]).crop((0, top_rows, size[0], 250)).convert("L")
+        left, top, right, bottom = moved.point([0] * 24 + [255] * 232).getbbox() or (0, 0, 0, 0)
+        assert abs((left + right) / 2 / size[0] - middle) < 0.02
+        assert 0.5 < (top_rows + top) / size[1] < (top_rows + bottom) / size[1] < 0.65
+        assert right - left < 0.12 * size[0]
 
 
 @pytest.mark.parametrize("silence", [room_tone, lambda seconds: tone(seconds, -60.0)])
@@ -105,9 +123,8 @@ def test_a_silent_speaker_stays_still(
     silence: "Callable[[float], array[int]]", simulator: Simulator, tmp_path: Path
 ) -> None:
     frames = pictures(simulator.run(at_size(one_speaker(tmp_path, audio=silence(2.0)), tmp_path)).frames)
-    assert not any(moves(frames, CENTRE))
     portrait = Image.open(tmp_path / "large.png").convert("RGB")
-    assert same(frames[0], portrait, INSIDE)
+    assert all(same(frame, portrait, (0, LINE_ROWS + 10, *SIZE)) for frame in frames)
 
 
 def test_one_after_the_other_moves_one_after_the_other(simulator: Simulator, tmp_path: Path) -> None:
@@ -119,27 +136,34 @@ def test_one_after_the_other_moves_one_after_the_other(simulator: Simulator, tmp
 
 
 def whites(picture: Image.Image, box: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
-    return picture.crop(box).convert("L").point([0] * 250 + [255] * 6).getbbox()
+    return picture.crop(box).convert("L").point([0] * 200 + [255] * 56).getbbox()
 
 
 def test_every_frame_says_simulated_and_counts(dialogue: list[Image.Image]) -> None:
-    """White letters over most of the width at the top of a portrait without white; the line under it differs in all."""
-    mark = (0, 0, SIZE[0], 20)
+    """White letters at the left of the dark line at the top; what stands behind them differs in all frames."""
+    mark = (0, 0, 48, LINE_ROWS)
     box = whites(dialogue[0], mark)
     assert box is not None
-    assert box[2] - box[0] > SIZE[0] * 0.5
+    assert (box[3] - box[1], box[2] - box[0]) >= (5, 30)
     assert all(same(frame, dialogue[0], mark) for frame in dialogue)
-    lines = {frame.crop((0, 20, SIZE[0], MARK_ROWS)).tobytes() for frame in dialogue}
+    lines = {frame.crop((48, 0, SIZE[0], LINE_ROWS)).tobytes() for frame in dialogue}
     assert len(lines) == len(dialogue)
 
 
-def test_the_region_is_outlined_and_the_rest_is_the_portrait(simulator: Simulator, tmp_path: Path) -> None:
-    frames = pictures(simulator.run(at_size(one_speaker(tmp_path), tmp_path)).frames)
+def test_a_region_is_outlined_lightly_and_the_rest_is_the_portrait(simulator: Simulator, tmp_path: Path) -> None:
+    """A single voice without a region has no outline; what is drawn of one lets the portrait through."""
+    graph = at_size(two_speakers(tmp_path, room_tone(2.0), room_tone(2.0)), tmp_path)
+    frame = pictures(simulator.run(graph).frames)[0]
     portrait = Image.open(tmp_path / "large.png").convert("RGB")
-    assert same(frames[0], portrait, (0, CENTRE[3], SIZE[0], SIZE[1]))
-    assert same(frames[0], portrait, (0, MARK_ROWS, SIZE[0], CENTRE[1]))
-    corners = [(CENTRE[0], CENTRE[1]), (CENTRE[2] - 1, CENTRE[1]), (CENTRE[2] - 1, CENTRE[3] - 1)]
-    assert [frames[0].getpixel(corner) for corner in corners] == [FIRST_COLOUR] * 3
+    drawn = ImageChops.difference(frame, portrait).convert("L").point([0] + [255] * 255)
+    expected = Image.new("L", SIZE, 0)
+    for left, top, right, bottom in (LEFT, RIGHT):
+        expected.paste(255, (left, top, right, bottom))
+        expected.paste(0, (left + 1, top + 1, right - 1, bottom - 1))
+    below = (0, LINE_ROWS + 10, *SIZE)
+    assert same(drawn.convert("RGB"), expected.convert("RGB"), below)
+    strong = ImageChops.difference(frame, portrait).crop(below).convert("L").point([0] * 128 + [255] * 128)
+    assert strong.getbbox() is None
 
 
 def test_a_region_inside_the_bounds_of_another_stays_its_own(simulator: Simulator, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.programs import REPOSITORY
 from tests.worker.bench import Bench
@@ -60,6 +61,20 @@ def test_the_sdks_own_file_is_taken_and_its_voices_are_compared(bench: Bench) ->
     reply = json.loads(run.stdout)
     assert (reply["status"], reply["job_id"]) == ("completed", "mine")
     assert len([warning for warning in reply["warnings"] if "speakers 1 and 2 have the same sound" in warning]) == 1
+
+
+def test_a_preview_of_the_newest_window_lies_beside_the_video(bench: Bench) -> None:
+    """Whole, in place of the one before, and told in the log; a job that does not ask has none."""
+    voice = bench.voice("long.wav", [(6.0, 0.5)])
+    job = {"image_url": bench.picture(size=(256, 448)), "audio_urls": [voice], "width": 256, "height": 448}
+    text = json.dumps({"input": {**job, "preview": "yes", "output_key": "a/b.mp4"}})
+    run = _run(bench, "--test_input", text, SIMULATOR_SPEED="4")
+    assert run.returncode == 0, run.stderr
+    preview = bench.folder / "output/local_test.preview.jpg"
+    assert f"preview of the newest window: {preview}" in run.stderr
+    with Image.open(preview) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (183, 320))
+    assert [path.name for path in (bench.folder / "output").iterdir() if path.is_file()] == [preview.name]
 
 
 def test_without_a_job_nothing_is_started(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.worker.bench import Bench, probe
 
 SIDE = 256
-STRIP_ROW = 39  # of the simulator's strip, whose colour is the prompt's
+STRIP_ROW = 2  # of the simulator's line at the top, whose colour is the prompt's
 BELOW = 200  # a row of the picture, at its edge
 Colour = tuple[int, int, int]
 
