@@ -97,8 +97,8 @@ def _newest(folder: Path) -> dict[str, Any] | None:
 
 def _keep(folder: Path, state: dict[str, Any]) -> None:
     """Called once every frame of the window is on the disk."""
-    older = sorted(folder.glob(STATES))
     target = folder / STATES.replace("*", f"{state['windows']:05d}")
+    older = [path for path in folder.glob(STATES) if path.name < target.name]
     part = target.with_name(f".{target.name}.part")
     torch.save(state, part)
     part.replace(target)

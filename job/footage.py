@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contract.cancel import Cancellation
+from job.recovery import Windows
 from media.video import FrameEncoder, VideoSpec
+from workflows.plan import Plan
 
 STATES = "resume-*.pt"  # of `comfy_nodes/resume.py`: the number of finished windows stands for the star
 
@@ -53,6 +55,14 @@ class Footage:
         """Windows that the next attempt need not make."""
         states = sorted(self._frames.glob(STATES)) if self._frames is not None else []
         return int(states[-1].stem.partition("-")[2]) if states else 0
+
+    def windows(self, plan: Plan) -> Windows:
+        """How far the attempt came that has just ended: a window counts once all its frames are written."""
+        files = self._frames.glob("*/frame_*.png") if self._frames else ()
+        there = [int(path.stem.partition("_")[2]) + 1 for path in files]
+        written = max([self._encoder.fed if self._encoder else 0, *there])
+        made = 0 if written < plan.window else 1 + (written - plan.window) // (plan.window - plan.overlap)
+        return Windows(self.finished, made, plan.windows)
 
     def begin(self) -> tuple[Path, FrameEncoder]:
         """For an attempt: where ComfyUI makes the folder of its frames, and the encoder that follows them."""

@@ -123,11 +123,6 @@ class StepTimer:
         self._end = self._clock() - self._moment
 
     @property
-    def windows(self) -> int:
-        """The last window that was heard of, from 1; 0 before the first."""
-        return self._last[0]
-
-    @property
     def seconds(self) -> float | None:
         """Of one step, as the median; None where none was timed."""
         return median(self._seconds) if self._seconds else None

@@ -34,7 +34,7 @@ from job.outlook import expected, models_of, work_for
 from job.pace import Pace, StepTimer
 from job.preparation import Layout, PreparedJob, lay_out_job, write_files
 from job.quote import Quoted, make_quote
-from job.recovery import Recovery, Windows
+from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
 from job.scenes import pictures_of
@@ -203,7 +203,7 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
             try:
                 video = _generate(prepared, recovery.memory, footage, context)
             except WorkerError as error:
-                recovery.after(error, Windows(footage.finished, context.step_timer.windows, prepared.plan.windows))
+                recovery.after(error, footage.windows(prepared.plan))
     marks = resources.marks.put(video, request.mode, context.warnings, context.cancel)
     stopwatch.lap(Stage.ENCODE)
     finished = FinishedVideo(

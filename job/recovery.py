@@ -107,5 +107,4 @@ def _from_where(windows: Windows) -> str:
     """The end of a sentence: what is kept, or lost, of the attempt before; nothing where no window was finished."""
     if windows.kept:
         return f", which went on behind window {windows.kept} of {windows.all}"
-    lost = max(windows.made - 1, 0)
-    return f", from the beginning: {lost} of {windows.all} windows were lost" if lost else ""
+    return f", from the beginning: {windows.made} of {windows.all} windows were lost" if windows.made else ""

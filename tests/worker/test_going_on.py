@@ -16,6 +16,7 @@ def _run(bench: Bench, name: str, *faults: str, **more: str) -> Run:
         "image_url": bench.picture(size=(SIDE, SIDE)),
         "audio_urls": [bench.voice("voice.wav", [(1.5, 0.1), (1.0, 0.6), (1.5, 0.3)])],
         **{"mode": "infinitetalk", "width": SIDE, "height": SIDE, "window_frames": 33, "output_key": name},
+        "voice": "as_is",
         **more,
     }
     run = bench.run(job, SIMULATOR_FAULTS=f"@{shown}")

@@ -30,7 +30,12 @@ def _run_and_watch(bench: Bench, seconds: float, size: tuple[int, int] = (400, 7
     sent = {"image_url": bench.picture(size=size), "audio_urls": [f"{name}.wav"], "output_key": f"{name}.mp4"}
     job = {**sent, "width": size[0], "height": size[1]}
     command = [sys.executable, "handler.py", "--test_input", json.dumps({"input": job})]
-    environment = {**bench.environment, "SIMULATOR_SPEED": speed, "AUDIO_MAX_SECONDS": "3600"}
+    environment = {
+        **bench.environment,
+        "SIMULATOR_SPEED": speed,
+        "AUDIO_MAX_SECONDS": "3600",
+        "JOB_TIMEOUT_SECONDS": "36000",
+    }
     with (bench.folder / f"{name}.log").open("w+") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.DEVNULL)
         memory = pictures = 0
