@@ -6,7 +6,7 @@ EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
 JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
-.PHONY: help demo endpoint test tests test-long test-real facts bench check schema lock audit clean setup setup-dev ffmpeg
+.PHONY: help demo playground endpoint test tests test-long test-real facts bench check schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,6 +17,8 @@ ifdef IMAGE
 else
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
 endif
+
+playground: endpoint ## the same, for its page: http://127.0.0.1:8000
 
 endpoint: setup ffmpeg ## RunPod's job API on this machine, with the real worker behind it (ARGS="--workers 2 --port 8001")
 	@$(BIN)/python -m endpoint $(ARGS)

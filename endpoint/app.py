@@ -12,6 +12,7 @@ from endpoint.caller_api import Caller, Health
 from endpoint.dispatch import Dispatch
 from endpoint.limits import Rates
 from endpoint.links import Links
+from endpoint.playground import playground_routes
 from endpoint.store_api import store_routes
 from endpoint.worker_api import worker_routes
 
@@ -24,6 +25,7 @@ def make_app(
     app.include_router(Caller(dispatch, links, rates, health).routes(endpoint_id))
     app.include_router(worker_routes(dispatch, endpoint_id, worker_key))
     app.include_router(store_routes(links.store, links))
+    app.include_router(playground_routes())
     published = {name: text for name, text in schemas().items() if name.endswith(".json")}
 
     @app.get("/schema/{name}")
