@@ -23,5 +23,6 @@ def test_every_test_of_the_table_exists() -> None:
 
 
 def test_every_test_of_the_worker_in_service_is_in_the_table() -> None:
-    mine = {test for file in HERE.glob("test_*.py") if file != Path(__file__) for test in _tests_of(file)}
+    others = (Path(__file__), HERE / "test_dry_run.py")  # a dry run makes nothing that could be lost
+    mine = {test for file in HERE.glob("test_*.py") if file not in others for test in _tests_of(file)}
     assert mine - NAMED == set()
