@@ -155,7 +155,9 @@ def test_faults_of_a_file_are_counted_down_there_and_outlive_the_process(start: 
 def test_a_file_may_come_and_go_and_what_it_says_for_ever_stays(start: Start, tmp_path: Path) -> None:
     faults, graph = tmp_path / "faults", one_speaker(tmp_path)
     simulator = start("--speed", "0", "--fault", f"@{faults}")
-    assert simulator.run(graph).succeeded
+    first = tmp_path / "first"  # a job of its own: another one there would go on behind its last window
+    first.mkdir()
+    assert simulator.run(one_speaker(first)).succeeded
     faults.write_text("error:window=1,times=always")
     for seed in range(2):
         assert not simulator.run(changed(graph, "sample", seed=seed)).succeeded

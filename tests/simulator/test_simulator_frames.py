@@ -88,7 +88,9 @@ def test_louder_is_wider_and_higher(simulator: Simulator, tmp_path: Path) -> Non
     """The mouth opens, and the bar at the left edge grows; neither is there in silence."""
     heights: list[list[int]] = [[], []]
     for dbfs in (-45.0, -30.0, -12.0):
-        graph = at_size(one_speaker(tmp_path, audio=tone(2.0, dbfs)), tmp_path)
+        folder = tmp_path / f"{dbfs}"  # a job of its own: in one folder the next would go on behind the last window
+        folder.mkdir()
+        graph = at_size(one_speaker(folder, audio=tone(2.0, dbfs)), folder)
         frames = pictures(simulator.run(graph).frames)
         for found, area in zip(heights, (MOUTH, BAR), strict=True):
             box = ImageChops.difference(frames[5], frames[-1]).crop(area).getbbox()

@@ -131,6 +131,6 @@ def test_sources_are_fetched_side_by_side(tmp_path: Path) -> None:
         FINE_ANSWER(sock, request)
 
     with Raw(script) as server:
-        voices = (server.url, server.url)
+        voices = (f"{server.url}/anna", f"{server.url}/ben")  # one source is fetched once, whoever names it
         inputs = fetch_inputs(server.url, voices, tmp_path, FetchLimits((), 10**6, 10**6, HERE), Cancellation())
     assert [path.read_bytes() for path in (inputs.image, *inputs.voices)] == [BODY[:1000]] * 3

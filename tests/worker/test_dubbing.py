@@ -13,9 +13,9 @@ SIZE = {"width": 256, "height": 256}
 
 
 def shown(run: Run) -> list[int]:
-    """The brightness of the lower left corner of every frame."""
+    """The brightness of the lower right corner of every frame, where the simulator draws nothing."""
     video = finished(run)
-    corner = f"format=gray,crop=1:1:6:{video.size[1] - 6}"
+    corner = f"format=gray,crop=1:1:{video.size[0] - 6}:{video.size[1] - 6}"
     command = ["ffmpeg", "-v", "error", "-i", str(video.path), "-vf", corner]
     return list(subprocess.run([*command, "-f", "rawvideo", "-"], capture_output=True, check=True).stdout)
 
