@@ -116,7 +116,7 @@ def test_percent_rises_and_the_stages_come_in_order(told: list[Told]) -> None:
         percents = [update["percent"] for update in job.bodies]
         assert percents == sorted(percents)
         assert 0 <= percents[0] < 10
-        assert 60 < percents[-1] <= 100
+        assert 30 < percents[-1] <= 100  # at most one in two seconds: the last one may be early
 
 
 def test_the_time_left_falls_to_nothing_and_is_known_early_by_the_second_job(told: list[Told]) -> None:
