@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.serverless.disks import small_disk
 from tests.serverless.gates import EncoderGate
 from tests.serverless.stand import Stand
