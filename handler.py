@@ -26,15 +26,17 @@ from contract.errors import ErrorCode, Stage, WorkerError
 from contract.job import Job
 from contract.response import failure
 from contract.version import VERSION
-from job.pipeline import Resources, run_job
+from job.pipeline import run_job
 from job.reporter import PAUSE_SECONDS, Reporter, Update
+from job.resources import Resources
 from worker import logs
 from worker.children import end_with_this_process
 from worker.job_thread import JobThread, is_any_left
 from worker.late_jobs import with_late_jobs
 from worker.local_run import LOCAL_ID, USAGE, USUAL_FILE, LocalRun, show_preview
 from worker.processor import processor_name_only
-from worker.settings import Settings, SettingsError, misspelt, read_settings
+from worker.settings import Settings, SettingsError, read_settings
+from worker.slips import misspelt
 from worker.startup import Startup
 
 log = logging.getLogger(__name__)

@@ -10,72 +10,38 @@ worker is handed over once, in `Resources`.
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from comfy_client.client import Callbacks, new_id
-from comfy_client.clocks import StallTimeouts
 from comfy_client.progress import Position, ProgressReader
-from comfy_client.supervisor import Engine
 from contract.cancel import Cancellation, Deadline
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.job import Job
 from contract.request import Request, parse_request
+from job.attempts import AttemptFrames
 from job.disk import disk_faults
-from job.footage import Footage
-from job.health import Health
-from job.keeper import Delivery, Keeper, fingerprint_of, recalled
+from job.keeper import Delivery, fingerprint_of, recalled
 from job.limits import TimeLimit, hopeless, limit_of, refuse_hopeless
-from job.marking import Marks
 from job.outlook import expected, models_of, work_for
-from job.pace import Pace, StepTimer
+from job.pace import StepTimer
 from job.preparation import Layout, PreparedJob, lay_out_job, write_files
 from job.quote import Quoted, make_quote
 from job.recovery import Recovery
 from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_times
 from job.reporter import Reporter
+from job.resources import Resources
 from job.scenes import pictures_of
 from job.voices import refuse_without_separator
 from job.workspace import job_folder
 from media.video import FrameEncoder
-from sources.fetch import FetchLimits, fetch_inputs
+from sources.fetch import fetch_inputs
 from storage.base import Storage, storage_key
-from workflows.graph import Graph, MemoryOptions, Precision, build_graph, sampler_node
-from workflows.models import Variants
+from workflows.graph import Graph, MemoryOptions, build_graph, sampler_node
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What every job of this worker shares. `engine_name` is "comfyui" or "simulator"; `job_seconds` is the longest
-    that a job may take where it has no limit of its own (None: no limit); `own_nodes` are those of our pack that the
-    engine has; the thread of one that was asked to stop is left behind after `obey_seconds`; `gpu` is what the driver
-    calls it, nothing where there is none."""
-
-    engine_name: Literal["comfyui", "simulator"]
-    engine: Engine
-    modes: tuple[Mode, ...]
-    storage_of: Callable[[Job, Request], Storage]
-    keeper: Keeper
-    limits: FetchLimits
-    precision: Precision
-    variants: Variants
-    pace: Pace
-    job_seconds: float | None
-    stall_timeouts: StallTimeouts
-    work_dir: Path
-    least_disk_bytes: int
-    audio_max_seconds: float
-    video_max_seconds: float
-    marks: Marks
-    own_nodes: frozenset[str] = frozenset()
-    health: Health = field(default_factory=Health)
-    obey_seconds: float = 180.0
-    gpu: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,13 +163,13 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
     video, spec = None, replace(prepared.video, comment=resources.marks.comment)
     shown = frozenset(prepared.plan.window_ends if request.preview else ())
-    with Footage(spec, context.folder, context.cancel, shown=shown, show=report.show) as footage:
+    with AttemptFrames(spec, context.folder, context.cancel, shown=shown, show=report.show) as attempts:
         while video is None:
             report(Stage.LOAD)
             try:
-                video = _generate(prepared, recovery.memory, footage, context)
+                video = _generate(prepared, recovery.memory, attempts, context)
             except WorkerError as error:
-                recovery.after(error, footage.windows(prepared.plan))
+                recovery.after(error, attempts.windows(prepared.plan))
     marks = resources.marks.put(video, request.mode, context.warnings, context.cancel)
     stopwatch.lap(Stage.ENCODE)
     finished = FinishedVideo(
@@ -250,10 +216,10 @@ def _laid_out(context: _JobContext) -> Layout:
     )
 
 
-def _generate(prepared: PreparedJob, memory: MemoryOptions, footage: Footage, context: _JobContext) -> Path:
+def _generate(prepared: PreparedJob, memory: MemoryOptions, attempts: AttemptFrames, context: _JobContext) -> Path:
     """Run the graph once while the encoder follows the frames; returns the MP4."""
-    finished = footage.finished
-    frames, encoder = footage.begin()
+    finished = attempts.finished
+    frames, encoder = attempts.begin()
     graph = build_graph(
         context.request,
         prepared,

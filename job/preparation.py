@@ -96,38 +96,6 @@ class Layout:
         return len(self.timeline.voices) + self.silent_listeners
 
 
-def prepare(
-    request: Request,
-    inputs: Inputs,
-    folder: Path,
-    warnings: list[str],
-    cancel: Cancellation,
-    *,
-    audio_max_seconds: float,
-    video_max_seconds: float,
-    own_nodes: Collection[str] = (),
-) -> PreparedJob:
-    """Decode, measure, lay out, fit, draw and write what the graph and the encoder will read.
-
-    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before, `video_max_seconds`
-    the most that is decoded of a video; `own_nodes` are the nodes of our pack that the server has.
-
-    Raises:
-        WorkerError: whatever is wrong with the inputs.
-    """
-    layout = lay_out_job(
-        request,
-        inputs,
-        folder,
-        warnings,
-        cancel,
-        audio_max_seconds=audio_max_seconds,
-        video_max_seconds=video_max_seconds,
-        own_nodes=own_nodes,
-    )
-    return write_files(layout, folder, cancel)
-
-
 def lay_out_job(
     request: Request,
     inputs: Inputs,
@@ -140,7 +108,13 @@ def lay_out_job(
     own_nodes: Collection[str] = (),
 ) -> Layout:
     """Decode, measure, lay out, fit and draw: everything that can be wrong with the inputs is found here, and told.
-    As `prepare`, which writes voices and masks as well."""
+
+    `audio_max_seconds` is the longest that one voice may be, unless the job asks to cut it before, `video_max_seconds`
+    the most that is decoded of a video; `own_nodes` are the nodes of our pack that the server has.
+
+    Raises:
+        WorkerError: whatever is wrong with the inputs.
+    """
     view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
     image = view.first()
     framed = frame_picture(request, image, warnings)

@@ -6,7 +6,6 @@ Nothing else in the worker reads the environment. A bad value stops the start wi
 import logging
 import re
 import tempfile
-from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,10 +14,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract.fields import Mode
-from contract.near import slips
 from sources.places import split_port
 
-SHORTEST_TOLD = 5  # characters
 HOST_NAME = re.compile(r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]*[a-z][a-z0-9_-]*", re.IGNORECASE)  # its end is no number
 
 
@@ -277,21 +274,6 @@ class Settings(BaseSettings):
     def log_level_number(self) -> int:
         """For the logging module."""
         return logging.getLevelNamesMapping()[self.log_level]
-
-
-def misspelt(environment: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The variables that are no setting but for a slip, each with the setting that was most likely meant.
-
-    Only where that setting is not set itself, and the name is long enough that a slip does not make another word.
-    """
-    known = [name.upper() for name in Settings.model_fields]
-    names = {name.upper() for name, value in environment.items() if value}
-    found = []
-    for name in sorted(names.difference(known)):
-        free = (other for other in known if other not in names and len(other) >= SHORTEST_TOLD)
-        near = [other for other in free if abs(len(name) - len(other)) <= 1 and slips(name, other) == 1]
-        found += [(name, near[0])] if near else []
-    return found
 
 
 def read_settings() -> Settings:

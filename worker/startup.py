@@ -18,7 +18,7 @@ from job.cards import card_of
 from job.disk import check_disk, unfit
 from job.health import Health
 from job.pace import Pace
-from job.pipeline import Resources
+from job.resources import Resources
 from job.workspace import remove_leftovers
 from media.faces import check_detector
 from sources.fetch import FetchLimits

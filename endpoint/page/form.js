@@ -31,7 +31,7 @@ const usual = (field) => (field.default === null || field.default === undefined 
 
 function select(name, choices, field) {
   const control = document.createElement("select");
-  control.append(new Option(usual(field), ""), ...choices.map((choice) => new Option(String(choice), JSON.stringify(choice))));
+  control.append(new Option(usual(field), ""), ...choices.map((choice) => new Option({ true: say("yes"), false: say("no") }[choice] ?? choice, JSON.stringify(choice))));
   control.value = name in state.fields ? JSON.stringify(state.fields[name]) : "";
   control.onchange = () => set(name, control.value === "" ? undefined : JSON.parse(control.value));
   return control;

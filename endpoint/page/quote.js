@@ -34,7 +34,7 @@ function draw() {
   $("fault").textContent = fault;
   $("warnings").replaceChildren(...(quote?.warnings ?? []).map((warning) => cell("li", warning)));
   if (!quote) {
-    box.replaceChildren(cell("p", say(asking ? "quote-waits" : "quote-empty")));
+    box.replaceChildren(cell("p", say(!asking ? "quote-empty" : state.job ? "quote-busy" : "quote-waits")));
     box.firstChild.className = "quiet";
     return;
   }

@@ -3,7 +3,7 @@
 const WORDS = {
   en: {
     title: "Talking video", "runs-on": "runs on", theme: "Light or dark", language: "Tiếng Việt", "other-language": "vi",
-    "this-machine": "this machine", simulator: "simulator", token: "Token of this endpoint", "token-use": "Use it",
+    "this-machine": "this machine", token: "Token of this endpoint", "token-use": "Use it",
     stage: "The portrait, as the video will show it", "drop-portrait": "Drop a portrait here", "choose-portrait": "Choose a file",
     or: "or", sample: "take ours, with two voices", "other-portrait": "Another portrait",
     voices: "Voices", "voices-hint": "One to four, in order from left to right.", "add-voice": "Add a voice", record: "Record one", stop: "Stop recording",
@@ -24,11 +24,11 @@ const WORDS = {
     "stage-load": "loads the model", "stage-sample": "makes the pictures", "stage-encode": "makes the film", "stage-upload": "stores the film",
     piece: "piece {window} of {windows}", left_: "about {seconds} left", cancelled: "The job was cancelled.", lost: "The endpoint does not know this job any more.",
     unreachable: "The endpoint does not answer. Does it still run?", "no-picture": "{name} is no picture or video.", "no-sound": "{name} is no sound that this browser can play; the worker may still read it.",
-    "too-many": "Four voices at most.", "too-large": "{name} is larger than {megabytes} MB.", "done": "Done", "bad-number": "a number from 0 to 1, left before right and top before bottom",
+    "too-many": "Four voices at most.", "too-large": "{name} is larger than {megabytes} MB.", "bad-number": "a number from 0 to 1, left before right and top before bottom",
   },
   vi: {
     title: "Video biết nói", "runs-on": "chạy trên", theme: "Sáng hoặc tối", language: "English", "other-language": "en",
-    "this-machine": "máy này", simulator: "bộ mô phỏng", token: "Mã truy cập của endpoint", "token-use": "Dùng mã này",
+    "this-machine": "máy này", token: "Mã truy cập của endpoint", "token-use": "Dùng mã này",
     stage: "Ảnh chân dung, đúng như trong video", "drop-portrait": "Thả ảnh chân dung vào đây", "choose-portrait": "Chọn tệp",
     or: "hoặc", sample: "dùng ảnh mẫu với hai giọng nói", "other-portrait": "Ảnh khác",
     voices: "Giọng nói", "voices-hint": "Từ một đến bốn giọng, theo thứ tự từ trái sang phải.", "add-voice": "Thêm giọng nói", record: "Thu âm", stop: "Dừng thu",
@@ -49,7 +49,7 @@ const WORDS = {
     "stage-load": "nạp mô hình", "stage-sample": "tạo khung hình", "stage-encode": "dựng phim", "stage-upload": "lưu phim",
     piece: "đoạn {window} trên {windows}", left_: "còn khoảng {seconds}", cancelled: "Đã hủy công việc.", lost: "Endpoint không còn biết công việc này.",
     unreachable: "Endpoint không trả lời. Nó còn chạy không?", "no-picture": "{name} không phải là ảnh hay video.", "no-sound": "Trình duyệt không phát được {name}; worker có thể vẫn đọc được.",
-    "too-many": "Nhiều nhất là bốn giọng.", "too-large": "{name} lớn hơn {megabytes} MB.", "done": "Xong", "bad-number": "một số từ 0 đến 1, trái trước phải và trên trước dưới",
+    "too-many": "Nhiều nhất là bốn giọng.", "too-large": "{name} lớn hơn {megabytes} MB.", "bad-number": "một số từ 0 đến 1, trái trước phải và trên trước dưới",
   },
 };
 

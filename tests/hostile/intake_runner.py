@@ -18,11 +18,11 @@ from pathlib import Path
 from contract.cancel import Cancellation
 from contract.errors import WorkerError
 from contract.request import parse_request
-from job.preparation import prepare
 from media.faces import find_faces
 from media.image import draw_fitted, open_portrait, plan_fit
 from sources.fetch import Inputs
 from tests.hostile.hostile_case import OK
+from tests.job.prepared import prepare
 
 AT_ONCE = 2
 HANG_SECONDS = 300  # only a defect takes so long, also on a busy machine

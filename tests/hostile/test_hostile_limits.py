@@ -14,12 +14,13 @@ import pytest
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import parse_request
-from job.preparation import PreparedJob, prepare
+from job.preparation import PreparedJob
 from media.audio import decode
 from media.ffmpeg import FfmpegError, run
 from sources.fetch import Inputs
 from tests.hostile.hostile_pictures import png
 from tests.hostile.hostile_sounds import SEEDS, box, make_seed, outside_reference, wav
+from tests.job.prepared import prepare
 from tests.marks import sampled
 
 PYTHON = sys.executable

@@ -11,10 +11,10 @@ from PIL import Image, ImageCms
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.request import parse_request
-from job.preparation import prepare
 from media.image import open_portrait
 from media.kinds import PICTURES
 from sources.fetch import Inputs
+from tests.job.prepared import prepare
 from tests.media.media_pictures import BLUE, CORNERS, GREEN, RED, corner_colours, near, pixel, quarters, save
 from tests.media.media_sounds import make_sound
 

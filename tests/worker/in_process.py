@@ -5,7 +5,7 @@ from typing import Any
 from comfy_client.supervisor import RunningServer
 from contract.cancel import Cancellation
 from handler import answer
-from job.pipeline import Resources
+from job.resources import Resources
 from tests.worker.bench import Bench
 from worker.engine_setup import ReadyEngine
 from worker.settings import Settings

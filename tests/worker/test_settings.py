@@ -9,7 +9,8 @@ import pytest
 
 from comfy_client.server import NOT_FOR_ENGINES
 from worker.logs import redact
-from worker.settings import Settings, SettingsError, misspelt, read_settings
+from worker.settings import Settings, SettingsError, read_settings
+from worker.slips import misspelt
 
 DEFAULTS: dict[str, object] = {
     "ENGINE": "comfyui",

@@ -18,7 +18,7 @@ from workflows.plan import Plan
 STATES = "resume-*.pt"  # of `comfy_nodes/resume.py`: the number of finished windows stands for the star
 
 
-class Footage:
+class AttemptFrames:
     """Use as a `with` block around all attempts.
 
     Args:
@@ -40,7 +40,7 @@ class Footage:
         self._frames: Path | None = None
         self._encoder: FrameEncoder | None = None
 
-    def __enter__(self) -> "Footage":
+    def __enter__(self) -> "AttemptFrames":
         return self
 
     def __exit__(self, *_: object) -> None:
