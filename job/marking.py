@@ -12,7 +12,6 @@ from contract.background import watched
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
-from job.disk import disk_faults
 from media.boxes import UnexpectedFileError
 from media.mark import COMMENT, add_xmp
 from media.signing import Signer, SigningError
@@ -60,14 +59,14 @@ class Marks:
         The GPU's work is done: what fails here although the rehearsal passed is told, and does not end the job.
 
         Raises:
-            WorkerError: WORKER_UNFIT for a disk that takes nothing; what `cancel` raises.
+            WorkerError: what `cancel` raises.
         """
         family, marks = MODES[mode].family, list[str]()
         if self.metadata:
             try:
                 _replace(video, lambda target: add_xmp(video, target, family))
                 marks.append(METADATA)
-            except UnexpectedFileError as error:
+            except (UnexpectedFileError, OSError) as error:  # the disk may have become full
                 log.error("no XMP was put into the video: %s", error)
                 warnings.append("the video says in its comment alone that AI made it: no XMP could be put into it")
         if self.signer is not None and self._signed(self.signer, video, family, warnings, cancel):
@@ -77,9 +76,9 @@ class Marks:
     def _signed(self, signer: Signer, video: Path, family: str, warnings: list[str], cancel: Cancellation) -> bool:
         try:
             _replace(video, lambda target: _in_time(lambda: signer.sign(video, target, family), cancel))
-        except SigningError as error:
+        except (SigningError, OSError) as error:
             log.error("%s", CANNOT_SIGN.format(error))
-            if error.timestamp:
+            if isinstance(error, SigningError) and error.timestamp:
                 warnings.append("the video's C2PA signature has no timestamp: its authority does not answer")
                 return self._signed(replace(signer, timestamp_url=None), video, family, warnings, cancel)
             warnings.append("the video is not signed (C2PA): the signer failed after the generation")
@@ -91,9 +90,8 @@ def _replace(video: Path, write: Callable[[Path], None]) -> None:
     """Let `write` make a new file, and put it in the place of the video once it is whole."""
     new = video.with_name(f"{uuid.uuid4().hex}.mp4")
     try:
-        with disk_faults(video.parent):
-            write(new)
-            new.replace(video)
+        write(new)
+        new.replace(video)
     finally:
         new.unlink(missing_ok=True)
 

@@ -13,6 +13,7 @@ from media.signing import load_signer
 from tests.media.certificates import certificate
 from tests.media.test_media_mark import plain, samples
 from tests.media.test_media_signing import told
+from tests.serverless.disks import small_disk
 
 __all__ = ["plain"]
 NOBODY = "http://127.0.0.1:9/"  # a port where nothing listens
@@ -77,3 +78,11 @@ def test_a_cancelled_job_signs_nothing() -> None:
     hung = Marks(signer=load_signer(*certificate(), NOBODY))
     with pytest.raises(WorkerError):
         hung.rehearse(cancel)
+
+
+def test_a_disk_without_room_for_the_marks_costs_the_marks_and_not_the_video(plain: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", f"{plain.stat().st_size // 1024 + 8}k") as disk:
+        video, names, warnings = put(Marks(signer=load_signer(*certificate())), plain, disk)
+        assert names == ()
+        assert ["no XMP" in warnings[0], "not signed" in warnings[1]] == [True, True]
+        assert video.read_bytes() == plain.read_bytes()

@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.serverless.disks import small_disk
 from tests.serverless.gates import EncoderGate
 from tests.serverless.stand import Stand
@@ -107,7 +105,6 @@ def test_a_disk_that_fills_while_it_samples_is_no_fault_of_the_graph(tmp_path: P
         assert_unfit(stand, "slow", "cannot take a job")
 
 
-@pytest.mark.slow  # a race with the kernel for the last page of a small disk, lost on a busy machine
 def test_a_disk_that_fills_while_the_video_is_encoded_does_not_cost_it(tmp_path: Path) -> None:
     """Every frame is there, and room for the MP4 is kept from the beginning on. The next job finds the disk full."""
     encoder = EncoderGate(tmp_path)
