@@ -57,19 +57,20 @@ RUN useradd --uid 10001 --gid 0 --create-home --home-dir /home/worker --shell /u
 FROM base AS locks
 WORKDIR /opt/locks
 COPY docker/comfyui-requirements.txt /opt/locks/
-RUN grep -E '^nvidia-' comfyui-requirements.txt >nvidia.txt; \
-    grep -E '^(torch|torchaudio|torchvision|triton)==' comfyui-requirements.txt >torch.txt; \
-    grep -vE '^(#|nvidia-|(torch|torchaudio|torchvision|triton)==)' comfyui-requirements.txt >others.txt
+RUN awk '/^[a-z0-9]/ { part = "others" } \
+         /^nvidia-/ { part = "nvidia" } \
+         /^(torch|torchaudio|torchvision|triton)==/ { part = "torch" } \
+         !/^#/ { print >(part ".txt") }' comfyui-requirements.txt
 
 FROM base AS comfyui-env
 RUN python3 -m venv /opt/comfyui-venv
 # --no-deps: the lock is complete, `pip check` proves it, and nothing that it does not name gets in.
 COPY --from=locks /opt/locks/nvidia.txt /opt/locks/
-RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/nvidia.txt
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/locks/nvidia.txt
 COPY --from=locks /opt/locks/torch.txt /opt/locks/
-RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/torch.txt
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/locks/torch.txt
 COPY --from=locks /opt/locks/others.txt /opt/locks/
-RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/others.txt
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/locks/others.txt
 COPY docker/comfyui-requirements.txt /opt/locks/
 RUN /opt/comfyui-venv/bin/pip check; \
     /opt/comfyui-venv/bin/python -c 'import torch; assert torch.version.cuda == "12.8", torch.version.cuda'
@@ -104,7 +105,7 @@ RUN apt-get update; \
 # The same environment, as the wheel must fit this very torch.
 COPY --from=comfyui-env /opt/comfyui-venv /opt/comfyui-venv
 COPY docker/fetch_commit.sh docker/build_sage.py docker/sage-requirements.txt /opt/docker/
-RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/docker/sage-requirements.txt
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/docker/sage-requirements.txt
 ARG SAGEATTENTION_COMMIT
 RUN /opt/docker/fetch_commit.sh https://github.com/thu-ml/SageAttention "$SAGEATTENTION_COMMIT" /opt/sage
 # A100; 3090, A40, A6000; 4090, L4, L40S; H100, H200; 5090, RTX PRO 6000.
@@ -151,7 +152,7 @@ RUN --mount=type=secret,id=hf_token \
 FROM base AS worker-env
 COPY requirements.txt /opt/locks/worker-requirements.txt
 RUN python3 -m venv /opt/worker-venv; \
-    /opt/worker-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/worker-requirements.txt; \
+    /opt/worker-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/locks/worker-requirements.txt; \
     rm /opt/worker-venv/lib/python3*/site-packages/c2pa/libs/*.rlib; \
     /opt/worker-venv/bin/pip check
 

@@ -53,18 +53,18 @@ setup-dev: $(VENV)/.dev
 
 $(VENV)/.worker: requirements.txt
 	@scripts/make_venv.sh $(PYTHON) $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.worker
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 ffmpeg:
 	@scripts/need_ffmpeg.sh
 
-lock: ## write the locks of both environments anew from the .in files
-	scripts/lock.sh $(PYTHON)
+lock: ## write the locks anew from the .in files, with hashes (LOCKS="docker/comfyui-requirements.txt …": these alone)
+	scripts/lock.sh $(PYTHON) $(LOCKS)
 
 # Asks the network: 1 something is known of a package, 3 not every package could be asked about.
 audit: build/audit/.done ## ask the network whether a package of the locks has a known flaw
@@ -72,7 +72,7 @@ audit: build/audit/.done ## ask the network whether a package of the locks has a
 
 build/audit/.done: requirements-audit.txt
 	@scripts/make_venv.sh $(PYTHON) build/audit
-	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
 	@touch $@
 
 clean: ## remove what the targets made
