@@ -39,12 +39,18 @@ ARG WITH_SAGE=0
 # --- what every stage stands on --------------------------------------------------------------------------------------
 FROM ${CUDA_BASE} AS base
 SHELL ["/bin/bash", "-euxo", "pipefail", "-c"]
+COPY docker/no_screen.sh /opt/docker/
 # gcc and Python's headers: Triton, which SageAttention's kernels use, compiles its launchers when a job first needs them.
 # hadolint ignore=DL3008
-RUN apt-get update; \
+RUN /opt/docker/no_screen.sh /tmp/empty; \
+    dpkg --install /tmp/empty/*.deb; \
+    rm -r /tmp/empty; \
+    apt-get update; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       aria2 ca-certificates curl ffmpeg gcc libc6-dev python3 python3-dev python3-venv; \
     rm -rf /var/lib/apt/lists/*; \
+    find /usr/lib -name 'libLLVM*' -o -name 'libgallium*' | (! grep .); \
+    ffmpeg -version; \
     python3 -c 'import sys; assert sys.version_info[:2] == (3, 12), sys.version'
 # RunPod honours an image's user, and mounts volumes owned by root: the worker only reads them. Group 0 lets it read
 # what root's group may. The home and /output are open to all, so that `--user` may name anybody.

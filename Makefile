@@ -51,13 +51,16 @@ schema: setup ## write docs/schema, and the tables of docs/, anew from the code
 setup: $(VENV)/.worker
 setup-dev: $(VENV)/.dev
 
+# A lock is complete, as `pip check` proves: --no-deps leaves pip nothing to choose.
 $(VENV)/.worker: requirements.txt
 	@scripts/make_venv.sh $(PYTHON) $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.worker
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
 ffmpeg:
@@ -72,7 +75,8 @@ audit: build/audit/.done ## ask the network whether a package of the locks has a
 
 build/audit/.done: requirements-audit.txt
 	@scripts/make_venv.sh $(PYTHON) build/audit
-	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
+	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-audit.txt
+	@build/audit/bin/python -m pip check --quiet
 	@touch $@
 
 clean: ## remove what the targets made
