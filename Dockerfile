@@ -10,8 +10,8 @@
 # NVCC_THREADS    a number (2)                            the GPU generations that each compiles at a time: about 2 GB of
 #                                                         RAM for each, all compilers together
 # HF_ENDPOINT     an address                              a mirror for MODELS
-# REVISION        text                                    commit of this repository, for the image's label
-# VERSION         text                                    version of the worker, for the image's label
+# SOURCE, REVISION, VERSION                               address and commit of this repository, and version of the
+#                                                         worker, for the image's labels
 #
 # MODELS from a repository that asks who you are: --secret id=hf_token,env=HF_TOKEN
 # RunPod builds from GitHub for 30 min at most and without arguments: hence WITH_SAGE=0. Releases are built with 1.
@@ -225,11 +225,13 @@ ARG COMFYUI_COMMIT
 ARG WANVIDEOWRAPPER_COMMIT
 ARG SAGEATTENTION_COMMIT
 ARG REVISION=unknown
+ARG SOURCE=unknown
 # Held equal to contract/version.py by tests/image.
 ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="talking-video worker" \
       org.opencontainers.image.description="One portrait and one to four voices in, the URL of a lip-synced MP4 out" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-only" \
+      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.version="${VERSION}" \
       comfyui.commit="${COMFYUI_COMMIT}" \

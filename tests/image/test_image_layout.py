@@ -108,6 +108,15 @@ def test_the_proof_is_no_part_of_the_image_but_a_condition_of_it() -> None:
     assert "verify.sh; " in proof.text
 
 
+def test_ffmpeg_comes_without_what_it_needs_for_a_screen() -> None:
+    text = " ".join(run.text for run in STAGES["base"].all("RUN"))
+    places = [
+        text.index(part) for part in ("no_screen.sh ", "dpkg --install", " ffmpeg ", "find /usr/lib -name 'libLLVM*'")
+    ]
+    assert places == sorted(places)
+    assert "| (! grep .);" in text, "an image with LLVM is not built"
+
+
 def test_what_changes_least_comes_first() -> None:
     kinds = [
         "sage" if instruction.name == "RUN" else instruction.options.get("from") or instruction.words[0]
