@@ -6,6 +6,7 @@ from types import ModuleType
 
 CLASSES = {
     "TalkingVideoPrompts": ("prompts", "Prompts"),
+    "TalkingVideoSource": ("source", "Source"),
     "TalkingVideoVoiceEmbeds": ("voices", "VoiceEmbeds"),
 }
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from contract.output_key import OutputKey
 from contract.source import Source, UploadUrl
 from contract.spelling import boolean, choice, number, round_blanks, trimmed, whole
 
@@ -40,6 +41,7 @@ ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", 
 NamedRegion = Literal["left", "center", "right"]
 Timing = Literal["together", "turns"]
 Fit = Literal["cover", "contain"]
+Follow = Literal["keyframes", "motion"]
 KeepSound = Literal["replace", "under"]
 Quality = Literal["fast", "balanced", "best"]  # `contract.presets` has what each one stands for
 QUALITY_SYNONYMS = {"fastest": "fast", "quality": "best"}
@@ -51,7 +53,6 @@ DEFAULT_NEGATIVE_PROMPT = (
     "exaggerated gestures, shaking camera"
 )
 METADATA_MAX_BYTES = 4096
-LONGEST_FILE_NAME = 255
 MOST_SCENES = 16
 # Pydantic describes a union branch by branch; these say it in one sentence.
 EITHER_OR = {
@@ -106,33 +107,6 @@ WindowFrames = Annotated[
     Field(ge=33, le=81),
     AfterValidator(_check_window),
     WithJsonSchema({"type": "integer", "enum": list(range(33, 82, 4))}),
-]
-
-
-def _check_output_key(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._\-/]+", value):
-        raise ValueError("an output_key has letters, digits, '.', '_', '-' and '/' only")
-    if any(part in ("", ".", "..") for part in value.split("/")):
-        raise ValueError("an output_key has no '..', no empty part, and neither starts nor ends with '/'")
-    if any(len(part) > LONGEST_FILE_NAME for part in value.split("/")):
-        raise ValueError(f"between two '/' an output_key has at most {LONGEST_FILE_NAME} characters")
-    if any(re.fullmatch(r"\..*\.part", part) for part in value.split("/")):
-        raise ValueError("an output_key is not called '.….part', as unfinished files are")
-    return value
-
-
-OutputKey = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=512,
-        description="the video's place in the storage, such as talks/anna.mp4; default: named after the job",
-        json_schema_extra={
-            "pattern": "^[A-Za-z0-9._/-]+$",
-            "not": {"pattern": r"^/|//|/$|(^|/)[.][.]?(/|$)|\n|[^/]{256}|(^|/)[.][^/]*[.]part(/|$)"},
-        },
-    ),
-    AfterValidator(_check_output_key),
 ]
 
 
@@ -289,6 +263,13 @@ class JobInput(_Model):
     )
     video_url: Source | None = Field(
         None, description="a video that is dubbed, in place of image_url: its people say the new sound"
+    )
+    follow: Annotated[Follow, BeforeValidator(choice(get_args(Follow)))] = Field(
+        "keyframes",
+        description="what is taken of video_url: the picture at each window's start, or the motion between them too",
+    )
+    motion_strength: Number = Field(
+        0.5, ge=0, le=1, description="with follow motion, the share of the steps that begins from the source: 0 to 1"
     )
     keep_sound: Annotated[KeepSound, BeforeValidator(choice(get_args(KeepSound)))] = Field(
         "replace", description="the sound of video_url: replaced by the voices, or left under them"

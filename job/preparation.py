@@ -12,7 +12,7 @@ from contract.errors import ErrorCode, WorkerError
 from contract.request import Request
 from contract.response import SceneInfo
 from job.scenes import PictureRoom, draw_pictures, pictures_of, place_scenes
-from job.views import Dubbed, View, draw_references, open_view
+from job.views import Dubbed, View, draw_references, follow_motion, open_view
 from media.audio import Voice, decode
 from media.footage import Footage
 from media.image import Fit, choose_bucket, plan_fit
@@ -69,6 +69,7 @@ def prepare(
     timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
+    motion = follow_motion(request.dub, view, fit, plan, own_nodes)
     references = draw_references(view, fit, plan, folder / "portrait.png")
     if not inputs.filmed:
         room = PictureRoom(folder, fit, request.fit, warnings, cancel)
@@ -86,6 +87,7 @@ def prepare(
     write_listener_mix(timeline, video.seconds, video.audio, cancel, bed=bed)
     return PreparedJob(
         references=references,
+        motion=motion,
         prompts=scenes.prompts,
         scenes=scenes.told,
         voices=tuple(tracks),
@@ -111,6 +113,7 @@ def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
         audio_cfg_scale=request.audio_cfg_scale,
         most_frames=most,
         nag=request.negative_guidance == "nag",
+        start_step=request.dub.start_step if request.dub else 0,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from contract.dubbing import Dub
 from contract.errors import Stage
 from contract.request import Request
 from contract.response import GenerationParams, Reply, SourceVideo, Timings, VideoInfo, as_json
@@ -100,13 +101,13 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         frames=prepared.video.output_frames,
         windows=prepared.plan.windows,
         sha256=finished.sha256,
-        source=_source(prepared),
+        source=_source(request.dub, prepared),
     )
 
 
-def _source(prepared: PreparedJob) -> SourceVideo | None:
+def _source(dub: Dub | None, prepared: PreparedJob) -> SourceVideo | None:
     footage = prepared.footage
-    if footage is None:
+    if footage is None or dub is None:
         return None
     return SourceVideo(
         width=footage.width,
@@ -115,6 +116,8 @@ def _source(prepared: PreparedJob) -> SourceVideo | None:
         duration_seconds=None if footage.seconds is None else round(footage.seconds, 3),
         codec=footage.codec,
         high_dynamic_range=footage.high_range is not None,
+        follow=dub.follow,
+        start_step=dub.start_step,
         keyframes=prepared.references.count,
     )
 

@@ -1,6 +1,7 @@
 """What a job shows: a portrait, or a video that is dubbed. Either gives the reference pictures of its windows."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -8,14 +9,18 @@ from typing import Protocol
 from PIL import Image
 
 from contract.cancel import Cancellation
-from contract.errors import ErrorCode, WorkerError
+from contract.dubbing import Dub
+from contract.errors import ErrorCode, Stage, WorkerError
 from media.footage import Footage, open_footage
 from media.image import Fit, draw_fitted, open_portrait
 from media.keyframes import Picks, pictures_of
 from media.references import save_references
 from sources.fetch import Inputs
-from workflows.graph import References
+from workflows.graph import Motion, References
+from workflows.own_nodes import SOURCE
 from workflows.plan import FPS, Plan
+
+JPEG_QUALITY = 95  # 60 to 150 kB each at 400x704, of what is mixed with noise
 
 
 class View(Protocol):
@@ -85,6 +90,28 @@ class Dubbed:
                 f"{needed:.1f} s of the video are needed, and this worker decodes {self.longest:g} s; "
                 f"send max_audio_duration {self.longest:g} or less, or several jobs",
             )
+
+
+def follow_motion(dub: Dub | None, view: View, fit: Fit, plan: Plan, own_nodes: Collection[str]) -> Motion | None:
+    """Write what the video shows at each frame of the plan, fitted to the frame, where its motion is to be followed.
+
+    Raises:
+        WorkerError: INVALID_INPUT where the server lacks our node for it; VIDEO_INVALID.
+    """
+    if dub is None or dub.start_step == 0 or not isinstance(view, Dubbed):
+        return None
+    if SOURCE not in own_nodes:
+        message = "Following the motion of a video needs this project's node pack in ComfyUI, which this worker's lacks"
+        raise WorkerError(ErrorCode.INVALID_INPUT, f"{message}: send follow keyframes", stage=Stage.PREPARE)
+    folder = view.folder / "source"
+    folder.mkdir()
+    most = plan.generated
+    if view.footage.seconds is not None:
+        most = min(most, math.ceil(view.footage.seconds * FPS) + 1)
+    for number, picture in enumerate(pictures_of(view.footage, Picks(1, most), fit, view.folder, view.cancel)):
+        view.cancel.check()
+        draw_fitted(picture, fit).save(folder / f"source_{number:06d}.jpg", quality=JPEG_QUALITY, subsampling=0)
+    return Motion(folder, dub.start_step)
 
 
 def open_view(inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation, *, longest: float) -> View:

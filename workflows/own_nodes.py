@@ -5,4 +5,5 @@ A server may run without the pack: what needs a node is then refused in words, e
 
 VOICE_EMBEDS = "TalkingVideoVoiceEmbeds"  # more than 10 000 frames
 PROMPTS = "TalkingVideoPrompts"  # a prompt for each window
-OWN_NODES = frozenset({VOICE_EMBEDS, PROMPTS})
+SOURCE = "TalkingVideoSource"  # a video whose motion is followed, encoded window by window
+OWN_NODES = frozenset({VOICE_EMBEDS, PROMPTS, SOURCE})

@@ -45,7 +45,7 @@ def test_the_names_are_the_published_ones() -> None:
             "upload_url",
             "quality",
         ),
-        *("video_url", "keep_sound", "keep_sound_level"),
+        *("video_url", "follow", "motion_strength", "keep_sound", "keep_sound_level"),
     ]
 
 
