@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from contract.fields import Mode
 from tests.real.bench import SIDE, RealBench, difference
 from tests.recording.node_facts import without_prose
 from worker.settings import Settings
+from workflows.graph import Motion
 from workflows.own_nodes import OWN_NODES
 from workflows.plan import Plan, windows_for
 from workflows.scenes import WindowPrompts
@@ -95,3 +97,30 @@ def test_more_than_10_000_frames_are_made(real: RealBench) -> None:
     assert len(outcome.frames) == plan.generated > 10_000
     assert outcome.steps == plan.windows
     assert outcome.frames[0].tobytes() != outcome.frames[-1].tobytes()
+
+
+def test_a_video_s_motion_is_followed_frame_by_frame_in_every_window(real: RealBench) -> None:
+    """Three windows of 17 frames; two videos that differ from frame 17 on."""
+    steps, start = 4, 2
+    plan = Plan(33, SIDE, SIDE, 17, 9, windows_for(33, 17, 9), steps - start, 1, 0.0)
+    sent: dict[str, Any] = {"frames": 33, "scheduler": "dpm++_sde", "steps": steps, "plan": plan}
+    one = real.run(real.arguments(**sent, motion=Motion(_film(real, "one", 33), start)))
+    other = real.run(real.arguments(**sent, motion=Motion(_film(real, "other", 17), start)))
+    assert one.steps == other.steps == plan.windows * (steps - start)
+    assert len(one.frames) == 33
+    changed = [difference([a, a], [b, b]) for a, b in zip(one.frames, other.frames, strict=True)]
+    assert max(changed[:17]) < 0.5 < min(changed[18:])
+    none = real.run(real.arguments(**{**sent, "plan": replace(plan, steps=steps)}))
+    assert none.steps == plan.windows * steps
+    assert difference(none.frames, one.frames) > 1
+
+
+def _film(real: RealBench, name: str, seen: int) -> Path:
+    """A square that moves, for so many of 33 pictures; then the picture is another one."""
+    folder = real.folder / f"film_{name}"
+    folder.mkdir()
+    for number in range(33):
+        picture = Image.new("RGB", (SIDE, SIDE), (40, 80, 120) if number < seen else (200, 40, 40))
+        picture.paste((230, 220, 90), (number, 16, number + 24, 40))
+        picture.save(folder / f"source_{number:06d}.jpg", quality=95, subsampling=0)
+    return folder

@@ -40,6 +40,7 @@ def test_the_background_follows_the_keyframes_and_holds_the_last(bench: Bench) -
     source = run.reply["video_info"]["source"]
     assert (source["width"], source["height"], source["fps"], source["codec"]) == (256, 256, 30, "h264")
     assert (source["duration_seconds"], source["keyframes"], source["high_dynamic_range"]) == (5.0, 3, False)
+    assert (source["follow"], source["start_step"]) == ("keyframes", 0)
     assert run.reply["warnings"] == [
         "mode infinitetalk was chosen: video_url needs it",
         "the sound is longer than the video, whose last picture is held from 5.00 s on",
@@ -63,6 +64,19 @@ def test_the_own_sound_stays_under_the_voices_where_that_is_asked_for(bench: Ben
         assert video.loudness(0.2, 0.6) == pytest.approx(-9, abs=2)
     assert loudness[0] == pytest.approx(-21, abs=2)
     assert loudness[0] - loudness[-20] == pytest.approx(20, abs=1)
+
+
+def test_motion_is_followed_frame_by_frame_with_fewer_steps(bench: Bench) -> None:
+    make_film(bench.folder / "film.mp4", 3.0)
+    voice = bench.voice("voice.wav", [(4.0, LOUD)])
+    job = {"video_url": "film.mp4", "audio_urls": [voice], **SIZE, "mode": "infinitetalk"}
+    run = bench.run({**job, "follow": "motion", "scheduler": "dpm++_sde"})
+    seen = shown(run)
+    assert run.reply["video_info"]["windows"] > 1
+    assert seen == pytest.approx([brightness_at(min(frame / 25, 2.97)) for frame in range(100)], abs=4)
+    source = run.reply["video_info"]["source"]
+    assert (source["follow"], source["start_step"]) == ("motion", 2)
+    assert "window 2 of 2" in run.log
 
 
 def test_a_silent_video_has_no_sound_to_keep_and_says_so(bench: Bench) -> None:
