@@ -178,6 +178,16 @@ def one_person_requests() -> dict[str, dict[str, Any]]:
             "keep_sound": "under",
             "resolution": "480p",
         },
+        "dub-motion": {
+            "video_url": "scene.mp4",
+            "audio_urls": ["hello.wav"],
+            "positive_prompt": WOMAN,
+            "mode": "infinitetalk",
+            "follow": "motion",
+            "motion_strength": 0.5,
+            "scheduler": "dpm++_sde",
+            "resolution": "480p",
+        },
         "remote-urls": {
             "image_url": "https://media.example.com/portraits/anna.png",
             "audio_urls": ["https://media.example.com/voices/hello.wav?version=3"],

@@ -19,8 +19,9 @@ from contract.fields import Mode
 from media.references import save_references
 from tests.workflows.graph_samples import GraphArguments, arguments
 from worker.engine_setup import ReadyEngine
-from workflows.graph import Graph, References, build_graph, sampler_node
+from workflows.graph import References, build_graph, sampler_node
 from workflows.plan import Plan, windows_for
+from workflows.template import Graph
 
 SIDE = 64
 RATE = 16_000
@@ -124,6 +125,16 @@ class RealBench:
             out.setframerate(RATE)
             out.writeframes(samples.tobytes())
         return path
+
+    def film(self, name: str, seen: int, frames: int = 33) -> Path:
+        """The pictures of a square that moves, for so many frames; then all is red."""
+        folder = self.folder / f"film_{name}"
+        folder.mkdir(exist_ok=True)
+        for number in range(frames):
+            picture = Image.new("RGB", (SIDE, SIDE), (40, 80, 120) if number < seen else (200, 40, 40))
+            picture.paste((230, 220, 90), (number % 40, 16, number % 40 + 24, 40))
+            picture.save(folder / f"source_{number:06d}.png")
+        return folder
 
     def _masks(self, voices: int) -> Path:
         width = SIDE // voices

@@ -10,8 +10,8 @@ from contract.presets import PRESETS
 from contract.request import parse_request
 from contract.rules import FIXED_STEPS, default_shift
 from tests.real.bench import SIDE, RealBench, difference
-from workflows.graph import Graph
 from workflows.plan import Plan
+from workflows.template import Graph
 
 SCHEDULERS = get_args(Scheduler)
 

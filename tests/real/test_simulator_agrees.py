@@ -10,10 +10,12 @@ from PIL import Image, ImageSequence
 
 from comfy_client.supervisor import RunningServer
 from contract.errors import ErrorCode, WorkerError
-from tests.real.bench import RealBench
+from tests.real.bench import SIDE, RealBench
 from tests.worker.bench import launch_simulator
 from worker.engine_setup import ReadyEngine
-from workflows.graph import Graph
+from workflows.graph import Motion
+from workflows.plan import Plan, windows_for
+from workflows.template import Graph
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ def simulated(ready: ReadyEngine, tmp_path: Path) -> Iterator[RealBench]:
 def _verdict(bench: RealBench, case: dict[str, Any], spoil: Callable[[Graph], None] | None = None) -> Verdict:
     """After a job that fills the cache in the same way on both."""
     bench.run(bench.arguments(seed=1))
+    if start := case.get("motion"):
+        plan = Plan(33, SIDE, SIDE, 17, 9, windows_for(33, 17, 9), case["steps"] - start, 1, 0.0)
+        case = {**case, "plan": plan, "motion": Motion(bench.film("film", 33), start)}
     made = bench.arguments(**{"seed": 2, **case})
     try:
         outcome = bench.run(made, spoil)
@@ -59,6 +64,7 @@ def _verdict(bench: RealBench, case: dict[str, Any], spoil: Callable[[Graph], No
         {"speakers": 2},
         {"mode": "multitalk", "speakers": 3},
         {"frames": 33},
+        {"frames": 33, "scheduler": "dpm++_sde", "steps": 3, "motion": 1},
         {"speed_lora_strength": None, "scheduler": "unipc", "steps": 2, "cfg_scale": 5.0},
         {"blocks_to_swap": 10},
         {"tiled_vae": True},
