@@ -2,7 +2,6 @@
 worker's whole road with scenes beside them."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,28 +9,26 @@ from urllib.parse import unquote, urlsplit
 from contract.cancel import Cancellation
 from handler import answer
 from tests.media.films import make_film
-from tests.real.bench import SIDE, RealBench, difference
+from tests.real.bench import RealBench, difference
 from tests.worker.bench import Bench, probe
 from worker.engine_setup import ReadyEngine
 from worker.settings import Settings
 from worker.startup import make_resources
-from workflows.graph import Motion
-from workflows.plan import Plan, windows_for
+from workflows.plan import windows_for
 
 
 def test_motion_is_followed_frame_by_frame_in_every_window(real: RealBench) -> None:
     """Three windows of 17 frames; the second video differs from the first from frame 17 on, in the second window."""
-    steps, start = 4, 2
-    plan = Plan(33, SIDE, SIDE, 17, 9, windows_for(33, 17, 9), steps - start, 1, 0.0)
-    sent: dict[str, Any] = {"frames": 33, "scheduler": "dpm++_sde", "steps": steps, "plan": plan}
-    one = real.run(real.arguments(**sent, motion=Motion(real.film("one", 33), start)))
-    other = real.run(real.arguments(**sent, motion=Motion(real.film("other", 17), start)))
-    assert one.steps == other.steps == plan.windows * (steps - start), "progress is of the steps that are run"
+    steps, start, windows = 4, 2, windows_for(33, 17, 9)
+    sent: dict[str, Any] = {"frames": 33, "scheduler": "dpm++_sde", "steps": steps}
+    one = real.run(real.arguments(**sent, start_step=start, film=real.film("one", 33)))
+    other = real.run(real.arguments(**sent, start_step=start, film=real.film("other", 17)))
+    assert one.steps == other.steps == windows * (steps - start), "progress is of the steps that are run"
     assert len(one.frames) == 33
     changed = [difference([a, a], [b, b]) for a, b in zip(one.frames, other.frames, strict=True)]
     assert max(changed[:17]) < 0.5 < min(changed[18:])
-    none = real.run(real.arguments(**{**sent, "plan": replace(plan, steps=steps)}))
-    assert none.steps == plan.windows * steps
+    none = real.run(real.arguments(**sent))
+    assert none.steps == windows * steps
     assert difference(none.frames, one.frames) > 1
 
 
