@@ -88,7 +88,7 @@ def test_without_our_pack_motion_is_refused_before_anything_is_fetched(
     server = start_simulator("--nodes-missing", "TalkingVideoSource")
     job = {"video_url": "absent.mp4", "audio_urls": ["absent.wav"], "follow": "motion"}
     run = bench.run(job, COMFYUI_URL=server.url, ENGINE="comfyui")
-    assert (run.reply["error_code"], run.reply["stage"], run.reply["retryable"]) == ("invalid_input", "validate", False)
+    assert (run.reply["error_code"], run.reply["error_stage"]) == ("invalid_input", "validate")
     assert "send follow keyframes" in run.reply["error"]
 
 
