@@ -10,8 +10,8 @@
 # NVCC_THREADS    a number (2)                            the GPU generations that each compiles at a time: about 2 GB of
 #                                                         RAM for each, all compilers together
 # HF_ENDPOINT     an address                              a mirror for MODELS
-# REVISION        text                                    commit of this repository, for the image's label
-# VERSION         text                                    version of the worker, for the image's label
+# SOURCE, REVISION, VERSION                               address and commit of this repository, and version of the
+#                                                         worker, for the image's labels
 #
 # MODELS from a repository that asks who you are: --secret id=hf_token,env=HF_TOKEN
 # RunPod builds from GitHub for 30 min at most and without arguments: hence WITH_SAGE=0. Releases are built with 1.
@@ -39,12 +39,18 @@ ARG WITH_SAGE=0
 # --- what every stage stands on --------------------------------------------------------------------------------------
 FROM ${CUDA_BASE} AS base
 SHELL ["/bin/bash", "-euxo", "pipefail", "-c"]
+COPY docker/no_screen.sh /opt/docker/
 # gcc and Python's headers: Triton, which SageAttention's kernels use, compiles its launchers when a job first needs them.
 # hadolint ignore=DL3008
-RUN apt-get update; \
+RUN /opt/docker/no_screen.sh /tmp/empty; \
+    dpkg --install /tmp/empty/*.deb; \
+    rm -r /tmp/empty; \
+    apt-get update; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       aria2 ca-certificates curl ffmpeg gcc libc6-dev python3 python3-dev python3-venv; \
     rm -rf /var/lib/apt/lists/*; \
+    find /usr/lib -name 'libLLVM*' -o -name 'libgallium*' | (! grep .); \
+    ffmpeg -version; \
     python3 -c 'import sys; assert sys.version_info[:2] == (3, 12), sys.version'
 # RunPod honours an image's user, and mounts volumes owned by root: the worker only reads them. Group 0 lets it read
 # what root's group may. The home and /output are open to all, so that `--user` may name anybody.
@@ -57,19 +63,20 @@ RUN useradd --uid 10001 --gid 0 --create-home --home-dir /home/worker --shell /u
 FROM base AS locks
 WORKDIR /opt/locks
 COPY docker/comfyui-requirements.txt /opt/locks/
-RUN grep -E '^nvidia-' comfyui-requirements.txt >nvidia.txt; \
-    grep -E '^(torch|torchaudio|torchvision|triton)==' comfyui-requirements.txt >torch.txt; \
-    grep -vE '^(#|nvidia-|(torch|torchaudio|torchvision|triton)==)' comfyui-requirements.txt >others.txt
+RUN awk '/^[a-z0-9]/ { part = "others" } \
+         /^nvidia-/ { part = "nvidia" } \
+         /^(torch|torchaudio|torchvision|triton)==/ { part = "torch" } \
+         !/^#/ { print >(part ".txt") }' comfyui-requirements.txt
 
 FROM base AS comfyui-env
 RUN python3 -m venv /opt/comfyui-venv
 # --no-deps: the lock is complete, `pip check` proves it, and nothing that it does not name gets in.
 COPY --from=locks /opt/locks/nvidia.txt /opt/locks/
-RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/nvidia.txt
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/locks/nvidia.txt
 COPY --from=locks /opt/locks/torch.txt /opt/locks/
-RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/torch.txt
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/locks/torch.txt
 COPY --from=locks /opt/locks/others.txt /opt/locks/
-RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/others.txt
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/locks/others.txt
 COPY docker/comfyui-requirements.txt /opt/locks/
 RUN /opt/comfyui-venv/bin/pip check; \
     /opt/comfyui-venv/bin/python -c 'import torch; assert torch.version.cuda == "12.8", torch.version.cuda'
@@ -104,7 +111,7 @@ RUN apt-get update; \
 # The same environment, as the wheel must fit this very torch.
 COPY --from=comfyui-env /opt/comfyui-venv /opt/comfyui-venv
 COPY docker/fetch_commit.sh docker/build_sage.py docker/sage-requirements.txt /opt/docker/
-RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/docker/sage-requirements.txt
+RUN /opt/comfyui-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/docker/sage-requirements.txt
 ARG SAGEATTENTION_COMMIT
 RUN /opt/docker/fetch_commit.sh https://github.com/thu-ml/SageAttention "$SAGEATTENTION_COMMIT" /opt/sage
 # A100; 3090, A40, A6000; 4090, L4, L40S; H100, H200; 5090, RTX PRO 6000.
@@ -151,7 +158,7 @@ RUN --mount=type=secret,id=hf_token \
 FROM base AS worker-env
 COPY requirements.txt /opt/locks/worker-requirements.txt
 RUN python3 -m venv /opt/worker-venv; \
-    /opt/worker-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: -r /opt/locks/worker-requirements.txt; \
+    /opt/worker-venv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /opt/locks/worker-requirements.txt; \
     rm /opt/worker-venv/lib/python3*/site-packages/c2pa/libs/*.rlib; \
     /opt/worker-venv/bin/pip check
 
@@ -218,11 +225,13 @@ ARG COMFYUI_COMMIT
 ARG WANVIDEOWRAPPER_COMMIT
 ARG SAGEATTENTION_COMMIT
 ARG REVISION=unknown
+ARG SOURCE=unknown
 # Held equal to contract/version.py by tests/image.
 ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="talking-video worker" \
       org.opencontainers.image.description="One portrait and one to four voices in, the URL of a lip-synced MP4 out" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-only" \
+      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.version="${VERSION}" \
       comfyui.commit="${COMFYUI_COMMIT}" \

@@ -51,20 +51,23 @@ schema: setup ## write docs/schema, and the tables of docs/, anew from the code
 setup: $(VENV)/.worker
 setup-dev: $(VENV)/.dev
 
+# A lock is complete, as `pip check` proves: --no-deps leaves pip nothing to choose.
 $(VENV)/.worker: requirements.txt
 	@scripts/make_venv.sh $(PYTHON) $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.worker
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
 ffmpeg:
 	@scripts/need_ffmpeg.sh
 
-lock: ## write the locks of both environments anew from the .in files
-	scripts/lock.sh $(PYTHON)
+lock: ## write the locks anew from the .in files, with hashes (LOCKS="docker/comfyui-requirements.txt …": these alone)
+	scripts/lock.sh $(PYTHON) $(LOCKS)
 
 # Asks the network: 1 something is known of a package, 3 not every package could be asked about.
 audit: build/audit/.done ## ask the network whether a package of the locks has a known flaw
@@ -72,7 +75,8 @@ audit: build/audit/.done ## ask the network whether a package of the locks has a
 
 build/audit/.done: requirements-audit.txt
 	@scripts/make_venv.sh $(PYTHON) build/audit
-	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-audit.txt
+	@build/audit/bin/python -m pip check --quiet
 	@touch $@
 
 clean: ## remove what the targets made

@@ -61,7 +61,7 @@ def classes_of(graphs: Iterable[Path]) -> set[str]:
 def differences(lock: Path) -> list[str]:
     """Each pin of the lock that is not what is installed."""
     wrong = []
-    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)$", lock.read_text(encoding="utf-8"), re.MULTILINE):
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE):
         try:
             installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -16,7 +16,7 @@ from tests.image.dockerfile import DOCKERFILE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 COMMITS = DOCKERFILE.arguments
-PINS = dict(re.findall(r"^(\S+)==(\S+)$", (REPOSITORY / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
+PINS = dict(re.findall(r"^(\S+)==(\S+)", (REPOSITORY / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE))
 PAGE = re.compile(r"(?<![\w./:-])((?:[\w.-]+/|\.\./)*[\w-]+\.md)\b((?:[:,]?[ ]?(?:and )?#[\w-]+)*)")
 OWN_ANCHOR = re.compile(r"\]\((#[\w-]+)\)")
 KINDS = "py|sh|json|toml|in|txt|png|wav|html|js|css"

@@ -108,6 +108,15 @@ def test_the_proof_is_no_part_of_the_image_but_a_condition_of_it() -> None:
     assert "verify.sh; " in proof.text
 
 
+def test_ffmpeg_comes_without_what_it_needs_for_a_screen() -> None:
+    text = " ".join(run.text for run in STAGES["base"].all("RUN"))
+    places = [
+        text.index(part) for part in ("no_screen.sh ", "dpkg --install", " ffmpeg ", "find /usr/lib -name 'libLLVM*'")
+    ]
+    assert places == sorted(places)
+    assert "| (! grep .);" in text, "an image with LLVM is not built"
+
+
 def test_what_changes_least_comes_first() -> None:
     kinds = [
         "sage" if instruction.name == "RUN" else instruction.options.get("from") or instruction.words[0]
@@ -193,7 +202,7 @@ def test_both_environments_hold_exactly_their_locks() -> None:
     for stage, locks in (("comfyui-env", parts), ("worker-env", ("worker-requirements.txt",))):
         text = "; ".join(run.text for run in STAGES[stage].all("RUN")) + ";"
         assert re.findall(r"install [^;]* -r /opt/locks/([^;]*);", text) == list(locks)
-        assert text.count("--no-deps --only-binary :all: -r ") == len(locks)
+        assert text.count("--no-deps --only-binary :all: --require-hashes -r ") == len(locks)
         assert text.index("/bin/pip check") > text.index(locks[-1])
         assert "index" not in text
 
@@ -209,10 +218,12 @@ def test_the_three_layers_are_the_lock_and_each_is_cached_while_its_own_pins_sta
         names = ("nvidia", "torch", "others")
         return {name: (tmp_path / f"{name}.txt").read_text("utf-8").splitlines() for name in names}
 
-    pins = [line for line in lock.splitlines() if not line.startswith("#")]
     before = parts(lock)
-    assert sorted(pin for part in before.values() for pin in part) == sorted(pins)
-    assert {pin.split("==")[0] for pin in before["torch"]} == {"torch", "torchaudio", "torchvision", "triton"}
+    assert sum((len(part) for part in before.values()), start=0) == len(re.findall(r"(?m)^[^#]", lock))
+    names = {part: {line.split("==")[0] for line in lines if "==" in line} for part, lines in before.items()}
+    assert names["torch"] == {"torch", "torchaudio", "torchvision", "triton"}
+    assert names["nvidia"] == {name for name in re.findall(r"(?m)^(\S+)==", lock) if name.startswith("nvidia-")}
+    assert all(part[0].split("==")[0] in names[name] for name, part in before.items()), "a hash without its pin"
     after = parts(lock.replace("tqdm==", "tqdm==9"))
     assert [name for name in before if before[name] != after[name]] == ["others"]
     copies = [(copy.options.get("from"), copy.words[0]) for copy in STAGES["comfyui-env"].all("COPY")]

@@ -20,7 +20,8 @@ REVISIONS = {model["revision"] for model in MODELS}
 COMFYUI_LOCK = REPOSITORY / "docker" / "comfyui-requirements.txt"
 WORKER_LOCK = REPOSITORY / "requirements.txt"
 SAGE_LOCK = REPOSITORY / "docker" / "sage-requirements.txt"
-LOCKS = (COMFYUI_LOCK, WORKER_LOCK, SAGE_LOCK)
+LOCKS = (COMFYUI_LOCK, WORKER_LOCK, SAGE_LOCK, *(REPOSITORY / f"requirements-{name}.txt" for name in ("dev", "audit")))
+PIN, HASH = r"[a-z0-9][a-z0-9-]*==[0-9][0-9A-Za-z.]*", r"--hash=sha256:[0-9a-f]{64}"
 
 
 def _key(name: str) -> str:
@@ -31,8 +32,12 @@ def _lines(path: Path) -> list[str]:
     return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
 
 
+def _exact(lock: Path) -> list[str]:
+    return re.findall(r"(?m)^([^\s#]+==\S+)", lock.read_text(encoding="utf-8"))
+
+
 def _pins(path: Path) -> dict[str, tuple[int, ...]]:
-    pairs = (line.split("==") for line in _lines(path))
+    pairs = (pin.split("==") for pin in _exact(path))
     return {_key(name): tuple(int(part) for part in re.findall(r"\d+", version)) for name, version in pairs}
 
 
@@ -118,11 +123,19 @@ def test_no_tag_that_moves_is_named() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
-def test_a_lock_has_exact_versions_and_nothing_else(lock: Path) -> None:
-    for line in _lines(lock):
-        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.]*", line), line
-    names = [_key(line.split("==")[0]) for line in _lines(lock)]
-    assert len(names) == len(set(names))
+def test_a_lock_has_exact_versions_with_their_hashes_and_nothing_else(lock: Path) -> None:
+    for entry in re.sub(r" \\\n +", " ", "\n".join(_lines(lock))).splitlines():
+        assert re.fullmatch(rf"{PIN}( {HASH})+", entry), entry
+    names = [pin.split("==")[0] for pin in _exact(lock)]
+    assert len(names) == len(set(names)) > 1
+
+
+def test_nothing_is_installed_but_what_has_a_hash() -> None:
+    """Wherever a lock is installed; the two programs that install one are tried by other tests."""
+    for name in ("Makefile", "Dockerfile", ".ci/run"):
+        text = (REPOSITORY / name).read_text(encoding="utf-8")
+        for line in re.findall(r".*pip install.*", text):
+            assert re.search(r"--require-hashes (--no-deps )?-r \S+$|--no-index ", line.rstrip("; \\")), line
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
@@ -141,7 +154,7 @@ def test_the_lock_has_all_that_is_asked_for() -> None:
 def test_exact_wishes_are_in_the_lock_as_they_are() -> None:
     exact = {line for line in _lines(COMFYUI_LOCK.with_suffix(".in")) if "==" in line}
     assert exact
-    assert exact <= set(_lines(COMFYUI_LOCK))
+    assert exact <= set(_exact(COMFYUI_LOCK))
 
 
 def test_torch_and_its_companions_belong_together_and_to_cuda_12_8() -> None:
