@@ -15,7 +15,7 @@ from media.keyframes import Picks, pictures_of
 from tests.media.films import FASTEST, brightness_at, ffmpeg, make_film
 
 HALVES = "pad=w=2*iw:h=ih:color=white"  # the right half is white
-HLG = ("-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "arib-std-b67")
+HLG = "setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=arib-std-b67"
 TEN_BIT = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p10le")
 
 
@@ -73,7 +73,7 @@ def test_a_phones_video_is_upright_and_a_camcorders_as_wide_as_it_was(tmp_path: 
 
 
 def test_high_range_is_shown_with_that_of_a_screen_and_told(tmp_path: Path) -> None:
-    film = make_film(tmp_path / "phone.mov", 1.0, size="64x64", options=(*TEN_BIT, *HLG))
+    film = make_film(tmp_path / "phone.mov", 1.0, size="64x64", filters=HLG, options=TEN_BIT)
     warnings: list[str] = []
     footage = opened(film, warnings)
     assert warnings == ["the video has a high dynamic range (HLG); it is shown with the range of a screen"]
