@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
+TARGET ?= worker
+NETWORK ?= default
 JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
-.PHONY: help demo playground endpoint test tests test-long test-real facts bench check schema lock audit clean setup setup-dev ffmpeg
+.PHONY: help demo playground endpoint test tests test-long test-real facts bench check image schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +45,10 @@ check: setup-dev ## lint, types and import rules alone
 
 bench: setup-dev ffmpeg ## measure what needs no GPU, and write docs/benchmarks.md anew (some minutes; ARGS=--pure: without a clock)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+# Variables of docker-bake.hcl, such as BASE_IMAGE or VERSION, may be given here, too.
+image: ## build the image by this machine's Docker engine, and prove it (TARGET=worker-sage, BASE_IMAGE=…, NETWORK=host)
+	@$(PYTHON) scripts/image.py $(TARGET) --network $(NETWORK) $(ARGS)
 
 schema: setup ## write docs/schema, and the tables of docs/, anew from the code
 	$(BIN)/python -m contract.schema docs/schema
