@@ -3,7 +3,7 @@
 Promises: every file is made here, none is fetched: the pictures are drawn with Pillow, the voices are
 espeak-ng's. With the same versions of Pillow, espeak-ng and ffmpeg every run writes the same bytes.
 The clips are 24 kHz mono 16-bit WAV with a peak of -3 dBFS. The requests name their sources relative
-to DEST, so they run where INPUT_ROOTS is DEST; `remote-urls.json` shows addresses and does not run.
+to DEST, so they run where INPUT_ROOTS is DEST. Those in DEST/ready bring theirs along, and run anywhere.
 """
 
 import json
@@ -19,6 +19,7 @@ from drawing import Canvas, Colour, oval
 from people import ANNA, BEN, Person
 from PIL import Image
 from portraits import HEAD, draw_person
+from ready_examples import write_ready
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -167,7 +168,12 @@ def one_person_requests() -> dict[str, dict[str, Any]]:
             ],
         },
         "720p": {**base, "resolution": "720p"},
-        "quality": {**base, "use_speed_lora": False, "steps": 20, "cfg_scale": 5.0, "scheduler": "unipc"},
+        "quality": {**base, "quality": "best"},
+        "balanced": {
+            **{**base, "mode": "infinitetalk"},
+            "negative_prompt": "hands in front of the face, laughing, camera movement",
+            **{"quality": "balanced", "preview": True},
+        },
         "fps-30": {**base, "fps": 30},
         "low-memory": {**base, "use_block_swap": True, "blocks_to_swap": 30},
         "dub": {
@@ -178,10 +184,8 @@ def one_person_requests() -> dict[str, dict[str, Any]]:
             "keep_sound": "under",
             "resolution": "480p",
         },
-        "remote-urls": {
-            "image_url": "https://media.example.com/portraits/anna.png",
-            "audio_urls": ["https://media.example.com/voices/hello.wav?version=3"],
-            "positive_prompt": WOMAN,
+        "metadata": {
+            **base,
             "seed": 20240613,
             "metadata": {"customer": "c-1017", "campaign": "spring", "attempt": 1},
         },
@@ -238,13 +242,15 @@ def main(folder: Path) -> None:
     draw(DUO_SIZE, [(ANNA, DUO_AT["anna"]), (BEN, DUO_AT["ben"])]).save(folder / "duo.png", optimize=True)
     for name, (voice, words_per_minute, pitch, text) in CLIPS.items():
         write_wav(folder / f"{name}.wav", speak(voice, words_per_minute, pitch, text))
-    write_mp3(folder / "hello.wav", folder / "hello.mp3")
+    for name in CLIPS:
+        write_mp3(folder / f"{name}.wav", folder / f"{name}.mp3")
     write_scene(folder / "portrait.png", folder / "scene.mp4")
     write_over_music(folder / "hello.wav", folder / "over-music.mp3")
     write_call(folder / "anna.wav", folder / "ben.wav", folder / "call.mp3")
     write_requests(folder)
-    for path in sorted(folder.iterdir()):
-        print(f"{path.stat().st_size:>8}  {path.name}")
+    write_ready(folder)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        print(f"{path.stat().st_size:>8}  {path.relative_to(folder)}")
 
 
 if __name__ == "__main__":

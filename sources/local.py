@@ -114,7 +114,9 @@ def _meant(path: str) -> str:
     """What the caller of a path that leads nowhere may have meant, as the end of a sentence."""
     if LIKE_A_HOST.match(path):
         return "; did you forget https:// in front of it?"
-    return "; if it is base64, put data:;base64, in front of it" if LIKE_BASE64.fullmatch(path) else ""
+    if LIKE_BASE64.fullmatch(path):
+        return "; if it is base64, put data:;base64, in front of it"
+    return "; a file of your own comes as an https:// address or a data: URI"
 
 
 def _open_below(source: str, root: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""`python -m worker.reference docs` writes the tables of that folder, and of the README beside it, anew from the code.
+"""`python -m worker.reference docs` writes the tables of that folder, and of the READMEs beside it, anew from the code.
 
 A table stands between `<!-- made: NAME -->` and `<!-- end -->`; what is written around it stays.
 """
@@ -15,7 +15,7 @@ from contract.fields import JobInput
 from worker import speed_tables
 from worker.settings import Settings
 
-PAGES = ("request.md", "settings.md", "errors.md", "speed.md", "../README.md")
+PAGES = ("request.md", "settings.md", "errors.md", "speed.md", "../README.md", "../README.vi.md")
 LAST_PUBLISHED = "max_audio_duration"
 MOST_CHOICES = 7
 LONGEST_DEFAULT = 60  # characters

@@ -1,6 +1,6 @@
 """The tables of times and prices in the documents, made of the numbers that forecasts go by (`job.cards`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from job.cards import CARDS, PRICES_OF, Card, Point, work_of
 from workflows.plan import Plan, frames_for, make_plan
@@ -8,6 +8,7 @@ from workflows.plan import Plan, frames_for, make_plan
 SIZES = ((400, 704), (480, 832), (720, 1280))
 SECONDS = 10.0
 COMMON = ("RTX 4090", "L40S", "A100", "H100", "H200")
+VIETNAMESE = {"measured": "đo được", "published": "đã công bố", "estimate": "ước tính"}
 
 
 def tables() -> dict[str, str]:
@@ -16,8 +17,20 @@ def tables() -> dict[str, str]:
         "windows by GPU": _windows(),
         "times by GPU": _times(CARDS),
         "prices by GPU": _prices(),
-        "speed in brief": _times([card for card in CARDS if card.name in COMMON]),
+        "speed in brief": _brief({}),
+        "speed in brief, in Vietnamese": _brief(VIETNAMESE),
     }
+
+
+def _brief(words: Mapping[str, str]) -> str:
+    """Times and prices of the cards that most people rent. `words` translates how a time is known."""
+
+    def cell(card: Card, size: tuple[int, int]) -> str:
+        seconds, source = _seconds(card, size), card.source(work_of(_plan(*size)))
+        return f"{seconds:.0f} s, {_dollars(card, seconds)} ({words.get(source, source)})"
+
+    rows = [[card.name, *(cell(card, size) for size in SIZES)] for card in CARDS if card.name in COMMON]
+    return _table(_header(), rows)
 
 
 def _plan(width: int, height: int) -> Plan:
@@ -49,7 +62,11 @@ def _windows() -> str:
 
 def _times(cards: Sequence[Card]) -> str:
     rows = [[card.name, *(_time(card, size) for size in SIZES)] for card in cards]
-    return _table(("GPU", *(f"{width}x{height}" for width, height in SIZES)), rows)
+    return _table(_header(), rows)
+
+
+def _header() -> Sequence[str]:
+    return ("GPU", *(f"{width}x{height}" for width, height in SIZES))
 
 
 def _time(card: Card, size: tuple[int, int]) -> str:
@@ -67,7 +84,7 @@ def _prices() -> str:
 def _dollars(card: Card, seconds: float) -> str:
     if card.usd_per_second is None:
         return "not in the list"
-    return f"${card.usd_per_second * seconds:.2g}" if seconds > 1 else f"${card.usd_per_second:.5f}"
+    return f"${card.usd_per_second * seconds:#.2g}" if seconds > 1 else f"${card.usd_per_second:.5f}"
 
 
 def _seconds(card: Card, size: tuple[int, int]) -> float:

@@ -1,0 +1,123 @@
+"""docker-compose.yml: what it names exists, and the endpoint runs with what its container has."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from endpoint.options import read_options
+from tests.image.dockerfile import DOCKERFILE, REPOSITORY
+from worker.settings import Settings
+
+FILE = REPOSITORY / "docker-compose.yml"
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]
+DOWNLOAD = REPOSITORY / "scripts" / "download_models.sh"
+PATIENCE = 120.0
+
+
+def _filled(text: str) -> str:
+    """With each variable's default, as where the environment has none."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+
+
+def _command(service: str) -> list[str]:
+    return [_filled(word) for word in SERVICES[service]["command"]]
+
+
+def _mounts(service: str) -> dict[str, str]:
+    """Place in the container to folder of this repository."""
+    pairs = (volume.split(":") for volume in SERVICES[service]["volumes"])
+    return {place: source for source, place, *_ in pairs if source.startswith(".")}
+
+
+def test_the_settings_are_those_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {name: _filled(value) for name, value in SERVICES["endpoint"]["environment"].items()}
+    assert set(environment) <= {name.upper() for name in Settings.model_fields}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().engine == "comfyui"
+
+
+def test_the_models_are_fetched_where_the_worker_looks() -> None:
+    script, *options = _command("models")
+    assert REPOSITORY / script == DOWNLOAD
+    usage = DOWNLOAD.read_text(encoding="utf-8").split("set -euo")[0]
+    assert [word for word in (*options[::2], *SERVICES["models"]["environment"]) if word not in usage] == []
+    (fetched,) = [source for place, source in _mounts("models").items() if place == options[1]]
+    (read,) = [place for place, source in _mounts("endpoint").items() if source == fetched]
+    assert read in str(Settings.model_fields["model_roots"].default)
+
+
+def test_nobody_else_can_reach_it() -> None:
+    *_, module, port, number, folder, place = _command("endpoint")
+    options = read_options([port, number, folder, place], {})
+    assert (module, SERVICES["endpoint"]["network_mode"], "ports" in SERVICES["endpoint"]) == (
+        "endpoint",
+        "host",
+        False,
+    )
+    assert options.is_local
+    assert str(options.folder).startswith(
+        next(v.split(":")[1] for v in SERVICES["endpoint"]["volumes"] if "videos" in v)
+    )
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Path:
+    """A copy of the image's /app, with what is mounted into it, and nothing else of this repository."""
+    app = tmp_path / "app"
+    for copied in DOCKERFILE.stages["worker"].all("COPY"):
+        *sources, target = copied.words
+        if "from" not in copied.options and not target.startswith("/"):
+            for source in sources:
+                _copy(source, app / (target if source.endswith("/") else f"{target}/{Path(source).name}"))
+    for place, source in _mounts("endpoint").items():
+        if place.startswith("/app/"):
+            _copy(source, app / place.removeprefix("/app/"))
+    return app
+
+
+def _copy(source: str, place: Path) -> None:
+    if (REPOSITORY / source).is_dir():
+        shutil.copytree(REPOSITORY / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / source, place)
+
+
+def test_the_endpoint_runs_with_what_its_container_has(container: Path, tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    settings = {**kept, "ENGINE": "simulator", "SIMULATOR_SPEED": "0", "MIN_DISK_GB": "0", "TMPDIR": str(tmp_path)}
+    command = [sys.executable, *_command("endpoint")[1:4], "--port", "0", "--folder", str(tmp_path / "store")]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=container, env=settings, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert process.stdout is not None
+        api = process.stdout.readline().rsplit(" ", 1)[-1].strip()
+        assert api.startswith("http://127.0.0.1:"), (tmp_path / "log").read_text()
+        job = {"input": {"image_url": "portrait.png", "audio_urls": ["hello.wav"], "dry_run": True}}
+        answer = requests.post(f"{api}/runsync", json=job, timeout=PATIENCE).json()
+        assert answer["status"] == "COMPLETED", answer
+        assert requests.get(f"{api.split('/v2/')[0]}/playground/", timeout=PATIENCE).status_code == 200
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+@pytest.mark.skipif(
+    shutil.which("docker") is None
+    or subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0,
+    reason="needs Docker with Compose",
+)
+def test_compose_reads_it() -> None:
+    command = ["docker", "compose", "--file", str(FILE), "config", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
