@@ -48,9 +48,10 @@ def definition(target: str, overrides: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def build_command(target: dict[str, Any], network: str) -> list[str]:
+def build_command(target: dict[str, Any], network: str, *, push: bool) -> list[str]:
     """The build of a target. `docker buildx bake` itself knows no network in its older versions."""
-    command = ["docker", "buildx", "build", "--progress", "plain", "--load", "--network", network]
+    sent = ["--push", "--provenance", "mode=max", "--sbom", "true"] if push else ["--load"]
+    command = ["docker", "buildx", "build", "--progress", "plain", *sent, "--network", network]
     for option, key in (("--platform", "platforms"), ("--tag", "tags"), ("--secret", "secret")):
         command += [text for value in target.get(key, ()) for text in (option, value)]
     for option, key in (("--cache-from", "cache-from"), ("--cache-to", "cache-to")):
@@ -119,6 +120,7 @@ def main() -> int:
     parser.add_argument("target", nargs="?", default="worker", help="worker, worker-sage or with-models")
     parser.add_argument("--network", default="default", help="host: for an engine that has no bridge")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for docker buildx bake")
+    parser.add_argument("--push", action="store_true", help="push it, with provenance and SBOM, in place of the proof")
     parser.add_argument("--built", metavar="IMAGE", help="prove this image instead of building one")
     asked = parser.parse_args()
     if not runs("docker", "version"):
@@ -132,9 +134,11 @@ def main() -> int:
     begun = time.monotonic()
     try:
         target = definition(asked.target, asked.set)
-        log = build(build_command(target, asked.network))
+        log = build(build_command(target, asked.network, push=asked.push))
     except subprocess.CalledProcessError as error:
         return error.returncode or 1
+    if asked.push:
+        return 0
     seconds = time.monotonic() - begun
     (image, *_) = target["tags"]
     report(image, log, seconds)

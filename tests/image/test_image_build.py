@@ -85,6 +85,17 @@ def test_it_tells_steps_by_time_and_layers_by_size_and_fails_without_a_proof(tmp
     assert "no room for a volume" in done.stderr
 
 
+def test_what_is_pushed_says_how_it_was_made(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text(DOCKER.format(folder=tmp_path))
+    (tmp_path / "target").write_text(json.dumps({"target": {"worker": {**TARGET, "cache-to": ["type=registry"]}}}))
+    (tmp_path / "log").write_text(LOG)
+    assert _image(tmp_path, "--push").returncode == 0
+    build = (tmp_path / "asked").read_text().splitlines()[-1]
+    assert "--push --provenance mode=max --sbom true" in build
+    assert "--cache-to type=registry" in build
+    assert "--load" not in build
+
+
 def test_every_argument_of_a_target_is_one_of_the_dockerfile() -> None:
     given = set(re.findall(r"(?m)^ +([A-Z_]+) += ", BAKE)) | set(re.findall(r"[{,] ([A-Z_]+) = ", BAKE))
     taken = set(DOCKERFILE.arguments)
