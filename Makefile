@@ -8,7 +8,7 @@ TARGET ?= worker
 NETWORK ?= default
 JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
-.PHONY: help demo playground endpoint test tests test-long test-real facts bench check image builder push packages release-version release-notes schema lock audit clean setup setup-dev ffmpeg
+.PHONY: help demo playground endpoint test tests test-long test-real test-real-long facts bench check image builder push packages release-version release-notes schema lock audit clean setup setup-dev ffmpeg
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -109,7 +109,10 @@ clean: ## remove what the targets made
 # COMFYUI_DIR and COMFYUI_PYTHON name a real ComfyUI; tests/real/conftest.py says what it must have. Two torch processes
 # whose threads spin while they wait bring each other to a standstill: passive ones sleep.
 test-real: setup-dev ffmpeg ## the tests on a real ComfyUI (COMFYUI_DIR, COMFYUI_PYTHON; no GPU, no models)
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -v -rs -m real tests/real tests/image
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -v -rs -m "real and not slow" tests/real tests/image
+
+test-real-long: setup-dev ffmpeg ## more than 10 000 frames on a real ComfyUI
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -v -rs -m "real and slow" tests/real
 
 # What the simulator and its tests go by, recorded anew from a real ComfyUI; tests/recording says what it must have.
 facts: setup-dev ## record anew what a real ComfyUI says, and show what differs (COMFYUI_DIR, COMFYUI_PYTHON)

@@ -7,7 +7,7 @@ colour and converted to bytes on the device that made them, and the weights of a
 in a second job. Without the pack, or beside another version of the node pack, everything works as before, slower.
 
 Its nodes, `pack.CLASSES`, are for jobs that need them: more than 10 000 frames, a prompt for each window, a voice
-parted from music.
+parted from music, a video whose motion is followed.
 
 The only code of ours inside ComfyUI: it knows the standard library, Pillow and, in there, torch, and no other
 room. Imported anywhere else it does nothing.

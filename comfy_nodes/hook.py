@@ -106,8 +106,9 @@ def install(target: Target, pictures: Pictures) -> None:
 
     @functools.wraps(loop)
     def saving_loop(*arguments: Any, **options: Any) -> Any:
+        output = (options.get("image_embeds") or {}).get("output_path")
         with pictures.saving() as saver:
-            return loop(*arguments, **prepare(options, saver))
+            return loop(*arguments, **(prepare(options, saver) if pictures.takes(output) else options))
 
     setattr(target.writer, "Image", pictures)  # noqa: B010 - it is no attribute of ModuleType
     setattr(target.caller, LOOP, saving_loop)

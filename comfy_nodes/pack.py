@@ -8,6 +8,7 @@ CLASSES = {
     "TalkingVideoPrompts": ("prompts", "Prompts"),
     "TalkingVideoSeparateVoice": ("separation", "SeparateVoice"),
     "TalkingVideoSeparatorLoader": ("separation", "SeparatorLoader"),
+    "TalkingVideoSource": ("source", "Source"),
     "TalkingVideoVoiceEmbeds": ("voices", "VoiceEmbeds"),
 }
 

@@ -47,6 +47,10 @@ class Pictures:
             finally:
                 self._this_thread.saver = None
 
+    def takes(self, folder: str | None) -> bool:
+        """Whether the frames of a run that writes into this folder are handed over."""
+        return bool(folder) and Path(str(folder)).resolve().is_relative_to(self._folder)
+
     def fromarray(self, *arguments: Any, **options: Any) -> Any:
         """As `PIL.Image.fromarray`; within `saving()` the picture is only made when somebody looks at it."""
         saver: FrameSaver | None = getattr(self._this_thread, "saver", None)

@@ -91,6 +91,7 @@ _GRAPH = "this worker builds its own graph of image_url and audio_urls"
 _ONE_LIST = "send all voices in audio_urls, a list, or in speakers"
 _NO_LAST = "this worker makes a video of one picture, image_url, or dubs one, video_url"
 _NO_DRIVER = "nothing moves a picture but the voices; to dub a video, send it as video_url without image_url"
+_STRENGTH = "with video_url and follow 'motion', motion_strength (0 to 1) says how closely the source is kept"
 _OWN_SOUND = "send keep_sound 'under' to leave the sound of video_url below the voices"
 _NO_SPEECH = "this worker speaks no text: send the spoken sound in audio_urls"
 _COUNT = "the number of voices in audio_urls or speakers says it"
@@ -140,7 +141,8 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("aspect_ratio", "ratio"), "send width and height, or resolution, which keeps the picture's own"),
     **dict.fromkeys(("lora", "loras", "lora_url", "lora_name"), "the only LoRA is the speed LoRA: use_speed_lora"),
     **dict.fromkeys(("motion_frame", "motion_frames", "overlap_frames", "overlap"), "the mode sets the overlap"),
-    **dict.fromkeys(("denoise", "denoise_strength", "strength"), "every frame is made anew, as with 1: leave it out"),
+    **dict.fromkeys(("denoise", "denoise_strength", "strength"), _STRENGTH),
+    **dict.fromkeys(("start_step", "video_strength", "v2v_strength", "motion_scale"), _STRENGTH),
     **dict.fromkeys(("keep_audio", "original_audio", "keep_original_audio", "mix_audio"), _OWN_SOUND),
     **dict.fromkeys(("workflow", "workflow_json", "graph", "comfy_workflow"), _GRAPH),
     **dict.fromkeys(("turbo", "go_fast", "fast", "acceleration"), "did you mean quality 'fast'?"),

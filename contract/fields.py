@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from contract.film import FOLLOW_MEANING, STRENGTH_MEANING, AnyFollow, AnyKeepSound
 from contract.output_key import OutputKey
 from contract.sound import CHANNEL_MEANING, CHANNEL_TO_SEND, VOICE_MEANING, VOICE_TO_SEND, AnyVoice, Channel
 from contract.source import Source, UploadUrl
@@ -42,7 +43,6 @@ ColorMatch = Literal["disabled", "mkl", "hm", "reinhard", "mvgd", "hm-mvgd-hm", 
 NamedRegion = Literal["left", "center", "right", "auto"]
 Timing = Literal["together", "turns"]
 Fit = Literal["cover", "contain"]
-KeepSound = Literal["replace", "under"]
 Quality = Literal["fast", "balanced", "best"]  # `contract.presets` has what each one stands for
 QUALITY_SYNONYMS = {"fastest": "fast", "quality": "best"}
 REGION_SYNONYMS = {"centre": "center", "middle": "center"}
@@ -274,7 +274,9 @@ class JobInput(_Model):
     video_url: Source | None = Field(
         None, description="a video that is dubbed, in place of image_url: its people say the new sound"
     )
-    keep_sound: Annotated[KeepSound, BeforeValidator(choice(get_args(KeepSound)))] = Field(
+    follow: AnyFollow = Field("keyframes", description=FOLLOW_MEANING)
+    motion_strength: Number = Field(0.5, ge=0, le=1, description=STRENGTH_MEANING)
+    keep_sound: AnyKeepSound = Field(
         "replace", description="the sound of video_url: replaced by the voices, or left under them"
     )
     keep_sound_level: Number = Field(

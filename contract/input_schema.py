@@ -7,7 +7,7 @@ field with different values, the size of `metadata`.
 from typing import Any, get_args
 
 from contract.aliases import MEANT, MEANT_OF_SCENE, MEANT_OF_SPEAKER
-from contract.dubbing import DUBBING_MODES
+from contract.dubbing import BLIND_SCHEDULERS, DUBBING_MODES, FEWEST_STEPS
 from contract.fields import QUALITY_SYNONYMS, REGION_SYNONYMS, JobInput, Mode, NamedRegion
 from contract.presets import PRESETS
 from contract.rules import FIXED_STEPS
@@ -54,6 +54,8 @@ def json_schema() -> Schema:
             *(_with_scheduler(name, "steps", steps) for name, steps in FIXED_STEPS.items()),
             _with_scheduler("flowmatch_distill", "use_speed_lora", True),
             _without_video("mode", [mode for mode in get_args(Mode) if mode not in DUBBING_MODES]),
+            _without_motion("scheduler", {"enum": list(BLIND_SCHEDULERS)}),
+            _without_motion("steps", {"type": "integer", "maximum": FEWEST_STEPS - 1}),
             _without_lora_in_preset("flowmatch_distill"),
         ],
     }
@@ -101,6 +103,13 @@ def _without_video(name: str, values: list[str]) -> Schema:
     """No video beside these values of another field, as far as they are sent as plain JSON under its own name."""
     sent = {"required": [name], "properties": {name: {"enum": values}}}
     return {"not": {"allOf": [sent, _any_sent("video_url")]}}
+
+
+def _without_motion(name: str, values: Schema) -> Schema:
+    """No motion to follow beside these values of another field, as far as all is sent as plain JSON."""
+    strong = {"anyOf": [UNSET, {"type": "number", "exclusiveMinimum": 0}]}
+    properties = {"follow": {"const": "motion"}, "motion_strength": strong, name: values}
+    return {"not": {"allOf": [{"required": ["follow", name], "properties": properties}, _any_sent("video_url")]}}
 
 
 def _text(pattern: str) -> Schema:

@@ -149,8 +149,8 @@ def _has_too_many_values(raw: dict[object, object]) -> bool:
 def _resolve(fields: JobInput, warnings: list[str]) -> Request:
     speakers = _speakers(fields)
     mode = dubbing.choose_mode(fields, warnings)
-    dub = dubbing.dub_of(fields, warnings)
-    scheduler = rules.choose_scheduler(fields, warnings)
+    scheduler = dubbing.choose_scheduler(fields, rules.choose_scheduler(fields, warnings), warnings)
+    dub = dubbing.dub_of(fields, scheduler, warnings)
     size = _size(fields, warnings)
     rules.warn_about_quality(fields, len(speakers), warnings)
     rules.warn_about_no_effect(fields, len(speakers), warnings)

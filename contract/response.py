@@ -22,6 +22,8 @@ class SourceVideo(Model):
     duration_seconds: Seconds | None = Field(description="as it says itself; null: it does not")
     codec: str
     high_dynamic_range: bool
+    follow: str
+    start_step: int = Field(description="steps left out of each window, which begins with the source; 0: none")
     keyframes: int = Field(description="pictures of it that the windows go by")
 
 

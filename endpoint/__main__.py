@@ -20,6 +20,7 @@ from endpoint.jobs import JobRecord
 from endpoint.limits import Rates
 from endpoint.links import Links
 from endpoint.options import Options, engine_of, read_options, worker_settings
+from endpoint.runpod import Remote
 from endpoint.server import bound, serving
 from endpoint.store import Store
 from endpoint.webhook import Webhooks
@@ -49,6 +50,7 @@ class Endpoint:
             self._health,
             endpoint_id=options.endpoint_id,
             worker_key=self._key,
+            remote=Remote(options.runpod, self._store) if options.runpod else None,
         )
         self.app = Guard(app, options.hosts(port), options.token)
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from endpoint.dispatch import Dispatch, WrongStateError
+from endpoint.films import film_of
 from endpoint.intake import read_object, submission_of, wait_seconds
 from endpoint.jobs import JobRecord
 from endpoint.limits import BODY_BYTES, Rates
@@ -42,6 +43,7 @@ class Caller:
         router.add_api_route("/retry/{job_id}", self.retry, methods=["POST"])
         router.add_api_route("/purge-queue", self.purge, methods=["POST"])
         router.add_api_route("/health", self.health, methods=["GET"])
+        router.add_api_route("/film/{job_id}", self.film, methods=["GET"])
         return router
 
     async def run(self, request: Request) -> JSONResponse:
@@ -86,6 +88,11 @@ class Caller:
     async def health(self) -> JSONResponse:
         """How many jobs and workers there are, by what they do."""
         return JSONResponse(self._health())
+
+    async def film(self, job_id: str, request: Request) -> dict[str, str]:
+        """Where the page plays the job's video."""
+        told = self._links.outward(self._known(job_id).envelope, request)
+        return {"url": film_of(told.get("output"), self._links.store.signer, self._links.base_of(request))}
 
     async def _submit(self, request: Request, kind: str) -> JobRecord:
         self._count(kind)

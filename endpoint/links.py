@@ -1,5 +1,6 @@
 """Addresses of the endpoint's own store, as workers know them and as a caller can open them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,7 @@ class Links:
             own = next((address for address in outer if text.startswith(address)), None)
             return text if own is None else f"{self.inner}/files/{text.removeprefix(own)}"
 
-        found: dict[str, Any] = _each_text(body, look)
+        found: dict[str, Any] = each_text(body, look)
         return found
 
     def outward(self, envelope: dict[str, Any], request: Request | None = None) -> dict[str, Any]:
@@ -55,15 +56,16 @@ class Links:
             path = text.removeprefix(self.inner)
             return base + (path if SIGNED in path else self.store.signed(path))
 
-        found: dict[str, Any] = _each_text(envelope, look)
+        found: dict[str, Any] = each_text(envelope, look)
         return found
 
 
-def _each_text(value: Any, look: Any) -> Any:
+def each_text(value: Any, look: Callable[[str], str]) -> Any:
+    """The same JSON with every text in it as `look` has it."""
     if isinstance(value, str):
         return look(value)
     if isinstance(value, dict):
-        return {name: _each_text(inner, look) for name, inner in value.items()}
+        return {name: each_text(inner, look) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_each_text(inner, look) for inner in value]
+        return [each_text(inner, look) for inner in value]
     return value

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from endpoint.dispatch import EXECUTION_SECONDS
 from endpoint.limits import MEGABYTE
+from endpoint.runpod import BASE, KEY, RUNPOD, RunPod
 from endpoint.store import Store, StoreLimits
 
 PORT = 8000
@@ -31,6 +32,7 @@ class Options:
     folder: Path
     execution_seconds: float
     limits: StoreLimits
+    runpod: RunPod | None = None
 
     @property
     def is_local(self) -> bool:
@@ -60,6 +62,7 @@ def read_options(arguments: list[str], environment: Mapping[str, str]) -> Option
     parser.add_argument("--port", type=int, default=PORT, help=f"{PORT}; 0: any free one")
     parser.add_argument("--workers", type=int, default=1, help="how many worker processes (1)")
     parser.add_argument("--id", default="local", help="id of the endpoint in its addresses (local)")
+    parser.add_argument("--runpod", metavar="ID", help=f"the page may send jobs to this endpoint, too; needs {KEY}")
     parser.add_argument("--token", default=environment.get(TOKEN), help=f"callers must show it; or {TOKEN}")
     parser.add_argument("--folder", type=Path, default=Path("output/endpoint"), help="for files (output/endpoint)")
     parser.add_argument(
@@ -80,6 +83,13 @@ def read_options(arguments: list[str], environment: Mapping[str, str]) -> Option
         parser.error(
             f"--host {found.host} lets other machines in: set a --token that callers must show, or leave --host out"
         )
+    if found.runpod and (found.runpod == found.id or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", found.runpod)):
+        parser.error("--runpod is the id of an endpoint on RunPod, and another one than --id")
+    if found.runpod and not environment.get(KEY):
+        parser.error(f"--runpod needs {KEY}: make a key in RunPod's console (Settings, API keys), and export {KEY}=…")
+    runpod = (
+        RunPod(found.runpod, environment[KEY], (environment.get(BASE) or RUNPOD).rstrip("/")) if found.runpod else None
+    )
     limits = StoreLimits(int(found.upload_max_mb * MEGABYTE), int(found.store_max_gb * 1000 * MEGABYTE))
     return Options(
         found.host,
@@ -90,6 +100,7 @@ def read_options(arguments: list[str], environment: Mapping[str, str]) -> Option
         found.folder.absolute(),
         found.execution_timeout,
         limits,
+        runpod,
     )
 
 

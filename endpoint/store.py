@@ -75,7 +75,7 @@ class Store:
         self.folder, self.limits = folder.absolute(), limits or StoreLimits()
         for inner in AREAS.values():
             (self.folder / inner).mkdir(parents=True, exist_ok=True)
-        self._signer = signer_of(self.folder / "signing-key")
+        self.signer = signer_of(self.folder / "signing-key")
         self.tidy()
 
     @property
@@ -98,12 +98,12 @@ class Store:
         self._check_room(size)
         path = f"/files/uploads/{secrets.token_urlsafe(16)}/{_plain(name)}"
         expires = int(time.time()) + self.limits.offer_seconds
-        query = f"expires={expires}&size={size}&signature={self._signer.sign('PUT', path, expires, size)}"
+        query = f"expires={expires}&size={size}&signature={self.signer.sign('PUT', path, expires, size)}"
         return Offer(f"{path}?{query}", self.signed(path), expires)
 
     def signed(self, path: str) -> str:
         """The path, which begins with /files/, with the permission to read it."""
-        return f"{path}?signature={self._signer.sign('GET', path)}"
+        return f"{path}?signature={self.signer.sign('GET', path)}"
 
     def address_of(self, file: str) -> str | None:
         """The path at which a file of this folder is read; None for any other one."""
@@ -120,7 +120,7 @@ class Store:
             StoreError: 403 for an address that is not signed or has expired, 409 where it was used, 400 or 413 for
                 another size.
         """
-        if not self._signer.accepts(signature, "PUT", path, expires, size):
+        if not self.signer.accepts(signature, "PUT", path, expires, size):
             raise StoreError(403, "this address was not signed for an upload")
         if expires < time.time():
             raise StoreError(403, "this address has expired: ask for another one")
@@ -142,7 +142,7 @@ class Store:
 
     def find(self, path: str, signature: str) -> tuple[Path, str]:
         """The file at a signed path, and its media type. Raises StoreError 403 or 404."""
-        if not self._signer.accepts(signature, "GET", path):
+        if not self.signer.accepts(signature, "GET", path):
             raise StoreError(403, "this address was not signed for reading")
         file = self._file(path)
         if not file.is_file() or file.suffix == UNFINISHED:

@@ -98,6 +98,7 @@ def _replace(video: Path, write: Callable[[Path], None]) -> None:
 
 def _in_time(work: Callable[[], T], cancel: Cancellation) -> T:
     """Do `work`, which may wait for a timestamp for ever, in a thread that can be left behind."""
+    cancel.check()
     until = time.monotonic() + TIMESTAMP_SECONDS
 
     def look() -> None:

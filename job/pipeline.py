@@ -34,12 +34,14 @@ from job.reply import FinishedVideo, Stopwatch, make_reply, sha256_of, with_time
 from job.reporter import Reporter
 from job.resources import Resources
 from job.scenes import pictures_of
+from job.views import refuse_without_source_node
 from job.voices import refuse_without_separator
 from job.workspace import job_folder
 from media.video import FrameEncoder
 from sources.fetch import fetch_inputs
 from storage.base import Storage, storage_key
-from workflows.graph import Graph, MemoryOptions, build_graph, sampler_node
+from workflows.graph import MemoryOptions, build_graph, sampler_node
+from workflows.template import Graph
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     request = parse_request(job.get("input"))
     _require_models(request.mode, resources.modes)
     refuse_without_separator(request, resources.own_nodes)
+    refuse_without_source_node(request, resources.own_nodes)
     storage = resources.storage_of(job, request)
     fingerprint = fingerprint_of(job.get("input"), job.get("s3Config"))
     if not request.dry_run:

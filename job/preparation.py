@@ -14,7 +14,7 @@ from contract.request import Request
 from contract.response import SceneInfo
 from job.framing import frame_picture, seat_speakers
 from job.scenes import PORTRAIT, PictureRoom, PlacedScenes, draw_pictures, pictures_of, place_scenes
-from job.views import Dubbed, draw_references, open_view
+from job.views import Dubbed, FollowedFilm, draw_references, followed_film, open_view
 from job.voices import to_separate
 from media.audio import Voice, decode
 from media.crop import Box
@@ -60,6 +60,7 @@ class Layout:
         references: the pictures that the windows go by, written.
         scenes: on the windows of the plan.
         footage, bed: the video that is dubbed and its own sound, where they are there.
+        followed: the same video, where its motion is followed too.
         fit: how the one lies in the other.
         faces: all that were found in the picture.
         timeline: the voices in time.
@@ -84,6 +85,7 @@ class Layout:
     shift: float
     color_match: ColorMatch
     separated: Mapping[int, SeparatedVoice]
+    followed: FollowedFilm | None
 
     @property
     def silent_listeners(self) -> int:
@@ -148,6 +150,7 @@ def lay_out_job(
         separated=to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings),
         footage=footage,
         bed=_bed(request, footage, video, warnings, cancel),
+        followed=followed_film(request.dub, view),
     )
 
 
@@ -175,6 +178,7 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
         color_match=layout.color_match,
         separated=layout.separated,
         footage=layout.footage,
+        motion=layout.followed.write(layout.fit, layout.plan) if layout.followed else None,
     )
 
 
@@ -191,6 +195,7 @@ def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:
         audio_cfg_scale=request.audio_cfg_scale,
         most_frames=most,
         nag=request.negative_guidance == "nag",
+        start_step=request.dub.start_step if request.dub else 0,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from contract.dubbing import Dub
 from contract.errors import Stage
 from contract.model import Timings
 from contract.request import Request
@@ -116,13 +117,13 @@ def _video_info(finished: FinishedVideo) -> VideoInfo:
         sha256=finished.sha256,
         regions=tuple(region and _rounded(region) for region in prepared.regions),
         marks=finished.marks,
-        source=_source(prepared),
+        source=_source(request.dub, prepared),
     )
 
 
-def _source(prepared: PreparedJob) -> SourceVideo | None:
+def _source(dub: Dub | None, prepared: PreparedJob) -> SourceVideo | None:
     footage = prepared.footage
-    if footage is None:
+    if footage is None or dub is None:
         return None
     return SourceVideo(
         width=footage.width,
@@ -131,6 +132,8 @@ def _source(prepared: PreparedJob) -> SourceVideo | None:
         duration_seconds=None if footage.seconds is None else round(footage.seconds, 3),
         codec=footage.codec,
         high_dynamic_range=footage.high_range is not None,
+        follow=dub.follow,
+        start_step=dub.start_step,
         keyframes=prepared.references.count,
     )
 

@@ -1,6 +1,7 @@
 """What a job shows: a portrait, or a video that is dubbed. Either gives the reference pictures of its windows."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -8,14 +9,19 @@ from typing import Protocol
 from PIL import Image
 
 from contract.cancel import Cancellation
-from contract.errors import ErrorCode, WorkerError
+from contract.dubbing import Dub
+from contract.errors import ErrorCode, Stage, WorkerError
+from contract.request import Request
 from media.footage import Footage, open_footage
 from media.image import Fit, draw_fitted, open_portrait, plan_fit
 from media.keyframes import Picks, pictures_of
 from media.references import save_references
 from sources.fetch import Inputs
-from workflows.graph import References
+from workflows.graph import Motion, References
+from workflows.own_nodes import SOURCE
 from workflows.plan import FPS, Plan
+
+JPEG_QUALITY = 95  # 60 to 150 kB each at 400x704, of what is mixed with noise
 
 
 class View(Protocol):
@@ -102,6 +108,48 @@ class Dubbed:
                 f"{needed:.1f} s of the video are needed, and this worker decodes {self.longest:g} s; "
                 f"send max_audio_duration {self.longest:g} or less, or several jobs",
             )
+
+
+@dataclass(frozen=True)
+class FollowedFilm:
+    """A video whose motion is followed too: what it shows is written, and the sampler begins with it."""
+
+    view: Dubbed
+    start_step: int
+
+    def write(self, fit: Fit, plan: Plan) -> Motion:
+        """Each frame of the plan, fitted to the frame, up to the video's end.
+
+        Raises:
+            WorkerError: VIDEO_INVALID; CANCELLED.
+        """
+        footage, folder = self.view.footage, self.view.folder / "source"
+        folder.mkdir()
+        most = plan.generated
+        if footage.seconds is not None:
+            most = min(most, math.ceil(footage.seconds * FPS) + 1)
+        for number, picture in enumerate(pictures_of(footage, Picks(1, most), fit, self.view.folder, self.view.cancel)):
+            self.view.cancel.check()
+            draw_fitted(picture, fit).save(folder / f"source_{number:06d}.jpg", quality=JPEG_QUALITY, subsampling=0)
+        return Motion(folder, self.start_step)
+
+
+def followed_film(dub: Dub | None, view: View) -> FollowedFilm | None:
+    """The job's video, where its motion is to be followed."""
+    if dub is None or dub.start_step == 0 or not isinstance(view, Dubbed):
+        return None
+    return FollowedFilm(view, dub.start_step)
+
+
+def refuse_without_source_node(request: Request, own_nodes: Collection[str]) -> None:
+    """Raises INVALID_INPUT for a motion to follow where the server lacks our node for it."""
+    if request.dub is not None and request.dub.start_step and SOURCE not in own_nodes:
+        raise WorkerError(
+            ErrorCode.INVALID_INPUT,
+            "Following the motion of a video needs this project's node pack in ComfyUI, which this worker's lacks: "
+            "send follow keyframes",
+            stage=Stage.VALIDATE,
+        )
 
 
 def open_view(inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation, *, longest: float) -> View:

@@ -184,6 +184,16 @@ def one_person_requests() -> dict[str, dict[str, Any]]:
             "keep_sound": "under",
             "resolution": "480p",
         },
+        "dub-motion": {
+            "video_url": "scene.mp4",
+            "audio_urls": ["hello.wav"],
+            "positive_prompt": WOMAN,
+            "mode": "infinitetalk",
+            "follow": "motion",
+            "motion_strength": 0.5,
+            "scheduler": "dpm++_sde",
+            "resolution": "480p",
+        },
         "metadata": {
             **base,
             "seed": 20240613,

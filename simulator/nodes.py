@@ -17,6 +17,7 @@ from simulator.values import (
     Lora,
     Masks,
     Samples,
+    SourceVideo,
     TalkModel,
     TextEmbeds,
     Video,
@@ -97,6 +98,16 @@ def _prompts(call: Call) -> tuple[Outputs, Ui | None]:
     if not there.issuperset(numbers):
         raise ValueError(f"windows '{windows}' name a prompt that is not there")
     return (TextEmbeds(call.get("negative", Loaded) is not None, prompts=tuple(map(int, numbers))),), None
+
+
+def _source(call: Call) -> tuple[Outputs, Ui | None]:
+    """The pictures of a video; raises ValueError as our node does."""
+    call.need("vae", Loaded)
+    window, files = call.number("frame_window_size"), tuple(sorted(Path(call.text("folder")).iterdir()))
+    step = window - call.number("motion_frame")
+    if not files or step <= 0 or step % 4:
+        raise ValueError(f"{len(files)} pictures, windows of {window} that go on by {step}")
+    return (SourceVideo(files),), None
 
 
 def _apply_nag(call: Call) -> tuple[Outputs, Ui | None]:
@@ -235,6 +246,7 @@ PLAIN: dict[str, Node] = {
     "TalkingVideoSeparateVoice": _separate_voice,
     "TalkingVideoSeparatorLoader": _loader("TALKING_VIDEO_SEPARATOR", "model_name"),
     "TalkingVideoPrompts": _prompts,
+    "TalkingVideoSource": _source,
     "TalkingVideoVoiceEmbeds": _voices,
     "WanVideoApplyNAG": _apply_nag,
     "WanVideoBlockSwap": _loader("BLOCKSWAPARGS", "blocks_to_swap"),

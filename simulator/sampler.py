@@ -19,7 +19,7 @@ from simulator.call import Call
 from simulator.failures import NodeBaseError
 from simulator.frames import Artist, whole_frame
 from simulator.kept import Kept
-from simulator.values import ClipPlan, Samples, TextEmbeds, VideoModel, VoiceEmbeds
+from simulator.values import ClipPlan, Samples, SourceVideo, TextEmbeds, VideoModel, VoiceEmbeds
 
 WEIGHTS = 1233
 WEIGHT_TICKS = 12
@@ -49,6 +49,7 @@ class Clip:
     nag: bool
     told: str
     prompts: tuple[int, ...] = ()
+    source: SourceVideo | None = None
 
     def prompt(self, window: int) -> int | None:
         """Which of several prompts a window (from 1) takes; None where there is one."""
@@ -119,7 +120,7 @@ def sample(call: Call) -> Samples:
         _match_colours(clip)
         frames += window.frames
         if plan.folder:
-            _write(artists.of(window.number), Path(plan.folder), window, clip.prompt(window.number))
+            _write(artists, Path(plan.folder), window, clip.prompt(window.number))
         if kept is not None and not window.last:
             kept.keep(window.number)
     return Samples(frames, plan.folder, (plan.width, plan.height))
@@ -129,12 +130,13 @@ def _clip(call: Call) -> Clip:
     model, plan = call.need("model", VideoModel), call.need("image_embeds", ClipPlan)
     voices, text = call.get("multitalk_embeds", VoiceEmbeds), call.get("text_embeds", TextEmbeds)
     _load_weights(call)
-    steps = _steps(call.text("scheduler"), call.number("steps"))
-    if voices is None or not plan.references or model.talk is None or call.inputs.get("samples"):
+    source = call.get("samples", SourceVideo)
+    steps = _steps(call.text("scheduler"), call.number("steps")) - _left_out(call, source)
+    if voices is None or not plan.references or model.talk is None:
         raise RuntimeError(
             "simulator: only this project's graphs run here: WanVideoSampler needs multitalk_embeds of "
-            "MultiTalkWav2VecEmbeds, image_embeds of WanVideoImageToVideoMultiTalk with a start_image, a model with a "
-            "multitalk_model, and no samples"
+            "MultiTalkWav2VecEmbeds, image_embeds of WanVideoImageToVideoMultiTalk with a start_image, and a model "
+            "with a multitalk_model"
         )
     mode = model.talk.mode if plan.mode == "auto" else plan.mode
     negative, nag = text is not None and text.has_negative, text is not None and text.has_nag
@@ -143,7 +145,16 @@ def _clip(call: Call) -> Clip:
     if mode != "infinitetalk" and len(plan.references) > 1 and not plan.matched:
         raise RuntimeError("simulator: the real loop would begin with all references at once; multitalk goes by one")
     prompts = text.prompts if text is not None else ()
-    return Clip(plan, voices, mode, negative, call.real("cfg", 1.0), steps, nag, told, prompts)
+    return Clip(plan, voices, mode, negative, call.real("cfg", 1.0), steps, nag, told, prompts, source)
+
+
+def _left_out(call: Call, source: SourceVideo | None) -> int:
+    """Steps; the scheduler multitalk takes no notice of them. Stricter than the real sampler, which takes clean latents
+    for noise."""
+    start = 0 if call.text("scheduler") == "multitalk" else call.number("start_step")
+    if bool(start) != bool(source) or (source and not call.flag("add_noise_to_samples", False)):
+        raise RuntimeError("simulator: a start_step goes with samples, and these with add_noise_to_samples")
+    return start
 
 
 def _work_vae(call: Call, runs: vae.Runs, seconds: float, window: int) -> None:
@@ -220,19 +231,21 @@ def _match_colours(clip: Clip) -> None:
 
 
 class _Artists:
-    """Draws each window after its reference; the last one is kept, as windows may share it."""
+    """Draws each frame after its window's reference, or after its own picture of a video that is followed; the last
+    artist is kept, as frames share it."""
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
-        self._last: tuple[Image.Image, Artist] | None = None
+        self._last: tuple[object, Artist] | None = None
+        self._levels = list(_levels(clip.voices))
 
-    def of(self, window: int) -> Artist:
-        """The artist of a window, from 1."""
-        reference = self._clip.reference(window)
-        if self._last is None or self._last[0] is not reference:
-            clip, size = self._clip, (self._clip.plan.width, self._clip.plan.height)
-            levels = list(_levels(clip.voices))
-            self._last = reference, Artist(reference, _regions(clip.voices, size), levels, clip.told)
+    def of(self, window: int, frame: int) -> Artist:
+        """The artist of a frame, from 0, in a window, from 1."""
+        clip, size = self._clip, (self._clip.plan.width, self._clip.plan.height)
+        shown = clip.source.frame(frame) if clip.source else clip.reference(window)
+        if self._last is None or self._last[0] is not shown:
+            picture = Image.open(shown).convert("RGB").resize(size) if isinstance(shown, Path) else shown
+            self._last = shown, Artist(picture, _regions(clip.voices, size), self._levels, clip.told)
         return self._last[1]
 
 
@@ -260,6 +273,7 @@ def _levels(voices: VoiceEmbeds) -> Iterator[list[float]]:
             before += frames
 
 
-def _write(artist: Artist, folder: Path, window: windows.Window, prompt: int | None) -> None:
+def _write(artists: _Artists, folder: Path, window: windows.Window, prompt: int | None) -> None:
     for index in range(window.first_frame, window.first_frame + window.frames):
+        artist = artists.of(window.number, index)
         artist.write(folder / f"frame_{index:05d}.png", index, window.number, prompt)

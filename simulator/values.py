@@ -1,6 +1,7 @@
 """What travels along the links of a graph: just enough of each thing to judge a graph and draw its frames."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from PIL import Image
 
@@ -111,6 +112,17 @@ class ClipPlan:
     tiled: bool = False
     matched: bool = False
     kept: bool = True
+
+
+@dataclass(frozen=True)
+class SourceVideo:
+    """A video whose motion is followed: a file for each frame, the last one held."""
+
+    files: tuple[Path, ...]
+
+    def frame(self, number: int) -> Path:
+        """Of frame `number`, from 0."""
+        return self.files[min(number, len(self.files) - 1)]
 
 
 @dataclass(frozen=True)

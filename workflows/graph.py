@@ -6,25 +6,22 @@ nodes keep their ids and inputs from job to job, so that ComfyUI keeps the model
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from contract.fields import Mode
 from contract.request import Request
 from workflows.models import ModelSet
 from workflows.modes import MODES
-from workflows.own_nodes import PROMPTS, VOICE_EMBEDS
+from workflows.own_nodes import PROMPTS, SOURCE, VOICE_EMBEDS
 from workflows.plan import Plan
 from workflows.scenes import WindowPrompts
 from workflows.separation import SeparatedVoice, separate_voices
+from workflows.template import Graph, Template
 
 FOLDER = Path(__file__).parent
 VOICES = 4
-Graph = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,19 @@ class References:
 
 
 @dataclass(frozen=True)
+class Motion:
+    """A video that the sampler begins with, in place of noise.
+
+    Attributes:
+        folder: its pictures at 25 a second, of the plan's size, in the order of their names; the last one is held.
+        start_step: how many steps are left out.
+    """
+
+    folder: Path
+    start_step: int
+
+
+@dataclass(frozen=True)
 class GraphInputs:
     """What was prepared for a graph: its files, its windows, and what of the request depends on these.
 
@@ -78,6 +88,7 @@ class GraphInputs:
         color_match: how the node pack matches the colours of a window to the portrait's.
         separated: the speakers, counted from 1, whose voices ComfyUI parts from music; their tracks are room tone.
         prompts: of the windows, where they are not all the request's own.
+        motion: a video whose motion is followed.
     """
 
     references: References
@@ -88,6 +99,7 @@ class GraphInputs:
     color_match: str
     separated: Mapping[int, SeparatedVoice] = field(default_factory=dict, kw_only=True)
     prompts: WindowPrompts | None = field(default=None, kw_only=True)
+    motion: Motion | None = field(default=None, kw_only=True)
 
 
 def build_graph(
@@ -110,12 +122,14 @@ def build_graph(
     """
     if inputs.references.count > 1 and not MODES[request.mode].reference_per_window:
         raise ValueError(f"{request.mode} goes by one reference picture, not {inputs.references.count}")
-    template = _Template(_text(request.mode))
+    template = Template(_text(request.mode))
     _fill_text(template, request, inputs.prompts or WindowPrompts((request.positive_prompt,), (0,)))
     _fill_models(template, models, precision)
     _fill_portrait_and_voices(template, request, inputs)
     _fill_speed(template, request.speed_lora_strength, memory.blocks_to_swap)
     _fill_windows(template, request.mode, inputs, frames_parent, memory)
+    if inputs.motion is not None:
+        _fill_motion(template, inputs.plan, inputs.motion, memory)
     template.fill(
         "Sampler",
         steps=request.steps,
@@ -128,7 +142,7 @@ def build_graph(
     return template.graph
 
 
-def _fill_text(template: "_Template", request: Request, prompts: WindowPrompts) -> None:
+def _fill_text(template: Template, request: Request, prompts: WindowPrompts) -> None:
     """The prompts; of the negative one only the way that it works by (`Request.negative_guidance`)."""
     _fill_prompts(template, prompts)
     template.fill("Negative prompt", text=_literal(request.negative_prompt))
@@ -152,7 +166,7 @@ def _literal(prompt: str) -> str:
 
 def template_graph(mode: Mode, models: ModelSet, precision: Precision) -> Graph:
     """A mode's template with its model files and number formats: everything that a server must have for it."""
-    template = _Template(_text(mode))
+    template = Template(_text(mode))
     _fill_models(template, models, precision)
     return template.graph
 
@@ -172,7 +186,7 @@ def sampler_node(graph: Graph) -> str:
     return next(node for node, entry in graph.items() if entry["_meta"]["title"] == "Sampler")
 
 
-def _fill_prompts(template: "_Template", prompts: WindowPrompts) -> None:
+def _fill_prompts(template: Template, prompts: WindowPrompts) -> None:
     """Each text is encoded once. For several our node stands in the place of upstream's bridge, which takes one."""
     first, *others = prompts.texts
     template.fill("Positive prompt", text=_literal(first))
@@ -185,7 +199,7 @@ def _fill_prompts(template: "_Template", prompts: WindowPrompts) -> None:
     template.change_class("Text embeds", PROMPTS, drop="positive", windows=windows, **links)
 
 
-def _fill_models(template: "_Template", models: ModelSet, precision: Precision) -> None:
+def _fill_models(template: Template, models: ModelSet, precision: Precision) -> None:
     template.fill("Text encoder", clip_name=models.text_encoder)
     template.fill("CLIP vision", clip_name=models.clip_vision)
     template.fill("VAE", model_name=models.vae, precision=precision.vae)
@@ -196,7 +210,7 @@ def _fill_models(template: "_Template", models: ModelSet, precision: Precision) 
     template.fill("Sampler", force_offload=precision.force_offload)
 
 
-def _fill_portrait_and_voices(template: "_Template", request: Request, inputs: GraphInputs) -> None:
+def _fill_portrait_and_voices(template: Template, request: Request, inputs: GraphInputs) -> None:
     template.fill("Portrait", image=str(inputs.references.file))
     if inputs.plan.is_long:
         template.change_class("Voice embeds", VOICE_EMBEDS)
@@ -213,7 +227,7 @@ def _fill_portrait_and_voices(template: "_Template", request: Request, inputs: G
         template.fill("Masks image", image=str(inputs.masks))
 
 
-def _fill_speed(template: "_Template", speed_lora_strength: float | None, blocks_to_swap: int | None) -> None:
+def _fill_speed(template: Template, speed_lora_strength: float | None, blocks_to_swap: int | None) -> None:
     if speed_lora_strength is None:
         template.take_out("Speed LoRA")
     else:
@@ -225,7 +239,7 @@ def _fill_speed(template: "_Template", speed_lora_strength: float | None, blocks
 
 
 def _fill_windows(
-    template: "_Template", mode: Mode, inputs: GraphInputs, frames_parent: Path, memory: MemoryOptions
+    template: Template, mode: Mode, inputs: GraphInputs, frames_parent: Path, memory: MemoryOptions
 ) -> None:
     template.fill(
         "Windows",
@@ -240,60 +254,19 @@ def _fill_windows(
     )
 
 
+def _fill_motion(template: Template, plan: Plan, motion: Motion, memory: MemoryOptions) -> None:
+    source = {
+        "vae": template.output_of("VAE"),
+        "folder": str(motion.folder),
+        "width": plan.width,
+        "height": plan.height,
+        "frame_window_size": plan.window,
+        "motion_frame": plan.overlap,
+        "tiled_vae": memory.tiled_vae,
+    }
+    samples = template.add("source", "Source", SOURCE, source)
+    template.extend("Sampler", samples=samples, start_step=motion.start_step, add_noise_to_samples=True)
+
+
 def _text(mode: Mode) -> str:
     return (FOLDER / MODES[mode].graph).read_text(encoding="utf-8")
-
-
-class _Template:
-    """A graph whose nodes are found by title."""
-
-    def __init__(self, text: str) -> None:
-        self.graph: Graph = json.loads(text)
-        self._ids = {entry["_meta"]["title"]: node for node, entry in self.graph.items()}
-
-    def fill(self, title: str, **inputs: str | float) -> None:
-        """Set constants of a node; each must be in the template, so that a slip of a name shows."""
-        present = self.graph[self._ids[title]]["inputs"]
-        for name, value in inputs.items():
-            if name not in present:
-                raise KeyError(f"the template's node '{title}' has no input '{name}'")
-            present[name] = value
-
-    def change_class(self, title: str, class_type: str, *, drop: str = "", **inputs: Any) -> None:
-        """Put a node of our own in its place, which takes the same inputs less `drop`, and further ones."""
-        entry = self.graph[self._ids[title]]
-        kept = {name: value for name, value in entry["inputs"].items() if name != drop}
-        entry |= {"class_type": class_type, "inputs": {**kept, **inputs}}
-
-    def output_of(self, title: str) -> list[Any]:
-        """What an input holds that takes a node's first output."""
-        return [self._ids[title], 0]
-
-    def copy(self, title: str, suffix: str, **inputs: str | float) -> list[Any]:
-        """One more node like that of a title, with other constants; the link to its first output."""
-        node, named = f"{self._ids[title]}_{suffix}", f"{title} {suffix}"
-        self.graph[node] = deepcopy(self.graph[self._ids[title]])
-        self.graph[node]["_meta"] = {"title": named}
-        self._ids[named] = node
-        self.fill(named, **inputs)
-        return self.output_of(named)
-
-    def link(self, title: str, name: str, source: str) -> None:
-        """Link an input of a node to the first output of another one."""
-        self.graph[self._ids[title]]["inputs"][name] = [self._ids[source], 0]
-
-    def unlink(self, title: str, name: str) -> None:
-        """Leave an optional input of a node empty."""
-        del self.graph[self._ids[title]]["inputs"][name]
-
-    def take_out(self, *titles: str) -> None:
-        """Remove nodes, and every input that is linked to one of them."""
-        gone = {self._ids[title] for title in titles}
-        for node in gone:
-            del self.graph[node]
-        for entry in self.graph.values():
-            entry["inputs"] = {name: value for name, value in entry["inputs"].items() if not _links_to(value, gone)}
-
-
-def _links_to(value: object, nodes: set[str]) -> bool:
-    return isinstance(value, list) and value[0] in nodes

@@ -7,4 +7,5 @@ VOICE_EMBEDS = "TalkingVideoVoiceEmbeds"  # more than 10 000 frames
 PROMPTS = "TalkingVideoPrompts"  # a prompt for each window
 SEPARATE_VOICE = "TalkingVideoSeparateVoice"  # a voice that is parted from music; needs weights that few workers have
 SEPARATOR_LOADER = "TalkingVideoSeparatorLoader"
-OWN_NODES = frozenset({VOICE_EMBEDS, PROMPTS})
+SOURCE = "TalkingVideoSource"  # a video whose motion is followed, encoded window by window
+OWN_NODES = frozenset({VOICE_EMBEDS, PROMPTS, SOURCE})

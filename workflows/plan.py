@@ -39,7 +39,7 @@ class Plan:
         window: F, frames of a window.
         overlap: M, frames a window shares with the one before.
         windows: W.
-        steps: denoising steps of a window, as the server will run them.
+        steps: denoising steps of a window, as the server will run them, without those that are left out.
         passes_per_step: 1 without any guidance, up to 3 with text and audio guidance.
         flop: floating point operations of the DiT for the whole job.
     """
@@ -149,6 +149,7 @@ def make_plan(
     audio_cfg_scale: float,
     most_frames: int = MAX_FRAMES,
     nag: bool = False,
+    start_step: int = 0,
 ) -> Plan:
     """The plan for N = `frames`; `window_frames` None picks the window with the least DiT work; `nag`: normalized
     attention guidance is on.
@@ -165,7 +166,7 @@ def make_plan(
     overlap = MODES[mode].overlap
     window = window_frames or _cheapest_window(frames, width, height, overlap)
     windows = windows_for(frames, window, overlap)
-    server_steps = FIXED_STEPS.get(scheduler, steps)
+    server_steps = FIXED_STEPS.get(scheduler, steps) - start_step
     passes_per_step = 1 + (cfg_scale != 1.0) + (audio_cfg_scale != 1.0)
     flop = window_flop(window, width, height) * windows * server_steps * passes_per_step
     flop += nag * NAG_FLOP_PER_TOKEN * tokens_of(window, width, height) * windows * server_steps

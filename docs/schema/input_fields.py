@@ -84,6 +84,8 @@ class InputFields(TypedDict, total=False):
     quality: Literal["fast", "balanced", "best"]
     voice: Literal["auto", "as_is", "separate"]
     video_url: Source
+    follow: Literal["keyframes", "motion"]
+    motion_strength: float
     keep_sound: Literal["replace", "under"]
     keep_sound_level: float
     preview: bool

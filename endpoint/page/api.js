@@ -26,6 +26,7 @@ export const health = (target) => ask(`/v2/${target}/health`);
 export const schema = () => ask("/schema/fields.schema.json");
 export const run = (target, input) => post(`/v2/${target}/run`, { input });
 export const status = (target, id) => ask(`/v2/${target}/status/${encodeURIComponent(id)}`);
+export const film = (target, id) => ask(`/v2/${target}/film/${encodeURIComponent(id)}`);
 export const cancel = (target, id) => post(`/v2/${target}/cancel/${encodeURIComponent(id)}`);
 
 /** What the job would take: the worker's own dry run. */

@@ -44,12 +44,12 @@ function draw() {
   if (running) show(progress);
 }
 
-function finish(output, asked) {
+async function finish(output, job) {
+  const { url } = await api.film(job.target, job.id); // a bucket's own address would play on no page but its own
   result = output;
-  const url = output.output_video_url;
   $("film").src = url;
   $("download").href = `${url}${url.includes("?") ? "&" : "?"}download=true`;
-  remember({ url, seed: output.generation_params?.seed, seconds: output.video_info?.duration_seconds, input: asked });
+  remember({ url, seed: output.generation_params?.seed, seconds: output.video_info?.duration_seconds, input: job.input });
   $("warnings").replaceChildren(...(output.warnings ?? []).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
 }
 
@@ -62,7 +62,7 @@ async function follow(job) {
     try {
       const answer = await api.status(job.target, job.id);
       silent = 0;
-      if (answer.status === "COMPLETED") finish(answer.output, job.input);
+      if (answer.status === "COMPLETED") await finish(answer.output, job);
       else if (answer.status === "CANCELLED") fault = say("cancelled");
       else if (["FAILED", "TIMED_OUT"].includes(answer.status)) fault = answer.error ?? answer.status;
       else {
@@ -73,6 +73,7 @@ async function follow(job) {
     } catch (error) {
       silent += 1;
       if (error instanceof api.ApiError && error.status === 404) fault = say("lost");
+      else if (error instanceof api.ApiError && error.status === 409) fault = error.message;
       else if (silent < 10) {
         await api.pause(LOOK);
         continue;

@@ -34,32 +34,57 @@ function startSwitches() {
   });
 }
 
+/** Where jobs can go: an endpoint on RunPod first, where there is one. */
+function drawTargets(told) {
+  const chosen = $("target").value;
+  const remote = told.runpod ? [new Option(`RunPod · ${told.runpod}`, told.runpod)] : [];
+  $("target").replaceChildren(...remote, new Option(say("this-machine"), told.id));
+  if (chosen) $("target").value = chosen;
+}
+
+/** Resolves when the endpoint takes what the person has typed, or asks for nothing. */
+async function beLetIn(target) {
+  const asks = async () => {
+    try {
+      await api.health(target);
+    } catch (error) {
+      if (error.status === 401) return true;
+      throw error;
+    }
+    return false;
+  };
+  if (!(await asks())) return;
+  $("token-form").hidden = false;
+  $("token").focus();
+  await new Promise((done) => {
+    $("token-form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      api.useToken($("token").value);
+      if (await asks()) $("token-fault").textContent = say("token-wrong");
+      else done();
+    });
+  });
+  $("token").value = "";
+  $("token-form").hidden = true;
+}
+
 async function start() {
   const [told, schema] = await Promise.all([api.about(), api.schema()]);
-  const targets = told.targets ?? [{ id: told.id }];
-  $("target").replaceChildren(...targets.map((target) => new Option(target.id === told.id ? say("this-machine") : target.id, target.id)));
+  drawTargets(told);
+  listen((what) => { if (what === "all") drawTargets(told); });
   $("target").addEventListener("change", () => change("target"));
   startForm(schema);
   startStage();
   startTimeline();
-  startQuote();
+  startQuote(told.id);
   startCode();
   startFiles(told.upload_max_bytes);
   change("all");
+  await beLetIn(told.id);
   startJob();
   change("all");
 }
 
-function askForToken() {
-  $("token-form").hidden = false;
-  $("token-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    api.useToken($("token").value);
-    $("token-form").hidden = true;
-  });
-}
-
 setLanguage(spoken());
 startSwitches();
-start().then(() => api.health($("target").value).catch((error) => { if (error.status === 401) askForToken(); }))
-  .catch((error) => { $("fault").textContent = error instanceof api.ApiError ? error.message : say("unreachable"); });
+start().catch((error) => { $("fault").textContent = error instanceof api.ApiError ? error.message : say("unreachable"); });

@@ -9,6 +9,7 @@ const $ = (id) => document.getElementById(id);
 let timer = 0;
 let asking = null;
 let fault = "";
+let asked = "local"; // always the worker of this machine: it knows the prices, and costs nothing
 
 function cell(tag, text) {
   return Object.assign(document.createElement(tag), { textContent: text });
@@ -18,7 +19,8 @@ const money = (dollars) => (dollars === null || dollars === undefined ? "" : `$$
 
 /** The GPUs in one table, this worker's first; an estimate says that it is one. */
 function table(quote) {
-  const rows = [...(quote.forecast?.gpu ? [{ ...quote.forecast, here: true }] : []), ...(quote.gpus ?? [])];
+  const here = $("target").value === asked;
+  const rows = [...(here && quote.forecast?.gpu ? [{ ...quote.forecast, here: true }] : []), ...(quote.gpus ?? [])];
   const element = document.createElement("table");
   for (const one of rows) {
     const row = element.insertRow();
@@ -56,7 +58,7 @@ async function ask() {
   const own = (asking = new AbortController());
   draw();
   try {
-    const answer = await api.quote($("target").value, input(), own.signal);
+    const answer = await api.quote(asked, input(), own.signal);
     if (own !== asking) return;
     fault = answer.status === "COMPLETED" ? "" : (answer.error ?? answer.status);
     const quote = answer.status === "COMPLETED" ? answer.output : null;
@@ -73,7 +75,8 @@ async function ask() {
   }
 }
 
-export function startQuote() {
+export function startQuote(target) {
+  asked = target;
   listen((what) => {
     if (["quote", "all"].includes(what)) draw();
     if (!["portrait", "voices", "region", "offset", "fields", "target"].includes(what)) return;

@@ -3,7 +3,7 @@
 const WORDS = {
   en: {
     title: "Talking video", "runs-on": "runs on", theme: "Light or dark", language: "Tiếng Việt", "other-language": "vi",
-    "this-machine": "this machine", token: "Token of this endpoint", "token-use": "Use it",
+    "this-machine": "this machine", token: "Token of this endpoint", "token-use": "Use it", "token-wrong": "The endpoint does not take this token.",
     stage: "The portrait, as the video will show it", "drop-portrait": "Drop a portrait here", "choose-portrait": "Choose a file",
     or: "or", sample: "take ours, with two voices", "other-portrait": "Another portrait",
     voices: "Voices", "voices-hint": "One to four, in order from left to right.", "add-voice": "Add a voice", record: "Record one", stop: "Stop recording",
@@ -28,7 +28,7 @@ const WORDS = {
   },
   vi: {
     title: "Video biết nói", "runs-on": "chạy trên", theme: "Sáng hoặc tối", language: "English", "other-language": "en",
-    "this-machine": "máy này", token: "Mã truy cập của endpoint", "token-use": "Dùng mã này",
+    "this-machine": "máy này", token: "Mã truy cập của endpoint", "token-use": "Dùng mã này", "token-wrong": "Endpoint không nhận mã này.",
     stage: "Ảnh chân dung, đúng như trong video", "drop-portrait": "Thả ảnh chân dung vào đây", "choose-portrait": "Chọn tệp",
     or: "hoặc", sample: "dùng ảnh mẫu với hai giọng nói", "other-portrait": "Ảnh khác",
     voices: "Giọng nói", "voices-hint": "Từ một đến bốn giọng, theo thứ tự từ trái sang phải.", "add-voice": "Thêm giọng nói", record: "Thu âm", stop: "Dừng thu",

@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -11,6 +13,8 @@ from tests.endpoint.endpoint_process import RunningEndpoint, running_endpoint
 from tests.worker.bench import Bench
 
 PATIENCE = 120_000  # milliseconds
+# A microphone that beeps once a second, and nobody to ask whether the page may hear it.
+MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +30,7 @@ def browser() -> Iterator[Browser]:
     if program is None:
         pytest.skip("needs Chromium (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *MICROPHONE])
         yield browser
         browser.close()
 
@@ -52,9 +56,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def page(browser: Browser, endpoint: RunningEndpoint, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The page as it opens; at its end it has told no error of its own."""
     options = request.node.get_closest_marker("browser_options")
-    context = browser.new_context(
-        locale="en-US", viewport={"width": 1280, "height": 900}, **(options.kwargs if options else {})
-    )
+    with opened(browser, endpoint, **(options.kwargs if options else {})) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, endpoint: RunningEndpoint, **options: Any) -> Iterator[Page]:
+    """The page of an endpoint, for as long as the block lasts; at its end it has told no error of its own."""
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900}, **options)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     faults: list[str] = []

@@ -64,6 +64,37 @@ def test_what_has_no_effect_is_told() -> None:
     assert (request.dub.keep_sound, request.dub.sound_level) == ("under", -6)
 
 
+@pytest.mark.parametrize(
+    ("sent", "scheduler", "start"),
+    [
+        ({}, "dpm++_sde", 2),
+        ({"motion_strength": 1}, "dpm++_sde", 3),
+        ({"motion_strength": 0.01}, "dpm++_sde", 1),
+        ({"steps": 20, "motion_strength": 0.3}, "dpm++_sde", 6),
+        ({"scheduler": "flowmatch_distill"}, "flowmatch_distill", 2),
+        ({"use_speed_lora": False, "steps": 20}, "unipc", 10),
+        ({"quality": "best", "motion_strength": 0.25}, "unipc", 5),
+    ],
+)
+def test_a_strength_is_a_share_of_the_steps(sent: dict[str, object], scheduler: str, start: int) -> None:
+    request = parsed(follow="Motion", mode="infinitetalk", **sent)
+    assert request.dub is not None
+    assert (request.scheduler, request.dub.follow, request.dub.start_step) == (scheduler, "motion", start)
+
+
+def test_motion_that_cannot_be_followed_is_refused_or_told() -> None:
+    for scheduler in ("multitalk", "rcm"):
+        assert "send scheduler dpm++_sde" in refused(follow="motion", scheduler=scheduler).message
+        assert parsed(follow="motion", scheduler=scheduler, motion_strength=0).scheduler == scheduler
+    assert "send steps 2 or more, or follow keyframes" in refused(follow="motion", steps=1).message
+    weak = parsed(follow="motion", motion_strength=0)
+    assert weak.dub is not None
+    assert (weak.dub.follow, weak.dub.start_step, weak.scheduler) == ("keyframes", 0, "flowmatch_distill")
+    assert "the keyframes alone are followed" in weak.warnings[-1]
+    assert "motion_strength has no effect without follow motion" in parsed(motion_strength=0.2).warnings
+    assert "motion_strength" in refused(follow="motion", motion_strength=1.1).message
+
+
 @pytest.mark.parametrize("level", [1, -61, "loud"])
 def test_a_level_is_never_above_the_sound_itself(level: object) -> None:
     assert "keep_sound_level" in refused(keep_sound_level=level).message

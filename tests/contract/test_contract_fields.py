@@ -47,7 +47,7 @@ def test_the_names_are_the_published_ones() -> None:
             "quality",
             "voice",
         ),
-        *("video_url", "keep_sound", "keep_sound_level", "preview"),
+        *("video_url", "follow", "motion_strength", "keep_sound", "keep_sound_level", "preview"),
     ]
 
 

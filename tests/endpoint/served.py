@@ -16,6 +16,7 @@ from endpoint.dispatch import Dispatch
 from endpoint.guard import Guard
 from endpoint.limits import MEGABYTE, Rates
 from endpoint.links import Links
+from endpoint.runpod import Remote, RunPod
 from endpoint.server import bound, serving
 from endpoint.store import Store, StoreLimits
 
@@ -29,11 +30,12 @@ class Served:
 
     base: str
     store: Store
+    name: str = ENDPOINT
 
     @property
     def api(self) -> str:
         """Where its job API is."""
-        return f"{self.base}/v2/{ENDPOINT}"
+        return f"{self.base}/v2/{self.name}"
 
     def ask(self, method: str, what: str, **more: Any) -> requests.Response:
         """A caller's request, such as `POST run`."""
@@ -69,7 +71,13 @@ class Served:
 
 @contextmanager
 def served(
-    folder: Path, *, token: str | None = None, any_host: bool = False, largest: int = MEGABYTE
+    folder: Path,
+    *,
+    token: str | None = None,
+    any_host: bool = False,
+    largest: int = MEGABYTE,
+    runpod: RunPod | None = None,
+    endpoint_id: str = ENDPOINT,
 ) -> Iterator[Served]:
     """One on a free port, as long as the block lasts. Requests of workers are answered at once."""
     listener = bound("127.0.0.1", 0)
@@ -82,7 +90,8 @@ def served(
         dispatch = Dispatch(hold_seconds=0)
         links, health = Links(f"http://{name}", store, hosts), lambda: {"jobs": dispatch.health()}
         rates = Rates(time.monotonic)
-        app = make_app(dispatch, links, rates, health, endpoint_id=ENDPOINT, worker_key=KEY)
+        remote = Remote(runpod, store) if runpod else None
+        app = make_app(dispatch, links, rates, health, endpoint_id=endpoint_id, worker_key=KEY, remote=remote)
         async with serving(Guard(app, hosts, token), listener):
             ready.set()
             await end.wait()
@@ -91,7 +100,7 @@ def served(
     thread.start()
     try:
         assert ready.wait(PATIENCE)
-        yield Served(f"http://{name}", store)
+        yield Served(f"http://{name}", store, endpoint_id)
     finally:
         loop.call_soon_threadsafe(end.set)
         thread.join()

@@ -102,6 +102,7 @@ def test_a_worker_that_dies_is_replaced_and_nothing_outlives_the_endpoint(tmp_pa
         (["--workers", "0"], "--workers"),
         (["--id", "a/b"], "--id"),
         (["--port", "70000"], "--port"),
+        (["--runpod", "far"], "RUNPOD_API_KEY"),
     ],
 )
 def test_a_command_line_that_cannot_be_used_is_refused_in_words(options: list[str], said: str) -> None:

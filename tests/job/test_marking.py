@@ -76,8 +76,9 @@ def test_a_cancelled_job_signs_nothing() -> None:
     cancel.cancel()
     Marks().rehearse(cancel)  # nothing to do, nothing to end
     hung = Marks(signer=load_signer(*certificate(), NOBODY))
-    with pytest.raises(WorkerError):
+    with pytest.raises(WorkerError) as ended:
         hung.rehearse(cancel)
+    assert ended.value.code is ErrorCode.CANCELLED
 
 
 def test_a_disk_without_room_for_the_marks_costs_the_marks_and_not_the_video(plain: Path, tmp_path: Path) -> None:

@@ -19,11 +19,13 @@ from contract.fields import Mode
 from media.references import save_references
 from tests.workflows.graph_samples import GraphArguments, arguments
 from worker.engine_setup import ReadyEngine
-from workflows.graph import Graph, References, build_graph, sampler_node
+from workflows.graph import Motion, References, build_graph, sampler_node
 from workflows.plan import Plan, windows_for
+from workflows.template import Graph
 
 SIDE = 64
 RATE = 16_000
+STEPS = 2
 
 
 @dataclass
@@ -50,10 +52,13 @@ class RealBench:
     def arguments(
         self, mode: Mode = "infinitetalk", speakers: int = 1, frames: int = 17, **changes: Any
     ) -> GraphArguments:
-        """Of a graph for `frames` frames with that many voices and a picture of its own; changes as in the samples."""
-        window, overlap, steps = 17, 9, changes.get("steps", 4)
-        windows = windows_for(frames, window, overlap)
-        plan = changes.pop("plan", Plan(frames, SIDE, SIDE, window, overlap, windows, steps, 1, 0.0))
+        """Of a graph for `frames` frames with that many voices, a picture of its own, and few steps, as a job
+        spends most of its time in them; changes as in the samples. With `start_step` it follows the motion of `film`, a
+        folder of pictures, or of a film of its own."""
+        window, overlap, steps = 17, 9, changes.get("steps", STEPS)
+        windows, start = windows_for(frames, window, overlap), changes.pop("start_step", 0)
+        plan = changes.pop("plan", Plan(frames, SIDE, SIDE, window, overlap, windows, steps - start, 1, 0.0))
+        film = changes.pop("film", None) or (self.film("own", frames, frames) if start else None)
         small: dict[str, Any] = {
             "plan": plan,
             "references": self.reference(1),
@@ -63,6 +68,9 @@ class RealBench:
             "positive_prompt": "a person talking",
             "negative_prompt": "low quality",
             "seed": 11,
+            "scheduler": "euler",
+            "steps": steps,
+            "motion": Motion(film, start) if film else None,
             "color_match": "disabled",
             "precision": self.ready.precision,
         }
@@ -124,6 +132,16 @@ class RealBench:
             out.setframerate(RATE)
             out.writeframes(samples.tobytes())
         return path
+
+    def film(self, name: str, seen: int, frames: int = 33) -> Path:
+        """The pictures of a square that moves, for so many frames; then all is red."""
+        folder = self.folder / f"film_{name}"
+        folder.mkdir(exist_ok=True)
+        for number in range(frames):
+            picture = Image.new("RGB", (SIDE, SIDE), (40, 80, 120) if number < seen else (200, 40, 40))
+            picture.paste((230, 220, 90), (number % 40, 16, number % 40 + 24, 40))
+            picture.save(folder / f"source_{number:06d}.png")
+        return folder
 
     def _masks(self, voices: int) -> Path:
         width = SIDE // voices

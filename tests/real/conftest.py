@@ -45,5 +45,8 @@ def ready(settings: Settings) -> Iterator[ReadyEngine]:
 
 
 @pytest.fixture
-def real(ready: ReadyEngine, tmp_path: Path) -> RealBench:
-    return RealBench(ready, tmp_path)
+def real(settings: Settings, ready: ReadyEngine, tmp_path: Path) -> RealBench:
+    """Its files are where those of jobs are, as our node pack takes care of the frames there alone."""
+    folder = settings.work_dir / tmp_path.name
+    folder.mkdir()
+    return RealBench(ready, folder)

@@ -9,7 +9,7 @@ from media.faces import find_faces
 from media.image import draw_fitted, plan_fit
 from media.masks import draw_masks, save_masks
 from media.seats import find_seats
-from tests.real.bench import RealBench, difference
+from tests.real.bench import STEPS, RealBench, difference
 from workflows.graph import References
 from workflows.plan import Plan, windows_for
 
@@ -30,7 +30,7 @@ def test_the_masks_of_found_faces_run_and_each_voice_has_its_own(real: RealBench
     save_masks(masks, mask_file)
     windows = windows_for(FRAMES, WINDOW, OVERLAP)
     assert windows > 1
-    plan = Plan(FRAMES, *SIZE, WINDOW, OVERLAP, windows, 4, 1, 0.0)
+    plan = Plan(FRAMES, *SIZE, WINDOW, OVERLAP, windows, STEPS, 1, 0.0)
     made = real.arguments(speakers=2, frames=FRAMES, plan=plan, references=References(portrait), masks=mask_file)
     frames = real.run(made).frames
     assert [frame.size for frame in frames] == [SIZE] * FRAMES

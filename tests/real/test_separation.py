@@ -155,6 +155,8 @@ def test_the_handler_separates_by_name_and_keeps_the_viewers_sound(
         "height": 256,
         "mode": "infinitetalk",
         "window_frames": 33,
+        "steps": 1,
+        "scheduler": "euler",
         "voice": "separate",
     }
     reply = answer({"id": "parted", "input": job}, resources, Cancellation())

@@ -80,7 +80,8 @@ def test_the_handler_makes_a_video_through_it(settings: Settings, ready: ReadyEn
         "window_frames": 33,
         "positive_prompt": SECRET,
         "negative_prompt": f"not {SECRET}",
-        "quality": "fast",
+        "quality": "balanced",
+        "steps": 1,
         "preview": True,
     }
     told: list[dict[str, Any]] = []
@@ -89,7 +90,7 @@ def test_the_handler_makes_a_video_through_it(settings: Settings, ready: ReadyEn
     video = probe(Path(unquote(urlsplit(reply["output_video_url"]).path)))
     assert (video.frames, video.size, reply["video_info"]["windows"]) == (40, (256, 256), 2)
     params = reply["generation_params"]
-    assert [params[name] for name in ("quality", "shift", "negative_guidance")] == ["fast", 5.0, "nag"]
+    assert [params[name] for name in ("quality", "shift", "negative_guidance")] == ["balanced", 11.0, "nag"]
     assert len({update["preview"] for update in told if "preview" in update}) == 2
     assert abs(video.picture_end - video.sound_end) < 0.040
     assert reply["engine"] == "comfyui"

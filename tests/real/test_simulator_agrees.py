@@ -13,7 +13,7 @@ from contract.errors import ErrorCode, WorkerError
 from tests.real.bench import RealBench
 from tests.worker.bench import launch_simulator
 from worker.engine_setup import ReadyEngine
-from workflows.graph import Graph
+from workflows.template import Graph
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def simulated(ready: ReadyEngine, tmp_path: Path) -> Iterator[RealBench]:
 
 def _verdict(bench: RealBench, case: dict[str, Any], spoil: Callable[[Graph], None] | None = None) -> Verdict:
     """After a job that fills the cache in the same way on both."""
-    bench.run(bench.arguments(seed=1))
+    bench.run(bench.arguments(seed=1, steps=1))
     made = bench.arguments(**{"seed": 2, **case})
     try:
         outcome = bench.run(made, spoil)
@@ -59,10 +59,11 @@ def _verdict(bench: RealBench, case: dict[str, Any], spoil: Callable[[Graph], No
         {"speakers": 2},
         {"mode": "multitalk", "speakers": 3},
         {"frames": 33},
-        {"speed_lora_strength": None, "scheduler": "unipc", "steps": 2, "cfg_scale": 5.0},
+        {"frames": 33, "scheduler": "dpm++_sde", "steps": 3, "start_step": 1},
+        {"speed_lora_strength": None, "scheduler": "unipc", "cfg_scale": 5.0},
         {"blocks_to_swap": 10},
         {"tiled_vae": True},
-        {"steps": 6},
+        {"scheduler": "flowmatch_distill", "steps": 6},
         {"width": 72},
     ],
     ids=lambda case: "-".join(f"{name}_{value}" for name, value in case.items()) or "plain",

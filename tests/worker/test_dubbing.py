@@ -1,11 +1,12 @@
 """A video in place of a picture: each window goes by what the video shows where it begins."""
 
 import subprocess
+from collections.abc import Callable
 
 import pytest
 
 from tests.media.films import brightness_at, make_film
-from tests.worker.bench import Bench, Run
+from tests.worker.bench import Bench, Run, Simulator
 from tests.worker.test_road import finished
 
 LOUD, QUIET = 0.5, 0.0
@@ -40,6 +41,7 @@ def test_the_background_follows_the_keyframes_and_holds_the_last(bench: Bench) -
     source = run.reply["video_info"]["source"]
     assert (source["width"], source["height"], source["fps"], source["codec"]) == (256, 256, 30, "h264")
     assert (source["duration_seconds"], source["keyframes"], source["high_dynamic_range"]) == (5.0, 3, False)
+    assert (source["follow"], source["start_step"]) == ("keyframes", 0)
     assert run.reply["warnings"] == [
         "mode infinitetalk was chosen: video_url needs it",
         "the sound is longer than the video, whose last picture is held from 5.00 s on",
@@ -63,6 +65,31 @@ def test_the_own_sound_stays_under_the_voices_where_that_is_asked_for(bench: Ben
         assert video.loudness(0.2, 0.6) == pytest.approx(-9, abs=2)
     assert loudness[0] == pytest.approx(-21, abs=2)
     assert loudness[0] - loudness[-20] == pytest.approx(20, abs=1)
+
+
+def test_motion_is_followed_frame_by_frame_with_fewer_steps(bench: Bench) -> None:
+    make_film(bench.folder / "film.mp4", 3.0)
+    voice = bench.voice("voice.wav", [(4.0, LOUD)])
+    run = bench.run({"video_url": "film.mp4", "audio_urls": [voice], **SIZE, "follow": "motion"})
+    params = run.reply["generation_params"]
+    assert (params["mode"], params["scheduler"], params["steps"]) == ("infinitetalk", "dpm++_sde", 4)
+    assert "scheduler dpm++_sde was chosen: follow motion was published with it" in run.reply["warnings"]
+    seen = shown(run)
+    assert run.reply["video_info"]["windows"] > 1
+    assert seen == pytest.approx([brightness_at(min(frame / 25, 2.97)) for frame in range(100)], abs=4)
+    source = run.reply["video_info"]["source"]
+    assert (source["follow"], source["start_step"]) == ("motion", 2)
+    assert "window 2 of 2" in run.log
+
+
+def test_without_our_pack_motion_is_refused_before_anything_is_fetched(
+    bench: Bench, start_simulator: Callable[..., Simulator]
+) -> None:
+    server = start_simulator("--nodes-missing", "TalkingVideoSource")
+    job = {"video_url": "absent.mp4", "audio_urls": ["absent.wav"], "follow": "motion"}
+    run = bench.run(job, COMFYUI_URL=server.url, ENGINE="comfyui")
+    assert (run.reply["error_code"], run.reply["error_stage"]) == ("invalid_input", "validate")
+    assert "send follow keyframes" in run.reply["error"]
 
 
 def test_a_silent_video_has_no_sound_to_keep_and_says_so(bench: Bench) -> None:

@@ -28,6 +28,7 @@ RUNNABLE = [
     "balanced",
     "fps-30",
     "dub",
+    "dub-motion",
 ]
 PRESET_VALUES: dict[str, dict[str, Any]] = {
     "quality": {"steps": 20, "cfg_scale": 5.0, "speed_lora": False, "shift": 7.0, "audio_cfg_scale": 0.8,

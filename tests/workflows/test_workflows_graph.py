@@ -13,7 +13,7 @@ from contract.fields import ColorMatch, Mode, Scheduler
 from tests.workflows.graph_checker import REPOSITORY, Graph, choices, declared, links, problems
 from tests.workflows.graph_samples import FOLDER, MODES, GraphArguments, arguments, every_kind_of_job, plan
 from worker.settings import Settings
-from workflows.graph import Precision, References, build_graph, output_node, sampler_node, workflow_version
+from workflows.graph import Motion, Precision, References, build_graph, output_node, sampler_node, workflow_version
 from workflows.models import choose_models
 
 by_mode = pytest.mark.parametrize("mode", MODES)
@@ -179,6 +179,19 @@ def test_each_window_has_its_reference_and_clip_vision_sees_the_first_alone() ->
     (seen,) = links(graph, "clip_embeds") - {"clip_vision"}
     assert graph[seen]["class_type"] == "ImageFromBatch"
     assert graph[seen]["inputs"] == {"image": ["portrait", 0], "batch_index": 0, "length": 1}
+
+
+def test_a_followed_video_is_what_the_sampler_begins_with() -> None:
+    motion = Motion(FOLDER / "source", 2)
+    graph = build_graph(**arguments("infinitetalk", motion=motion, tiled_vae=True))
+    assert problems(graph) == []
+    (windows, source) = inputs(graph, "Windows"), inputs(graph, "Source")
+    same = ("width", "height", "frame_window_size", "motion_frame", "tiled_vae", "vae")
+    assert {name: source[name] for name in same} == {name: windows[name] for name in same}
+    assert source["folder"] == str(FOLDER / "source")
+    begins = {"samples": ["source", 0], "start_step": 2, "add_noise_to_samples": True}
+    assert inputs(graph, "Sampler").items() >= begins.items()
+    assert not begins.keys() & inputs(build_graph(**arguments("infinitetalk")), "Sampler").keys()
 
 
 def test_no_graph_hands_several_references_to_a_mode_that_dies_of_them() -> None:
