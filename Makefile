@@ -8,12 +8,12 @@ TARGET ?= worker
 NETWORK ?= default
 JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
-.PHONY: help demo playground endpoint test tests test-long test-real test-real-long facts bench check image builder push packages release-version release-notes schema lock audit clean setup setup-dev ffmpeg
+.PHONY: help demo playground endpoint test tests test-long test-real test-real-long facts bench check schema lock audit clean setup setup-dev ffprobe
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: setup ffmpeg ## a video without a GPU: output/one-speaker.mp4 (EXAMPLE=…), or of IMAGE=me.jpg AUDIO=me.m4a: output/demo.mp4
+demo: setup ## a video without a GPU: output/one-speaker.mp4 (EXAMPLE=…), or of IMAGE=me.jpg AUDIO=me.m4a: output/demo.mp4
 ifdef IMAGE
 	@$(BIN)/python -m talking_video run "$(IMAGE)" $(AUDIO) --local -o output/demo.mp4
 else
@@ -22,17 +22,17 @@ endif
 
 playground: endpoint ## the same, for its page: http://127.0.0.1:8000
 
-endpoint: setup ffmpeg ## RunPod's job API on this machine, with the real worker behind it (ARGS="--workers 2 --port 8001")
+endpoint: setup ## RunPod's job API on this machine, with the real worker behind it (ARGS="--workers 2 --port 8001")
 	@$(BIN)/python -m endpoint $(ARGS)
 
-test: setup-dev ffmpeg ## lint, types, import rules, tests
+test: setup-dev ffprobe ## lint, types, import rules, tests
 	@$(MAKE) --no-print-directory --jobs 2 check tests
 
-tests: setup-dev ffmpeg # in the order of tests/conftest.py; the first collection alone writes the bytecode that all share
+tests: setup-dev ffprobe # in the order of tests/conftest.py; the first collection alone writes the bytecode that all share
 	@test -d tests/__pycache__ || $(BIN)/python -m pytest --collect-only -qq -m "not slow" >/dev/null || true
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" -rs
 
-test-long: setup-dev ffmpeg ## the tests that take minutes
+test-long: setup-dev ffprobe ## the tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow -rs
 
 check: setup-dev ## lint, types and import rules alone
@@ -44,8 +44,10 @@ check: setup-dev ## lint, types and import rules alone
 	$(BIN)/shellcheck -x scripts/*.sh docker/*.sh .ci/run
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 
-bench: setup-dev ffmpeg ## measure what needs no GPU, and write docs/benchmarks.md anew (some minutes; ARGS=--pure: without a clock)
+bench: setup-dev ffprobe ## measure what needs no GPU, and write docs/benchmarks.md anew (some minutes; ARGS=--pure: without a clock)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: image builder push packages release-version release-notes
 
 # Variables of docker-bake.hcl, such as BASE_IMAGE or VERSION, may be given here, too.
 image: ## build the image by this machine's Docker engine, and prove it (TARGET=worker-sage, BASE_IMAGE=…, NETWORK=host)
@@ -80,6 +82,7 @@ $(VENV)/.worker: requirements.txt
 	@scripts/make_venv.sh $(PYTHON) $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
 	@$(BIN)/python -m pip check --quiet
+	@ln -sf "$$($(BIN)/python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')" $(BIN)/ffmpeg
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.worker
@@ -87,8 +90,8 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.worker
 	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
-ffmpeg:
-	@scripts/need_ffmpeg.sh
+ffprobe:
+	@scripts/need_ffprobe.sh
 
 lock: ## write the locks anew from the .in files, with hashes (LOCKS="docker/comfyui-requirements.txt …": these alone)
 	scripts/lock.sh $(PYTHON) $(LOCKS)
@@ -108,10 +111,10 @@ clean: ## remove what the targets made
 
 # COMFYUI_DIR and COMFYUI_PYTHON name a real ComfyUI; tests/real/conftest.py says what it must have. Two torch processes
 # whose threads spin while they wait bring each other to a standstill: passive ones sleep.
-test-real: setup-dev ffmpeg ## the tests on a real ComfyUI (COMFYUI_DIR, COMFYUI_PYTHON; no GPU, no models)
+test-real: setup-dev ffprobe ## the tests on a real ComfyUI (COMFYUI_DIR, COMFYUI_PYTHON; no GPU, no models)
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -v -rs -m "real and not slow" tests/real tests/image
 
-test-real-long: setup-dev ffmpeg ## more than 10 000 frames on a real ComfyUI
+test-real-long: setup-dev ffprobe ## more than 10 000 frames on a real ComfyUI
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -v -rs -m "real and slow" tests/real
 
 # What the simulator and its tests go by, recorded anew from a real ComfyUI; tests/recording says what it must have.

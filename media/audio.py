@@ -117,11 +117,12 @@ def decode(
             refuse_absent_channel(track, channel)
         log = _decode(opened, track, files, most_seconds, cancel, channel=channel)
         told = judge_rest(source, demuxer)
-        if OVER_DBFS < (peak := peak_of(log)) < FARTHEST_DBFS:
+        row = row_of(source, demuxer, most_seconds, log)
+        damaged = row is not None and row.holes  # what stands around a hole may be noise at any level
+        if not damaged and OVER_DBFS < (peak := peak_of(log)) < FARTHEST_DBFS:
             # Only once it is decoded is it known how loud it is.
             log = _decode(opened, track, files, most_seconds, cancel, channel=channel, gain_db=CEILING_DBFS - peak)
             told.append(f"goes beyond full scale and was turned down by {peak - CEILING_DBFS:.1f} dB as a whole")
-        row = row_of(source, demuxer, most_seconds, log)
         if row and row.holes:
             for file in files:
                 insert_silence(file, row.holes, most_seconds)
@@ -170,7 +171,8 @@ def _decode(
         f"atrim=end_sample={math.ceil(seconds * LISTENER_RATE)}",
         "astats=measure_perchannel=none:measure_overall=Peak_level",
     ]
-    model = ["aresample=ochl=mono:rematrix_maxval=1.0", LOUDNESS, f"aresample={MODEL_RATE}"]
+    # A file without any sample would be an error; the shortest clip has less than one at the model's rate.
+    model = ["aresample=ochl=mono:rematrix_maxval=1.0", LOUDNESS, f"aresample={MODEL_RATE}", "apad=whole_len=1"]
     graph = f"[0:a:{track.number}]{','.join(listener)},asplit[l][m];[m]{','.join(model)}[n]"
     # A stream that changes its rate starts the filters anew, and their count: -t and the file's size bound the
     # whole. Both leave room, because time passes in a damaged stream without any sound.

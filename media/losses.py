@@ -58,7 +58,7 @@ def lost_of(source: Path, track: Track, came: float, most_seconds: float, log: s
     if end is not None:
         tail = max(0.0, min(end, needed) - came)
     stops = came < needed and track.demuxer == "ogg" and breaks_off(source)
-    return Loss(came + tail, tail + _holes(track, log, errors), stops)
+    return Loss(came + tail, tail + _holes(track, log, errors, cut=tail > 0), stops)
 
 
 def judge(loss: Loss) -> list[str]:
@@ -90,9 +90,9 @@ def judge_rest(source: Path, demuxer: str) -> list[str]:
     return []
 
 
-def _holes(track: Track, log: str, errors: list[str]) -> float:
+def _holes(track: Track, log: str, errors: list[str], *, cut: bool) -> float:
     """Seconds in the middle: those that ffmpeg filled after the container was found to be damaged, or the packets
-    that the decoder took and gave nothing for."""
+    that the decoder took and gave nothing for. Of a file that is `cut` the last packet is none of the middle."""
     if not errors:
         return 0.0
     if any(track.demuxer in name.split(",") for name in errors):
@@ -101,5 +101,5 @@ def _holes(track: Track, log: str, errors: list[str]) -> float:
     if decoded is None or not decoded.frames:
         return 0.0
     # The first packet of some codecs only begins a frame.
-    failed = max(0, decoded.packets - decoded.frames - 1)
+    failed = max(0, decoded.packets - decoded.frames - 1 - cut)
     return failed * decoded.samples / decoded.frames / track.rate

@@ -94,7 +94,7 @@ def look_at(demuxer: str, opened: list[str], folder: Path, cancel: Cancellation)
     end = None
     if length and length[1]:
         end = begin + int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3])
-    base = 0.0 if EARLIEST_SECONDS <= begin <= LONGEST_LEAD_SECONDS else begin
+    base = 0.0 if EARLIEST_SECONDS <= begin <= LONGEST_LEAD_SECONDS else min(begin, start)
     return Track(demuxer, number, rate, channels, start, base, end)
 
 

@@ -30,6 +30,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 SIZE_OFFSET = 16
 KEY_FRAME_SECONDS = 2  # how far a jump in a player may miss its aim
+TAGS = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
 PLAYABLE_CRF = 1  # 0 is lossless: a profile of H.264 that most players do not know
 
 
@@ -263,7 +264,7 @@ def _command(spec: VideoSpec, output: Path) -> list[str]:
     if spec.fps != GENERATED_FPS:
         convert = f"framerate=fps={spec.fps}" if spec.fps > GENERATED_FPS else f"fps=fps={spec.fps}:round=near"
         rate = [convert, "tpad=stop_mode=clone:stop_duration=1", f"trim=end_frame={spec.output_frames}"]
-    filters = ",".join(["scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd", "format=yuv420p", *rate])
+    filters = ",".join(["scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd", "format=yuv420p", *rate, TAGS])
     return [
         *(*FFMPEG, "-loglevel", "error", "-protocol_whitelist", "file,pipe"),
         *("-f", "image2pipe", "-c:v", "png", "-framerate", str(GENERATED_FPS), "-i", "pipe:0"),
@@ -272,7 +273,6 @@ def _command(spec: VideoSpec, output: Path) -> list[str]:
         *("-vf", filters),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", str(max(spec.crf, PLAYABLE_CRF)), "-pix_fmt", "yuv420p"),
         *("-g", str(KEY_FRAME_SECONDS * spec.fps), "-flags", "+cgop"),
-        *("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv"),
         *("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4"),
         *("-truncate", "0", f"file:{output}"),  # else the room that is reserved would be given back
     ]

@@ -58,6 +58,7 @@ BY_HAND = {
     "comfyui-frontend-package": "GPL-3.0",  # no licence in its metadata; that of its repository
     "comfyui-workflow-templates": "GPL-3.0",  # its licence file; its classifier says MIT
     "docutils": "public domain, BSD-2-Clause, PSF-2.0, GPL-3.0 (Emacs files)",
+    "imageio-ffmpeg": "BSD-2-Clause; ffmpeg, which is in its wheel: GPL-3.0-or-later",
     "imageio": "BSD-2-Clause",  # as its wheel of the locked version says
     "nvidia-cudnn-cu12": "NVIDIA proprietary",
     "nvidia-nvshmem-cu12": "NVIDIA proprietary",  # its licence file; its metadata says BSD-3-Clause

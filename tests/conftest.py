@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -26,6 +27,8 @@ def pytest_configure() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+    # Tests make and measure media with the ffmpeg of the worker, which `make setup` puts beside Python.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     # Every worker and simulator would read all authorities that this machine trusts, 0.1 s of processor each, and no
     # test asks a server that one of them has signed.
     os.environ["SSL_CERT_FILE"] = os.devnull

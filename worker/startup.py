@@ -21,6 +21,7 @@ from job.pace import Pace
 from job.resources import Resources
 from job.workspace import remove_leftovers
 from media.faces import check_detector
+from media.ffmpeg import installed
 from sources.fetch import FetchLimits
 from storage.base import Storage
 from worker.early_start import EarlyComfyUI
@@ -127,14 +128,12 @@ def _telling(check: Callable[[], None]) -> None:
 
 
 def check_ffmpeg() -> None:
-    """Raises WorkerError INTERNAL where ffmpeg, ffprobe or an encoder is missing."""
+    """Raises WorkerError INTERNAL where ffmpeg or one of its encoders is missing."""
+    command = [installed("ffmpeg"), "-hide_banner", "-encoders"]
     try:
-        found = subprocess.run(
-            ["ffmpeg", "-hide_banner", "-encoders"], capture_output=True, text=True, timeout=60, check=True
-        )
-        subprocess.run(["ffprobe", "-version"], capture_output=True, timeout=60, check=True)
+        found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        raise WorkerError(ErrorCode.INTERNAL, "ffmpeg or ffprobe does not run", detail=repr(error)) from error
+        raise WorkerError(ErrorCode.INTERNAL, "ffmpeg does not run", detail=repr(error)) from error
     missing = [name for name in ENCODERS if f" {name} " not in found.stdout]
     if missing:
         raise WorkerError(ErrorCode.INTERNAL, f"ffmpeg lacks {' and '.join(missing)}")

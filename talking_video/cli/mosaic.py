@@ -1,9 +1,10 @@
 """Several videos side by side in one, each with its name below; by ffmpeg."""
 
-import json
 import math
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,13 +16,16 @@ LABEL_PIXELS = 40
 LETTER = 0.6  # width of a letter, of its height
 LARGEST_LETTER = 24
 LAST_CHARS = 400
+SIZE = re.compile(rb"Video: .*?[ ,](\d{2,5})x(\d{2,5})")
 
 
-def require_ffmpeg() -> None:
-    """Raises RequestError where it is missing: nothing should be made that cannot be shown."""
-    for program in ("ffmpeg", "ffprobe"):
-        if shutil.which(program) is None:
-            raise RequestError(f"{program} is missing: compare needs it (Debian: apt-get install ffmpeg)")
+def require_ffmpeg() -> str:
+    """The path of the one on PATH, or of that beside this Python. Raises RequestError where there is none: nothing
+    should be made that cannot be shown."""
+    found = shutil.which("ffmpeg") or shutil.which("ffmpeg", path=str(Path(sys.executable).parent))
+    if found is None:
+        raise RequestError("ffmpeg is missing: compare needs it (Debian: apt-get install ffmpeg)")
+    return found
 
 
 def mosaic(videos: Sequence[tuple[Path, str]], target: Path) -> None:
@@ -45,23 +49,11 @@ def mosaic(videos: Sequence[tuple[Path, str]], target: Path) -> None:
 
 
 def _size(video: Path) -> tuple[int, int]:
-    command = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-select_streams",
-        "v:0",
-        "-show_entries",
-        "stream=width,height",
-        "-of",
-        "json",
-    ]
-    done = subprocess.run([*command, str(video)], capture_output=True, check=False)
-    try:
-        (stream,) = json.loads(done.stdout)["streams"]
-        return int(stream["width"]), int(stream["height"])
-    except (ValueError, KeyError) as error:
-        raise TalkingVideoError(f"{video} is no video that ffprobe can read") from error
+    done = subprocess.run([require_ffmpeg(), "-hide_banner", "-i", str(video)], capture_output=True, check=False)
+    found = SIZE.search(done.stderr)
+    if found is None:
+        raise TalkingVideoError(f"{video} is no video that ffmpeg can read")
+    return int(found[1]), int(found[2])
 
 
 def _run(videos: Sequence[tuple[Path, str]], target: Path, folder: Path, graph: str) -> str:
@@ -70,8 +62,10 @@ def _run(videos: Sequence[tuple[Path, str]], target: Path, folder: Path, graph: 
     encode = ["-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart"]
     part = target.absolute().with_name(f".{target.name}.part.mp4")
     maps = ["-map", "[all]", "-map", "0:a?"]
-    command = ["ffmpeg", "-nostdin", "-y", "-v", "error", *inputs, "-filter_complex", graph, *maps, *encode, str(part)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+    command = [require_ffmpeg(), "-nostdin", "-y", "-v", "error", *inputs, "-filter_complex", graph, *maps]
+    done = subprocess.run(
+        [*command, *encode, str(part)], cwd=folder, capture_output=True, text=True, errors="replace", check=False
+    )
     if done.returncode:
         part.unlink(missing_ok=True)
         return done.stderr.strip() or f"it ended with {done.returncode}"

@@ -15,7 +15,7 @@ from media.keyframes import Picks, pictures_of
 from tests.media.films import FASTEST, brightness_at, ffmpeg, make_film
 
 HALVES = "pad=w=2*iw:h=ih:color=white"  # the right half is white
-HLG = ("-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", "arib-std-b67")
+HLG = "setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=arib-std-b67"
 TEN_BIT = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-pix_fmt", "yuv420p10le")
 
 
@@ -77,8 +77,8 @@ def test_high_range_is_shown_with_that_of_a_screen_and_told(tmp_path: Path) -> N
     on a screen."""
     grey, red = "geq=lum=169", "format=yuv444p,geq=lum=120:cb=120:cr=145"
     for name, filters, options in (
-        ("grey", grey, (*TEN_BIT, *HLG)),
-        ("red", red, (*TEN_BIT, *HLG)),
+        ("grey", f"{grey},{HLG}", TEN_BIT),
+        ("red", f"{red},{HLG}", TEN_BIT),
         ("sdr", red, FASTEST),
     ):
         make_film(tmp_path / f"{name}.mov", 0.1, size="64x64", filters=filters, options=options)

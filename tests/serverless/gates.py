@@ -1,12 +1,13 @@
 """Places where a job can be held until the test lets it go: while it fetches, encodes and uploads."""
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.serverless.control_plane import PATIENCE
 from tests.sources.media_server import serving
@@ -73,7 +74,7 @@ def held_source(portrait: bytes = b"") -> Iterator[tuple[str, Gate]]:
 
 
 class EncoderGate:
-    """Lets ffmpeg end its work only when told to. `path` is the PATH of a worker that is to obey it."""
+    """Lets ffmpeg end its work only when told to. `path` is the one that a worker is to take."""
 
     def __init__(self, folder: Path) -> None:
         self._encoding, self._decoding = folder / "encoder-gate", folder / "decoder-gate"
@@ -81,11 +82,11 @@ class EncoderGate:
         programs = folder / "bin"
         programs.mkdir()
         script = programs / "ffmpeg"
-        ffmpeg = shutil.which("ffmpeg")
+        ffmpeg = get_ffmpeg_exe()
         gates = {"encoding": self._encoding, "decoding": self._decoding, "beginning": self._beginning}
         script.write_text(HELD_FFMPEG.format(ffmpeg=ffmpeg, **gates))
         script.chmod(0o755)
-        self.path = f"{programs}:{os.environ['PATH']}"
+        self.path = str(script)
 
     @contextmanager
     def closed(self, *, decoding: bool = False, beginning: bool = False) -> Iterator[Callable[[], object]]:

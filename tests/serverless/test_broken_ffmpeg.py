@@ -1,10 +1,9 @@
 """An ffmpeg that is killed, or does not work at all: no caller is blamed, and the worker leaves after two."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.marks import slow
 from tests.serverless.stores import quick
@@ -17,13 +16,13 @@ DECODING, ENCODING = "voice_", "image2pipe"
 
 
 def breakable(folder: Path, what: str, fault: str) -> tuple[Path, str]:
-    """The file that breaks ffmpeg while it exists, and the PATH of a worker with such an ffmpeg."""
+    """The file that breaks ffmpeg while it exists, and such an ffmpeg."""
     programs, mark = folder / "bin", folder / "broken"
     programs.mkdir()
     script = programs / "ffmpeg"
-    script.write_text(BROKEN.format(mark=mark, what=what, fault=fault, ffmpeg=shutil.which("ffmpeg")))
+    script.write_text(BROKEN.format(mark=mark, what=what, fault=fault, ffmpeg=get_ffmpeg_exe()))
     script.chmod(0o755)
-    return mark, f"{programs}:{os.environ['PATH']}"
+    return mark, str(script)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +36,7 @@ def breakable(folder: Path, what: str, fault: str) -> tuple[Path, str]:
 )
 def test_two_jobs_that_this_machine_failed_retire_it(tmp_path: Path, what: str, fault: str, code: str) -> None:
     mark, path = breakable(tmp_path, what, fault)
-    with quick(tmp_path, None, {"PATH": path}) as stand:
+    with quick(tmp_path, None, {"IMAGEIO_FFMPEG_EXE": path}) as stand:
         mark.touch()
         stand.give("first")
         first = stand.assert_failed("first", code, retryable=True)
@@ -53,7 +52,7 @@ def test_a_file_that_is_no_sound_is_still_the_callers(tmp_path: Path) -> None:
     """Twice, and the worker stays."""
     mark, path = breakable(tmp_path, DECODING, "true")
     mark.touch()
-    with quick(tmp_path, None, {"PATH": path}) as stand:
+    with quick(tmp_path, None, {"IMAGEIO_FFMPEG_EXE": path}) as stand:
         broken = tmp_path / "broken.flac"
         broken.write_bytes(b"fLaC" + bytes(2000))
         for job_id in ("one", "two"):

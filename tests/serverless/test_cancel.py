@@ -26,7 +26,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> EncoderGate:
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory, store: Bucket, encoder: EncoderGate) -> Iterator[Stand]:
     folder = tmp_path_factory.mktemp("cancel")
-    with standing(folder, store, hold_seconds=20, SIMULATOR_SPEED="4", PATH=encoder.path) as stand:
+    with standing(folder, store, hold_seconds=20, SIMULATOR_SPEED="4", IMAGEIO_FFMPEG_EXE=encoder.path) as stand:
         yield stand
 
 

@@ -69,7 +69,9 @@ def test_while_it_encodes_the_frames_are_not_lost(tmp_path: Path, store: Bucket)
     encoder = EncoderGate(tmp_path)
     limit = f"{OWN_SECONDS:g}"
     with (
-        standing(tmp_path, store, JOB_TIMEOUT_SECONDS=limit, SIMULATOR_SPEED="0", PATH=encoder.path) as stand,
+        standing(
+            tmp_path, store, JOB_TIMEOUT_SECONDS=limit, SIMULATOR_SPEED="0", IMAGEIO_FFMPEG_EXE=encoder.path
+        ) as stand,
         encoder.closed() as let_go,
     ):
         stand.give("encoding")

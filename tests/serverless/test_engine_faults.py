@@ -66,6 +66,19 @@ def test_out_of_memory_always(stand: Stand) -> None:
     stand.assert_next_works()
 
 
+def test_the_tiles_of_a_second_attempt_are_no_steps(workers: Workers) -> None:
+    """Windows of 77 pictures are 20 to the tiled VAE, which for 281 pictures is what the sampler announces too."""
+    stand = workers.with_restarts(1)
+    stand.break_engine("oom:window=1", "hang:window=2")
+    voice = stand.bench.voice("281-pictures.wav", [(11.24, 0.5)])
+    stand.give("tiles", mode="infinitetalk", window_frames=77, audio_urls=[voice])
+    stand.assert_failed("tiles", "deadline_exceeded", retryable=True)
+    stand.assert_broken()
+    told = [update for update in stand.plane.progress("tiles") if update["windows"]]
+    assert {(update["window"], update["windows"]) for update in told} == {(1, 4)}
+    assert told[-1]["step"] == 4
+
+
 @pytest.mark.parametrize("fault", ["hang", "dead-thread"])
 def test_no_more_progress(workers: Workers, fault: str) -> None:
     """`hang` hears no interrupt, `dead-thread` never works again."""

@@ -43,7 +43,7 @@ class Machine:
 
 
 def no_ffmpeg(machine: Machine) -> Mapping[str, str]:
-    return {"PATH": str(machine.folder)}
+    return {"IMAGEIO_FFMPEG_EXE": str(machine.folder / "ffmpeg")}
 
 
 def no_room(_: Machine) -> Mapping[str, str]:
@@ -113,7 +113,7 @@ def unhealthy(pings: list[Ping]) -> list[Mapping[str, str]]:
 @pytest.mark.parametrize(
     ("fault", "check", "reason"),
     [
-        (no_ffmpeg, "ffmpeg", "WorkerError: ffmpeg or ffprobe does not run"),
+        (no_ffmpeg, "ffmpeg", "WorkerError: ffmpeg is not installed"),
         (no_room, "disk", "GB are free, 1000000.00 are needed"),
         (refused_key, "storage", "The storage refused CreateMultipartUpload on bucket 'videos' (InvalidAccessKeyId)"),
         (closed_urls, "storage", "does not open: it answered 403 (AccessDenied)"),

@@ -108,7 +108,7 @@ def test_a_disk_that_fills_while_it_samples_is_no_fault_of_the_graph(tmp_path: P
 def test_a_disk_that_fills_while_the_video_is_encoded_does_not_cost_it(tmp_path: Path) -> None:
     """Every frame is there, and room for the MP4 is kept from the beginning on. The next job finds the disk full."""
     encoder = EncoderGate(tmp_path)
-    with working_on(tmp_path, "64m", PATH=encoder.path, MIN_DISK_GB="0.001") as (stand, disk):
+    with working_on(tmp_path, "64m", IMAGEIO_FFMPEG_EXE=encoder.path, MIN_DISK_GB="0.001") as (stand, disk):
         with encoder.closed(beginning=True) as let_go, ExitStack() as stack:
             stand.give("made")
             stand.worker.wait_for_stage("made", "encode")

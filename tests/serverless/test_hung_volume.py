@@ -88,7 +88,7 @@ def test_a_record_that_cannot_be_read_is_done_without(tmp_path: Path, store: Buc
 def test_a_finished_video_is_in_the_reply_where_the_volume_hangs(tmp_path: Path) -> None:
     encoder = EncoderGate(tmp_path)
     with volume(tmp_path) as (disk, places), ExitStack() as stack:
-        settings = {**places, "VOLUME_SECONDS": PATIENCE, "PATH": encoder.path}
+        settings = {**places, "VOLUME_SECONDS": PATIENCE, "IMAGEIO_FFMPEG_EXE": encoder.path}
         stand = stack.enter_context(quick(tmp_path, None, settings))
         with encoder.closed() as let_go:
             stand.give("finished")
@@ -104,7 +104,7 @@ def test_a_finished_video_is_in_the_reply_where_the_volume_is_frozen(tmp_path: P
     encoder = EncoderGate(tmp_path)
     with disk_image(tmp_path / "volume") as disk, ExitStack() as stack:
         places = {"STORAGE": "volume", "VOLUME_DIR": str(disk), "KEEP_DIR": str(disk / "kept-here")}
-        settings = {**places, "VOLUME_SECONDS": PATIENCE, "PATH": encoder.path}
+        settings = {**places, "VOLUME_SECONDS": PATIENCE, "IMAGEIO_FFMPEG_EXE": encoder.path}
         stand = stack.enter_context(quick(tmp_path, None, settings))
         with encoder.closed() as let_go:
             stand.give("finished")
@@ -141,7 +141,7 @@ def test_a_source_on_a_volume_that_hangs_may_be_tried_again(tmp_path: Path) -> N
 def test_a_cancel_is_obeyed_and_the_worker_leaves(tmp_path: Path) -> None:
     encoder = EncoderGate(tmp_path)
     with volume(tmp_path) as (disk, places), ExitStack() as stack:
-        settings = {**places, "VOLUME_SECONDS": MORE_THAN_A_TEST, "PATH": encoder.path}
+        settings = {**places, "VOLUME_SECONDS": MORE_THAN_A_TEST, "IMAGEIO_FFMPEG_EXE": encoder.path}
         stand = stack.enter_context(quick(tmp_path, None, settings))
         with encoder.closed() as let_go:
             stand.give("cancelled")
@@ -189,7 +189,12 @@ def test_a_job_thread_that_obeys_nothing_is_left_behind(tmp_path: Path) -> None:
     """Its work folder is on the volume."""
     decoder = EncoderGate(tmp_path)
     with small_disk(tmp_path / "volume", "64m") as disk, ExitStack() as stack:
-        settings = {"WORK_DIR": str(disk), "MIN_DISK_GB": "0", "VOLUME_SECONDS": PATIENCE, "PATH": decoder.path}
+        settings = {
+            "WORK_DIR": str(disk),
+            "MIN_DISK_GB": "0",
+            "VOLUME_SECONDS": PATIENCE,
+            "IMAGEIO_FFMPEG_EXE": decoder.path,
+        }
         stand = stack.enter_context(quick(tmp_path, None, settings))
         with decoder.closed(decoding=True):
             stand.plane.give({"id": "long", "input": stand.input(), "policy": OWN_POLICY})

@@ -30,7 +30,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> EncoderGate:
 
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory: pytest.TempPathFactory, store: Bucket, encoder: EncoderGate) -> Iterator[Workers]:
-    with Workers(tmp_path_factory, store, SIMULATOR_SPEED=SPEED, PATH=encoder.path) as workers:
+    with Workers(tmp_path_factory, store, SIMULATOR_SPEED=SPEED, IMAGEIO_FFMPEG_EXE=encoder.path) as workers:
         yield workers
 
 

@@ -126,7 +126,9 @@ class Video:
         """Chosen frames as width x height bytes of brightness."""
         chosen = "+".join(f"eq(n,{number})" for number in numbers)
         command = ["ffmpeg", "-v", "error", "-i", str(self.path), "-vf", f"select='{chosen}',format=gray"]
-        raw = subprocess.run([*command, "-vsync", "0", "-f", "rawvideo", "-"], capture_output=True, check=True).stdout
+        raw = subprocess.run(
+            [*command, "-fps_mode", "passthrough", "-f", "rawvideo", "-"], capture_output=True, check=True
+        ).stdout
         area = self.size[0] * self.size[1]
         assert len(raw) == area * len(set(numbers))
         found = {number: raw[place * area : (place + 1) * area] for place, number in enumerate(sorted(set(numbers)))}

@@ -16,7 +16,17 @@ Colour = tuple[int, int, int]
 def colours(path: Path, numbers: list[int], row: int) -> list[Colour]:
     """Of these frames, near the left edge."""
     chosen = "+".join(f"eq(n,{number})" for number in numbers)
-    command = ["ffmpeg", "-v", "error", "-i", str(path), "-vf", f"select='{chosen}',format=rgb24", "-vsync", "0"]
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-vf",
+        f"select='{chosen}',format=rgb24",
+        "-fps_mode",
+        "passthrough",
+    ]
     raw = subprocess.run([*command, "-f", "rawvideo", "-"], capture_output=True, check=True).stdout
     place, area = (row * SIDE + 3) * 3, SIDE * SIDE * 3
     return [(raw[n + place], raw[n + place + 1], raw[n + place + 2]) for n in range(0, len(raw), area)]
