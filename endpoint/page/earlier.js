@@ -16,7 +16,7 @@ export function drawEarlier() {
   const list = read();
   $("earlier-section").hidden = list.length === 0;
   $("earlier").replaceChildren(...list.map((made) => {
-    const film = Object.assign(document.createElement("video"), { src: made.url, controls: true, preload: "metadata", playsInline: true });
+    const film = Object.assign(document.createElement("video"), { src: `${made.url}#t=0.1`, controls: true, preload: "metadata", playsInline: true });
     film.setAttribute("aria-label", new Date(made.at).toLocaleString());
     const words = Object.assign(document.createElement("p"), { className: "quiet", textContent: `${new Date(made.at).toLocaleString()} · ${made.seconds ?? "?"} ${say("seconds")} · seed ${made.seed ?? "?"}` });
     const forget = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: say("forget") });

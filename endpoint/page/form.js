@@ -1,7 +1,7 @@
 // The fields, made from the published schema: a new field of the worker appears here by itself.
 
 import { change, listen, state } from "./state.js";
-import { fieldName, say } from "./words.js";
+import { choiceName, fieldName, say } from "./words.js";
 
 const FRONT = ["quality", "mode", "resolution", "positive_prompt"];
 // The stage, the timeline and the page itself send these.
@@ -27,11 +27,12 @@ function set(name, value) {
 }
 
 const shown = (value) => (typeof value === "string" && value.length > 60 ? `${value.slice(0, 60)} …` : String(value));
-const usual = (field) => (field.default === null || field.default === undefined ? say("as-usual") : say("default", { value: shown(field.default) }));
+const OWN_USUAL = { resolution: "follows-picture" }; // what happens where nothing is sent, in the page's words
+const usual = (field, name) => name in OWN_USUAL ? say(OWN_USUAL[name]) : (field.default === null || field.default === undefined ? say("as-usual") : say("default", { value: shown(field.default) }));
 
 function select(name, choices, field) {
   const control = document.createElement("select");
-  control.append(new Option(usual(field), ""), ...choices.map((choice) => new Option({ true: say("yes"), false: say("no") }[choice] ?? choice, JSON.stringify(choice))));
+  control.append(new Option(usual(field, name), ""), ...choices.map((choice) => new Option(choiceName(choice), JSON.stringify(choice))));
   control.value = name in state.fields ? JSON.stringify(state.fields[name]) : "";
   control.onchange = () => set(name, control.value === "" ? undefined : JSON.parse(control.value));
   return control;
@@ -39,7 +40,7 @@ function select(name, choices, field) {
 
 function number(name, branch, field) {
   const control = document.createElement("input");
-  Object.assign(control, { type: "number", step: branch.type === "integer" ? "1" : "any", placeholder: usual(field), value: state.fields[name] ?? "" });
+  Object.assign(control, { type: "number", step: branch.type === "integer" ? "1" : "any", placeholder: usual(field, name), value: state.fields[name] ?? "" });
   for (const [key, limit] of [["min", branch.minimum], ["max", branch.maximum]]) if (limit !== undefined) control[key] = limit;
   control.oninput = () => { if (control.checkValidity()) set(name, control.value === "" ? undefined : Number(control.value)); };
   return control;
@@ -47,7 +48,7 @@ function number(name, branch, field) {
 
 function text(name, field) {
   const control = document.createElement(LONG.includes(name) ? "textarea" : "input");
-  Object.assign(control, { placeholder: usual(field), value: state.fields[name] ?? "", maxLength: branches(field)[0].maxLength ?? 2000 });
+  Object.assign(control, { placeholder: usual(field, name), value: state.fields[name] ?? "", maxLength: branches(field)[0].maxLength ?? 2000 });
   control.oninput = () => set(name, control.value);
   return control;
 }

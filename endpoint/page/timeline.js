@@ -69,6 +69,8 @@ function numbers(voice, number) {
   box.append(make("label", {}, `${say(state.timing === "turns" && number > 0 ? "waits" : "starts")} `, starts, ` ${say("seconds")}`));
   const region = regionOf(number);
   if (region) {
+    const sides = make("details", { open: Boolean(voice.unfolded), ontoggle: (event) => { voice.unfolded = event.currentTarget.open; } }, make("summary", { textContent: say("numbers") }));
+    box.append(sides);
     ["left", "top", "right", "bottom"].forEach((side, at) => {
       const field = make("input", { type: "number", min: 0, max: 1, step: 0.01, value: region[at].toFixed(2) });
       field.dataset.part = side;
@@ -80,7 +82,7 @@ function numbers(voice, number) {
         if (good) setRegion(number, wanted);
         else field.reportValidity();
       };
-      box.append(make("label", {}, `${say(side)} `, field));
+      sides.append(make("label", {}, `${say(side)} `, field));
     });
   }
   if (voice.region) box.append(make("button", { type: "button", className: "plain", textContent: say("auto-region"), onclick: () => setRegion(number, null) }));

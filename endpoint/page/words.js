@@ -10,7 +10,7 @@ const WORDS = {
     recording: "Recording: {seconds} s", "no-microphone": "The browser gives no microphone.",
     together: "together", turns: "in turns", name: "Name", speaker: "Speaker {number}", play: "Play", pause: "Pause", remove: "Remove", up: "Earlier in order",
     region: "Region of {name}", "region-help": "Arrow keys move it, with Shift by ten; with Alt they change its size.", "auto-region": "Let the worker choose the region",
-    face: "Give this face to {name}", "own-region": "Choose the region by hand", left: "left", top: "top", right: "right", bottom: "bottom", starts: "starts at", waits: "pause before", seconds: "s",
+    face: "Give this face to {name}", "own-region": "Choose the region by hand", numbers: "region in numbers", left: "left", top: "top", right: "right", bottom: "bottom", starts: "starts at", waits: "pause before", seconds: "s",
     "offset-help": "Drag, or use the arrow keys, to move {name} in time.", "regions-clash": "Two regions lie on each other: each speaker needs a place alone.",
     uploading: "sending {percent} %", how: "How", experts: "For experts", takes: "What it takes",
     "quote-empty": "A portrait and a voice, and the worker says here what the video will take.", "quote-waits": "asking the worker …",
@@ -19,7 +19,7 @@ const WORDS = {
     "prices-of": "RunPod's prices of {month}, for the seconds of the job alone", rough: "estimated",
     make: "Make the video", cancel: "Cancel", download: "Download", again: "Again, with another seed", "make-anew": "Make another",
     "as-code": "The same as code", copy: "Copy", copied: "Copied", earlier: "Made earlier, in this browser", forget: "Forget",
-    "default": "default: {value}", "as-usual": "as usual", yes: "yes", no: "no",
+    "default": "default: {value}", "as-usual": "as usual", "follows-picture": "follows the picture; or 480p, 720p", yes: "yes", no: "no",
     queued: "waits for a worker", "stage-validate": "looks at the request", "stage-fetch": "fetches the files", "stage-prepare": "prepares picture and voices",
     "stage-load": "loads the model", "stage-sample": "makes the pictures", "stage-encode": "makes the film", "stage-upload": "stores the film",
     piece: "piece {window} of {windows}", left_: "about {seconds} left", cancelled: "The job was cancelled.", lost: "The endpoint does not know this job any more.",
@@ -35,7 +35,7 @@ const WORDS = {
     recording: "Đang thu: {seconds} giây", "no-microphone": "Trình duyệt không cho dùng micrô.",
     together: "cùng lúc", turns: "lần lượt", name: "Tên", speaker: "Người {number}", play: "Nghe", pause: "Tạm dừng", remove: "Xóa", up: "Đưa lên trước",
     region: "Vùng của {name}", "region-help": "Phím mũi tên để di chuyển, giữ Shift để đi mười bước; giữ Alt để đổi kích thước.", "auto-region": "Để worker tự chọn vùng",
-    face: "Gán khuôn mặt này cho {name}", "own-region": "Tự chọn vùng", left: "trái", top: "trên", right: "phải", bottom: "dưới", starts: "bắt đầu lúc", waits: "nghỉ trước", seconds: "giây",
+    face: "Gán khuôn mặt này cho {name}", "own-region": "Tự chọn vùng", numbers: "vùng bằng số", left: "trái", top: "trên", right: "phải", bottom: "dưới", starts: "bắt đầu lúc", waits: "nghỉ trước", seconds: "giây",
     "offset-help": "Kéo, hoặc dùng phím mũi tên, để dời {name} theo thời gian.", "regions-clash": "Hai vùng chồng lên nhau: mỗi người cần một chỗ riêng.",
     uploading: "đang gửi {percent} %", how: "Cách làm", experts: "Dành cho người rành", takes: "Cần bao nhiêu",
     "quote-empty": "Chỉ cần một ảnh và một giọng nói, worker sẽ cho biết ở đây video cần những gì.", "quote-waits": "đang hỏi worker …",
@@ -44,7 +44,7 @@ const WORDS = {
     "prices-of": "Giá của RunPod, {month}, chỉ tính thời gian chạy", rough: "ước tính",
     make: "Tạo video", cancel: "Hủy", download: "Tải về", again: "Làm lại với seed khác", "make-anew": "Làm video khác",
     "as-code": "Viết thành mã", copy: "Sao chép", copied: "Đã chép", earlier: "Đã làm trước đây, trong trình duyệt này", forget: "Quên",
-    "default": "mặc định: {value}", "as-usual": "như thường lệ", yes: "có", no: "không",
+    "default": "mặc định: {value}", "as-usual": "như thường lệ", "follows-picture": "theo ảnh; hoặc 480p, 720p", yes: "có", no: "không",
     queued: "đang chờ worker", "stage-validate": "kiểm tra yêu cầu", "stage-fetch": "lấy các tệp", "stage-prepare": "chuẩn bị hình và tiếng",
     "stage-load": "nạp mô hình", "stage-sample": "tạo khung hình", "stage-encode": "dựng phim", "stage-upload": "lưu phim",
     piece: "đoạn {window} trên {windows}", left_: "còn khoảng {seconds}", cancelled: "Đã hủy công việc.", lost: "Endpoint không còn biết công việc này.",
@@ -59,6 +59,12 @@ const FIELDS = {
   vi: { quality: "Chất lượng", mode: "Mô hình", resolution: "Kích thước", positive_prompt: "Muốn thấy gì", negative_prompt: "Không muốn thấy gì", fps: "Số hình mỗi giây", seed: "Seed", fit: "Khung", voice: "Nhạc dưới giọng nói" },
 };
 
+// What a choice means to somebody who has never made it.
+const CHOICES = {
+  en: { infinitetalk: "infinitetalk: follows the voice more closely", multitalk: "multitalk: for short clips", balanced: "balanced: 1.5 times the work", best: "best: 15 times the work" },
+  vi: { infinitetalk: "infinitetalk: bám giọng sát hơn", multitalk: "multitalk: cho đoạn ngắn", balanced: "balanced: khối lượng gấp 1,5 lần", best: "best: khối lượng gấp 15 lần" },
+};
+
 let language = localStorage.getItem("language") ?? (navigator.language.startsWith("vi") ? "vi" : "en");
 
 export const spoken = () => language;
@@ -68,6 +74,8 @@ export function say(key, values = {}) {
 }
 
 export const fieldName = (name) => FIELDS[language][name] ?? name.replaceAll("_", " ");
+
+export const choiceName = (choice) => ({ true: say("yes"), false: say("no"), ...CHOICES[language] })[choice] ?? choice;
 
 export function setLanguage(to) {
   language = to;
