@@ -42,10 +42,11 @@ SHELL ["/bin/bash", "-euxo", "pipefail", "-c"]
 COPY docker/no_screen.sh /opt/docker/
 # gcc and Python's headers: Triton, which SageAttention's kernels use, compiles its launchers when a job first needs them.
 # hadolint ignore=DL3008
-RUN /opt/docker/no_screen.sh /tmp/empty; \
+RUN apt-get update; \
+    /opt/docker/no_screen.sh /tmp/empty; \
     dpkg --install /tmp/empty/*.deb; \
+    basename --suffix=.deb /tmp/empty/*.deb | xargs apt-mark hold; \
     rm -r /tmp/empty; \
-    apt-get update; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       aria2 ca-certificates curl ffmpeg gcc libc6-dev python3 python3-dev python3-venv; \
     rm -rf /var/lib/apt/lists/*; \

@@ -106,7 +106,7 @@ class EngineProcess:
     everything it started."""
 
     def __init__(self, command: EngineCommand) -> None:
-        self._command = command
+        self._command, self._begun = command, time.monotonic()
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._thread_died = threading.Event()
         started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
@@ -174,6 +174,8 @@ class EngineProcess:
                 self.check()
                 with contextlib.suppress(requests.RequestException):
                     if http.get(f"{self.url}/prompt", timeout=5).status_code == requests.codes.ok:
+                        seconds = time.monotonic() - self._begun
+                        log.info("%s answers %.1f s after its start", self._command.name, seconds)
                         return
                 time.sleep(POLL_SECONDS)
         raise WorkerError(
