@@ -99,7 +99,7 @@ def _saved(engine: Engine, track: Path, sound: Path, **placed: float) -> Path:
     reader = ProgressReader(prompt_id, "voice", 1, 1, 1)
     outputs = client.run(nodes, reader, QUIETLY, StallTimeouts(600, 600), Cancellation())
     (shown,) = outputs["saved"]["audio"]
-    told = requests.get(f"{vars(client)['_url']}/view", params=shown, timeout=60)
+    told = requests.get(f"{client.url}/view", params=shown, timeout=60)
     path = sound.with_name("heard.flac")
     path.write_bytes(told.content)
     return path
