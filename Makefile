@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -rs
 TARGET ?= worker
 NETWORK ?= default
 JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
-.PHONY: help demo playground endpoint test tests test-long test-real test-real-long facts bench check schema lock audit clean setup setup-dev ffprobe
+.PHONY: help demo playground endpoint test tests test-wide test-long test-real test-real-long facts bench check schema lock audit clean setup setup-dev ffprobe
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,7 +31,10 @@ test: setup-dev ffprobe ## lint, types, import rules, tests
 
 tests: setup-dev ffprobe # in the order of tests/conftest.py; the first collection alone writes the bytecode that all share
 	@test -d tests/__pycache__ || $(BIN)/python -m pytest --collect-only -qq -m "not slow" >/dev/null || true
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" -rs
+	$(PYTEST) -m "not slow and not wide"
+
+test-wide: setup-dev ffprobe ## the same kinds at more places: some minutes more; CI runs them too
+	$(PYTEST) -m "wide and not slow"
 
 test-long: setup-dev ffprobe ## the tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow -rs
