@@ -62,7 +62,7 @@ def _start(length: float, spans: list[Span], before: float, after: float, faces:
     if room <= 0 or not spans:
         return room / 2
     heads = [(max(0.0, a - before * (b - a)), min(1.0, b + after * (b - a))) for a, b in spans]
-    for kept in (heads, spans, _largest_run(length, spans, faces)):
+    for kept in (heads, _largest_run(length, spans, faces)):
         first, last = min(a for a, _ in kept), max(b for _, b in kept)
         if last - first <= length:
             return min(room, max(0.0, min(first, max(last - length, room / 2))))

@@ -1,6 +1,8 @@
 """Marks of a finished video: what cannot be signed is known before the GPU works, and nothing is lost after it has."""
 
 import shutil
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -71,14 +73,29 @@ def test_a_timestamp_that_cannot_be_had_is_tried_before_and_told_after(plain: Pa
     assert told(video)["validation_state"] == "Valid"
 
 
-def test_a_cancelled_job_signs_nothing() -> None:
-    cancel = Cancellation()
-    cancel.cancel()
-    Marks().rehearse(cancel)  # nothing to do, nothing to end
-    hung = Marks(signer=load_signer(*certificate(), NOBODY))
-    with pytest.raises(WorkerError) as ended:
-        hung.rehearse(cancel)
-    assert ended.value.code is ErrorCode.CANCELLED
+def test_a_cancelled_job_signs_nothing_and_does_not_wait_for_a_timestamp() -> None:
+    before, meanwhile = Cancellation(), Cancellation()
+    before.cancel()
+    Marks().rehearse(before)  # nothing to do, nothing to end
+    with socket.create_server(("127.0.0.1", 0)) as authority:
+        marks = Marks(signer=load_signer(*certificate(), f"http://127.0.0.1:{authority.getsockname()[1]}/"))
+
+        def cancel_once_asked() -> None:
+            connection, _ = authority.accept()
+            meanwhile.cancel()
+            ended.wait()
+            connection.close()
+
+        ended, asked = threading.Event(), threading.Thread(target=cancel_once_asked)
+        asked.start()
+        codes = []
+        for cancel in (before, meanwhile):
+            with pytest.raises(WorkerError) as refused:
+                marks.rehearse(cancel)
+            codes.append(refused.value.code)
+        ended.set()
+        asked.join()
+    assert codes == [ErrorCode.CANCELLED] * 2
 
 
 def test_a_disk_without_room_for_the_marks_costs_the_marks_and_not_the_video(plain: Path, tmp_path: Path) -> None:

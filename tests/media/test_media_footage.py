@@ -12,6 +12,8 @@ from contract.errors import ErrorCode, WorkerError
 from media.footage import Footage, open_footage
 from media.image import plan_fit
 from media.keyframes import Picks, pictures_of
+from media.picture import HighRange
+from media.primaries import BT2020
 from tests.media.films import FASTEST, brightness_at, ffmpeg, make_film
 
 HALVES = "pad=w=2*iw:h=ih:color=white"  # the right half is white
@@ -91,6 +93,41 @@ def test_high_range_is_shown_with_that_of_a_screen_and_told(tmp_path: Path) -> N
     assert seen["grey"] == pytest.approx([203] * 3, abs=3)
     assert seen["red"] == pytest.approx([182, 114, 111], abs=3)
     assert seen["sdr"] == pytest.approx([148, 110, 105], abs=3)
+
+
+def test_a_bright_video_says_how_bright_and_colours_that_nobody_sees_are_refused(tmp_path: Path) -> None:
+    pq = HLG.replace("arib-std-b67", "smpte2084")
+    told = tuple(f"{one}:hdr10=1:max-cll=400,100" if one == "log-level=none" else one for one in TEN_BIT)
+    film = make_film(tmp_path / "told.mp4", 0.1, size="64x64", filters=f"geq=lum=148,{pq}", options=told)
+    tag = (*TEN_BIT, "-tag:v", "hvc1")
+    plain = make_film(tmp_path / "plain.mp4", 0.1, size="64x64", filters=pq, options=tag)
+    assert [opened(one).high_range for one in (film, plain)] == [HighRange("PQ", BT2020, peak) for peak in (400, 1000)]
+    assert levels(shown(opened(film), count=1)) == pytest.approx([238], abs=3), "203 cd/m2, bent below white"
+    (tmp_path / "dolby.mp4").write_bytes(_as_dolby_vision_5(plain.read_bytes()))
+    with pytest.raises(WorkerError, match="Dolby Vision of profile 5"):
+        opened(tmp_path / "dolby.mp4")
+
+
+def _as_dolby_vision_5(data: bytes) -> bytes:
+    """With a configuration record in the entry of the track (Dolby, "Dolby Vision Streams within the ISO Base Media
+    File Format"): profile 5, level 6, with metadata and a base layer."""
+    record = struct.pack(">I4sBBHI", 32, b"dvcC", 1, 0, 5 << 9 | 6 << 3 | 0b101, 0) + bytes(16)
+    end = data.index(b"hvc1", data.index(b"stsd")) - 4
+    end += int.from_bytes(data[end : end + 4])
+    grown = bytearray(data[:end] + record + data[end:])
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"hvc1"):
+        place = data.index(name, data.index(b"moov")) - 4
+        grown[place : place + 4] = (int.from_bytes(data[place : place + 4]) + len(record)).to_bytes(4)
+    return bytes(grown)
+
+
+def test_untagged_colours_are_those_of_hd_where_it_is_hd(tmp_path: Path) -> None:
+    """As players take them: BT.709 from 720 lines on, BT.601 below."""
+    strong = "format=yuv444p,geq=lum=100:cb=128:cr=200"
+    for size, expected in (("64x720", (227, 59, 98)), ("64x576", (213, 39, 98))):
+        film = opened(make_film(tmp_path / f"{size}.mp4", 0.1, size=size, filters=strong))
+        (picture,) = shown(film, count=1)
+        assert ImageStat.Stat(picture).mean == pytest.approx(expected, abs=4)
 
 
 def test_transparent_is_white_and_two_fields_are_one_picture(tmp_path: Path) -> None:

@@ -114,10 +114,10 @@ def test_a_face_outside_the_frame_or_too_small_there_does_not_count() -> None:
     tall = plan_fit(PHOTO, (400, 704), "cover", [])
     _, (told,) = _seats([None, None], [LEFT, RIGHT], tall)
     assert "no face was found" in told
-    tiny = Face((0.5, 0.1, 0.505, 0.11), 0.7)
-    boxes, warnings = _seats([None, None], [LEFT, tiny, RIGHT])
-    assert warnings == []
-    assert _holds(boxes[1], RIGHT)
+    for tiny in ((0.5, 0.1, 0.505, 0.11), (0.5, 0.1, 0.501, 0.4), (0.4, 0.1, 0.5, 0.105)):
+        boxes, warnings = _seats([None, None], [LEFT, Face(tiny, 0.7), RIGHT])
+        assert warnings == []
+        assert _holds(boxes[1], RIGHT)
 
 
 def test_a_region_that_was_told_may_be_sent() -> None:
