@@ -4,9 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 EXAMPLE ?= one-speaker
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -rs
+TARGET ?= worker
+NETWORK ?= default
 JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
-.PHONY: help demo playground endpoint test tests test-long test-real test-real-long facts bench check schema lock audit clean setup setup-dev ffprobe
+.PHONY: help demo playground endpoint test tests test-wide test-long test-real test-real-long facts bench check schema lock audit clean setup setup-dev ffprobe
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,7 +31,10 @@ test: setup-dev ffprobe ## lint, types, import rules, tests
 
 tests: setup-dev ffprobe # in the order of tests/conftest.py; the first collection alone writes the bytecode that all share
 	@test -d tests/__pycache__ || $(BIN)/python -m pytest --collect-only -qq -m "not slow" >/dev/null || true
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" -rs
+	$(PYTEST) -m "not slow and not wide"
+
+test-wide: setup-dev ffprobe ## the same kinds at more places: some minutes more; CI runs them too
+	$(PYTEST) -m "wide and not slow"
 
 test-long: setup-dev ffprobe ## the tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow -rs
@@ -40,9 +46,33 @@ check: setup-dev ## lint, types and import rules alone
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/shellcheck -x scripts/*.sh docker/*.sh .ci/run
+	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 
 bench: setup-dev ffprobe ## measure what needs no GPU, and write docs/benchmarks.md anew (some minutes; ARGS=--pure: without a clock)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: image builder push packages release-version release-notes
+
+# Variables of docker-bake.hcl, such as BASE_IMAGE or VERSION, may be given here, too.
+image: ## build the image by this machine's Docker engine, and prove it (TARGET=worker-sage, BASE_IMAGE=…, NETWORK=host)
+	@$(PYTHON) scripts/image.py $(TARGET) --network $(NETWORK) $(ARGS)
+
+# Provenance, a bill of materials and a cache in a registry need a builder of its own: Docker's cannot make them.
+builder: ## a builder that `make push` needs, used from then on
+	docker buildx create --name talking-video --driver docker-container --use
+
+push: ## build the image with provenance and a bill of materials, and push it (IMAGE=registry/name VERSION=…)
+	@$(PYTHON) scripts/image.py $(TARGET) --push $(ARGS)
+
+packages: # as root, on Debian or Ubuntu: the programs that the tests start
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends aria2 curl ffmpeg
+
+release-version:
+	@$(PYTHON) scripts/release_notes.py "$(TAG)" --version
+
+release-notes: ## what CHANGELOG.md says of the version that TAG=v… names
+	@$(PYTHON) scripts/release_notes.py "$(TAG)"
 
 schema: setup ## write docs/schema, and the tables of docs/, anew from the code
 	$(BIN)/python -m contract.schema docs/schema

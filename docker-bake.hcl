@@ -11,14 +11,12 @@ variable "SOURCE" { default = "" }   // where that repository is
 variable "MODELS" { default = "all" }
 variable "BASE" { default = "q4_k_m" }
 variable "BASE_IMAGE" { default = "" } // in place of NVIDIA's, where that cannot be pulled: docker/standin.sh
-variable "NETWORK" { default = "default" } // host: for an engine that has no bridge
 variable "CACHE" { default = "" }      // an image of a registry that keeps the layers between two builds
 
 target "common" {
   context    = "."
   dockerfile = "Dockerfile"
   platforms  = ["linux/amd64"]
-  network    = NETWORK
   args = {
     CUDA_BASE = BASE_IMAGE != "" ? BASE_IMAGE : null
     VERSION   = VERSION != "" ? VERSION : null

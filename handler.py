@@ -206,10 +206,7 @@ def _local_run(arguments: list[str]) -> LocalRun | None:
 
 
 def _serve(settings: Settings, local: LocalRun | None) -> None:
-    with processor_name_only():
-        import runpod  # noqa: PLC0415 - it reads the environment when it is imported
-
-    _begin_log(settings)
+    logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
     if local and local.fault:
         local.say(_failed(local.fault, LOCAL_ID, None))
         sys.exit(1)
@@ -218,6 +215,11 @@ def _serve(settings: Settings, local: LocalRun | None) -> None:
     on_runpod = settings.runpod_webhook_get_job is not None and not local and "--rp_serve_api" not in sys.argv
     with contextlib.ExitStack() as stack:
         startup = Startup(settings, stack, remembers=on_runpod)
+        startup.begin()
+        with processor_name_only():
+            import runpod  # noqa: PLC0415 - it reads the environment when it is imported
+
+        _begin_log(settings)
         for check in startup.checks:
             if on_runpod:
                 runpod.serverless.register_fitness_check(check)

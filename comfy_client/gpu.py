@@ -3,12 +3,14 @@
 import json
 import logging
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 log = logging.getLogger(__name__)
 
 PROBE = Path(__file__).with_name("gpu_probe.py")
+LEASH = Path(__file__).with_name("die_with_parent.py")  # a worker that stops meanwhile leaves nothing behind
 PROBE_SECONDS = 180
 
 
@@ -29,7 +31,11 @@ def probe_gpu(python: Path) -> GpuFacts:
     found: dict[str, object] = {}
     try:
         done = subprocess.run(
-            [str(python), str(PROBE)], capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
+            [sys.executable, str(LEASH), str(python), str(PROBE)],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+            check=False,
         )
         output, said = done.stdout, done.stderr
         if done.returncode:

@@ -106,7 +106,7 @@ class EngineProcess:
     everything it started."""
 
     def __init__(self, command: EngineCommand) -> None:
-        self._command = command
+        self._command, self._begun = command, time.monotonic()
         self._lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self._thread_died = threading.Event()
         started: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
@@ -159,8 +159,8 @@ class EngineProcess:
                 detail="\n".join(self.last_lines()),
             )
 
-    def wait_until_ready(self, seconds: float, cancel: Cancellation) -> None:
-        """Wait until it answers HTTP.
+    def wait_until_ready(self, seconds: float, cancel: Cancellation) -> float:
+        """Wait until it answers HTTP; the seconds since its start.
 
         Raises:
             WorkerError: ENGINE_UNAVAILABLE when it ends, or does not answer within `seconds`; what `cancel.check`
@@ -174,7 +174,9 @@ class EngineProcess:
                 self.check()
                 with contextlib.suppress(requests.RequestException):
                     if http.get(f"{self.url}/prompt", timeout=5).status_code == requests.codes.ok:
-                        return
+                        took = time.monotonic() - self._begun
+                        log.info("%s answers %.1f s after its start", self._command.name, took)
+                        return took
                 time.sleep(POLL_SECONDS)
         raise WorkerError(
             ErrorCode.ENGINE_UNAVAILABLE,

@@ -14,6 +14,7 @@
 #   GIT_MIRROR  where git goes instead of https://github.com/, such as git://127.0.0.1:9418/
 set -euo pipefail
 name=${1:?usage: docker/standin.sh NAME}
+# shellcheck disable=SC1091 # each system has its own
 suite=${SUITE:-$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")}
 python=${PYTHON:-python3.12}
 say() { printf '%s\n' "$*" >&2; }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import programs
+from tests import programs, wide
 
 WAITING = ("tests/serverless/", "tests/worker/test_road", "tests/worker/test_failures", "tests/hostile/test_secrets")
 
@@ -34,9 +34,11 @@ def pytest_configure() -> None:
     os.environ["SSL_CERT_FILE"] = os.devnull
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are taken out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits for processes comes first, beside what keeps the processors busy; otherwise it would be left alone
     at the end."""
+    wide.mark(items)
     items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
 
 

@@ -11,10 +11,19 @@ def slow(*cases: Any) -> list[Any]:
     return [_marked(case) for case in cases]
 
 
+def wide(*cases: Any) -> list[Any]:
+    """The same for `make test-wide`."""
+    return [_with(pytest.mark.wide, case) for case in cases]
+
+
 def sampled(cases: Iterable[Any], every: int) -> list[Any]:
     """The first case and each `every`th from it as they are, the others marked."""
     return [_marked(case) if number % every else case for number, case in enumerate(cases)]
 
 
 def _marked(case: Any) -> Any:
-    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
+    return _with(pytest.mark.slow, case)
+
+
+def _with(mark: pytest.MarkDecorator, case: Any) -> Any:
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=mark)

@@ -36,6 +36,7 @@ NOT_OFFERED = {
         "COMFYUI_NODE_FOLDERS",
         "MODEL_ROOTS",
         "MODEL_CACHE",
+        "READ_AHEAD",
         "OUTPUT_DIR",
         "OUTPUT_BASE_URL",
     ),

@@ -1,44 +1,38 @@
 """Chooses and starts what makes the frames: a running server, ComfyUI of this machine, or the simulator.
 
-For ComfyUI: find the model files, look at the GPU, start the process, and let no job near it before it
-has every node, input and file that the graphs need.
+ComfyUI is on its way already (`early_start.py`). No job gets near it before it has every node, input and file that the
+graphs need.
 """
 
 import logging
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import requests
 
 from comfy_client.client import ComfyClient
-from comfy_client.gpu import GpuFacts, probe_gpu
-from comfy_client.model_paths import WantedFile, find_file, write_extra_model_paths
+from comfy_client.gpu import GpuFacts
 from comfy_client.readiness import shortcomings
-from comfy_client.server import ComfyInstall, EngineProcess, comfyui_command, simulator_command
+from comfy_client.server import EngineProcess, simulator_command
 from comfy_client.supervisor import Engine, RunningServer, SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
 from contract.volume import Volumes
-from worker.separation import find_separator, separation_nodes
+from worker.early_start import EarlyComfyUI
+from worker.model_search import variants, wanted_modes
+from worker.separation import separation_nodes
 from worker.settings import Settings
 from workflows.graph import Precision, template_graph
-from workflows.models import ModelFile, Variants, read_models
 from workflows.modes import MODES
 from workflows.own_nodes import OWN_NODES
 
 log = logging.getLogger(__name__)
 
-WRAPPER = "ComfyUI-WanVideoWrapper"
-OUR_NODES = "comfy_nodes"
-REPOSITORY = Path(__file__).resolve().parent.parent
 LARGE_GPU_GB = 70.0
 GGUF_BASES = ("q4_k_m", "q8_0")
-MODELS_REMEDY = "(below MODEL_ROOTS; scripts/download_models.sh gets them, ENGINE=simulator needs none)"
 
 
 @dataclass(frozen=True)
@@ -53,8 +47,11 @@ class ReadyEngine:
 
 
 @contextmanager
-def running_engine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine]:
+def running_engine(settings: Settings, volumes: Volumes, early: EarlyComfyUI | None = None) -> Iterator[ReadyEngine]:
     """The engine of these settings, for as long as the `with` block lasts.
+
+    Args:
+        early: ComfyUI, where it was begun before; None: it is begun now. Whoever began it ends it.
 
     Raises:
         WorkerError: ENGINE_UNAVAILABLE, WORKER_UNFIT, or MODELS_MISSING ("Required models are missing: …").
@@ -73,41 +70,23 @@ def running_engine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine
             log.info("the simulator is ready: no GPU is used, and the frames are stand-ins")
             yield ReadyEngine(engine, Precision(), tuple(MODES), own_nodes=own_nodes_of(engine.client))
         return
-    with _comfyui_of_this_machine(settings, volumes) as ready:
-        yield ready
+    with ExitStack() as stack:
+        if early is None:
+            early = stack.enter_context(closing(EarlyComfyUI(settings, volumes)))
+            early.begin()
+        yield stack.enter_context(_comfyui_of_this_machine(settings, early))
 
 
 @contextmanager
-def _comfyui_of_this_machine(settings: Settings, volumes: Volumes) -> Iterator[ReadyEngine]:
-    try:
-        modes, files = volumes.of(settings.volume_dir).do(lambda pulse: find_models(settings, pulse))
-        files += volumes.of(settings.volume_dir).do(lambda _: find_separator(settings))
-    except TimeoutError as error:
-        message = f"The folders of models cannot be read: {error.strerror}"
-        raise WorkerError(ErrorCode.WORKER_UNFIT, message, stage=Stage.START) from error
-    facts = probe_gpu(settings.comfyui_python)
-    if facts.device == "cpu" and settings.runpod_webhook_get_job:
-        # A worker that is paid for by the second must not sample on its processor because the card is broken.
-        raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "No GPU can be used on this worker", stage=Stage.START)
+def _comfyui_of_this_machine(settings: Settings, early: EarlyComfyUI) -> Iterator[ReadyEngine]:
+    modes, facts = early.modes(), early.gpu()
     precision = choose_precision(settings, facts)
-    install = ComfyInstall(
-        folder=settings.comfyui_dir,
-        python=settings.comfyui_python,
-        state=settings.work_dir / "comfyui",
-        frames=settings.work_dir,
-        node_packs=(WRAPPER, OUR_NODES, *settings.comfyui_node_packs),
-        cpu=facts.device == "cpu",
-    )
-    install.state.mkdir(parents=True, exist_ok=True)
-    node_folders = (own_node_folder(install.state), *settings.comfyui_node_folders)
-    write_extra_model_paths(files, node_folders, install.search_paths)
-    start = _starter(settings, lambda: EngineProcess(comfyui_command(install)), modes, precision)
     log.info(
         "GPU: %s, %.0f GB; attention %s, precision %s, force_offload %s; %s",
         *(facts.name, facts.memory_gb, precision.attention, precision.base, precision.force_offload),
         f"block swap advised: {advised_block_swap(facts, settings.base_model)}",
     )
-    with SupervisedEngine(start) as engine:
+    with SupervisedEngine(_starter(settings, early.launch, modes, precision)) as engine:
         log.info("ComfyUI is ready for %s", " and ".join(modes))
         yield ReadyEngine(engine, precision, modes, facts.name, own_nodes_of(engine.client))
 
@@ -122,16 +101,6 @@ def own_nodes_of(client: ComfyClient) -> frozenset[str]:
     if found != OWN_NODES:
         log.warning("the server lacks nodes of ours: %s; what needs them is refused", ", ".join(OWN_NODES - found))
     return found | separation_nodes(told)
-
-
-def own_node_folder(state: Path) -> Path:
-    """A folder below `state` with our node pack alone: ComfyUI logs a line for whatever else lies beside a pack."""
-    folder = state / "nodes"
-    folder.mkdir(parents=True, exist_ok=True)
-    new = state / f".{uuid.uuid4().hex}"
-    new.symlink_to(REPOSITORY / OUR_NODES)
-    new.replace(folder / OUR_NODES)  # at once: another worker of this machine may be reading it
-    return folder
 
 
 def _starter(
@@ -159,7 +128,7 @@ def modes_of_server(client: ComfyClient, settings: Settings, precision: Precisio
     """
     modes: list[Mode] = []
     lacking: list[WorkerError] = []
-    for mode in _wanted_modes(settings):
+    for mode in wanted_modes(settings):
         try:
             check_nodes_and_models(client, settings, (mode,), precision)
             modes.append(mode)
@@ -171,10 +140,6 @@ def modes_of_server(client: ComfyClient, settings: Settings, precision: Precisio
     if not modes:
         raise lacking[0]
     return tuple(modes)
-
-
-def _wanted_modes(settings: Settings) -> tuple[Mode, ...]:
-    return tuple(mode for mode in MODES if settings.modes in ("auto", "all", mode))
 
 
 def check_nodes_and_models(
@@ -202,46 +167,6 @@ def check_nodes_and_models(
         raise WorkerError(
             ErrorCode.ENGINE_UNAVAILABLE, f"ComfyUI cannot run the graphs: {'; '.join(others)}", stage=Stage.START
         )
-
-
-def find_models(
-    settings: Settings, pulse: Callable[[], None] = lambda: None
-) -> tuple[tuple[Mode, ...], list[tuple[WantedFile, Path]]]:
-    """The modes whose files are all on this machine, and where these are; `pulse` is called after each mode.
-
-    Raises:
-        WorkerError: MODELS_MISSING where an enabled mode lacks files; with MODES=auto, where every mode does, naming
-            those of the mode that lacks the fewest.
-    """
-    roots = (*settings.model_roots, settings.comfyui_dir / "models")
-    wanted = _wanted_modes(settings)
-    found: dict[Mode, dict[WantedFile, Path]] = {}
-    missing: dict[Mode, list[str]] = {}
-    for mode in wanted:
-        places = {file: find_file(file, roots, settings.model_cache) for file in _files_of(mode, variants(settings))}
-        pulse()
-        missing[mode] = [file.file for file, place in places.items() if place is None]
-        found[mode] = {file: place for file, place in places.items() if place is not None}
-    modes = tuple(mode for mode in wanted if not missing[mode])
-    nearest = min(wanted, key=lambda mode: len(missing[mode]))
-    needed = [nearest] if settings.modes == "auto" else list(wanted)
-    names = dict.fromkeys(name for mode in needed for name in missing[mode])
-    if names:
-        raise WorkerError(ErrorCode.MODELS_MISSING, f"Required models are missing: {', '.join(names)} {MODELS_REMEDY}")
-    files = {file: place for mode in modes for file, place in found[mode].items()}
-    return modes, list(files.items())
-
-
-def variants(settings: Settings) -> Variants:
-    """The model variants that the settings ask for."""
-    return Variants(settings.base_model, settings.talk_model)
-
-
-def _files_of(mode: Mode, chosen_variants: Variants) -> list[WantedFile]:
-    chosen = {name for files in chosen_variants.all_of(mode) for name in vars(files).values()}
-    by_name: dict[str, ModelFile] = {model.file: model for model in read_models()}
-    files = [by_name[name] for name in sorted(chosen)]
-    return [WantedFile(model.folder, model.file, model.repository, model.path) for model in files]
 
 
 def choose_precision(settings: Settings, facts: GpuFacts) -> Precision:

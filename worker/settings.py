@@ -92,6 +92,11 @@ class Settings(BaseSettings):
         None, description="take the weights off the GPU after each job; default: by its memory"
     )
 
+    read_ahead: bool = Field(
+        True,
+        description="read the weights into memory while ComfyUI starts, as far as half of the free memory goes",
+    )
+
     job_timeout_seconds: float | None = Field(
         3540,
         gt=0,

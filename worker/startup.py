@@ -5,10 +5,13 @@ worker is unhealthy, and ends it (docs/facts/runpod.md#fitness-checks). Elsewher
 """
 
 import logging
+import os
 import subprocess
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import wraps
+from pathlib import Path
 
 from comfy_client.clocks import StallTimeouts
 from contract.cancel import Cancellation
@@ -24,8 +27,10 @@ from media.faces import check_detector
 from media.ffmpeg import installed
 from sources.fetch import FetchLimits
 from storage.base import Storage
-from worker.engine_setup import ReadyEngine, running_engine, variants
+from worker.early_start import EarlyComfyUI
+from worker.engine_setup import ReadyEngine, running_engine
 from worker.marking import marks_of
+from worker.model_search import variants
 from worker.settings import Settings
 from worker.stores import GIGABYTE, MEGABYTE, default_storage, make_keeper, policy_of, storage_of
 
@@ -48,6 +53,13 @@ class Startup:
         self._resources: Resources | None = None
         self._own_storage: Storage | None = None
         self._volumes = volumes_of(settings)
+        self._early: EarlyComfyUI | None = None
+
+    def begin(self) -> None:
+        """Start what takes the longest, before the checks: they run while it loads."""
+        if self._settings.engine == "comfyui" and not self._settings.comfyui_url:
+            self._early = self._stack.enter_context(closing(EarlyComfyUI(self._settings, self._volumes)))
+            self._early.begin()
 
     @property
     def checks(self) -> list[Callable[[], None]]:
@@ -71,15 +83,29 @@ class Startup:
             marks_of(self._settings).rehearse(Cancellation(), Stage.START)
 
         def comfyui() -> None:
-            ready = self._stack.enter_context(running_engine(self._settings, self._volumes))
+            ready = self._stack.enter_context(running_engine(self._settings, self._volumes, self._early))
             own = self._own_storage
             self._resources = make_resources(
                 self._settings, ready, own, remembers=self._remembers, volumes=self._volumes
             )
             ready.engine.rest()
+            log.info("ready for jobs %.1f s after the start of this process", _own_seconds())
 
         signs = [signing] if self._settings.c2pa_cert or self._settings.c2pa_key else []
-        return [_telling(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui)]
+        return [self._guarded(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui)]
+
+    def _guarded(self, check: Callable[[], None]) -> Callable[[], None]:
+        """The check; where it fails, what was begun is ended, as the SDK leaves no time for it afterwards."""
+
+        @wraps(check)
+        def look() -> None:
+            with ExitStack() as on_failure:
+                if self._early:
+                    on_failure.callback(self._early.close)
+                _telling(check)
+                on_failure.pop_all()
+
+        return look
 
     @property
     def hangs(self) -> bool:
@@ -94,20 +120,21 @@ class Startup:
         return self._resources
 
 
-def _telling(check: Callable[[], None]) -> Callable[[], None]:
-    """The check; what its failure tells only the operator is logged here: the SDK tells the message alone."""
+def _telling(check: Callable[[], None]) -> None:
+    """Run it; what its failure tells only the operator is logged here: the SDK tells the message alone."""
+    try:
+        check()
+    except WorkerError as error:
+        if error.detail:
+            log.error("%s: %s", check.__name__, error.detail)
+            error.detail = ""
+        raise
 
-    @wraps(check)
-    def look() -> None:
-        try:
-            check()
-        except WorkerError as error:
-            if error.detail:
-                log.error("%s: %s", check.__name__, error.detail)
-                error.detail = ""
-            raise
 
-    return look
+def _own_seconds() -> float:
+    """Since the kernel started this process."""
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def check_ffmpeg() -> None:

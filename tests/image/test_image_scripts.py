@@ -79,21 +79,6 @@ def test_a_commit_that_is_not_there_fails(upstream: tuple[Path, str], tmp_path: 
     assert done.returncode not in (0, 2)
 
 
-# --- no_screen.sh
-
-
-@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no Debian: dpkg-deb is missing")
-def test_mesa_and_llvm_are_kept_out_by_packages_with_nothing_in_them(tmp_path: Path) -> None:
-    done = _run(DOCKER / "no_screen.sh", tmp_path)
-    assert done.returncode == 0, done.stderr
-    made = {path.stem: path for path in tmp_path.glob("*.deb")}
-    assert made.keys() >= {"libgl1-mesa-dri", "mesa-libgallium", "libglx-mesa0", "libgbm1"}
-    for name, path in made.items():
-        fields = _run("dpkg-deb", "--field", path, "Package", "Version", "Multi-Arch", "Depends").stdout
-        assert fields == f"Package: {name}\nVersion: 999\nMulti-Arch: same\n"
-        assert _run("dpkg-deb", "--contents", path).stdout.split()[-1] == "./"
-
-
 # --- healthcheck.sh
 
 WORKER = ("/opt/worker-venv/bin/python", "-u", "handler.py")

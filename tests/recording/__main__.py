@@ -33,7 +33,8 @@ from tests.recording.node_facts import node_facts
 from tests.recording.record import Recorder
 from tests.recording.session import GRAPHS, Session
 from tests.simulator.simulator_process import load_graph
-from worker.engine_setup import WRAPPER, find_models
+from worker.early_start import WRAPPER
+from worker.model_search import find_models
 
 OBJECT_INFO = "simulator/object_info.json"
 TRACES = "tests/simulator/traces"

@@ -7,7 +7,9 @@ import pytest
 
 from comfy_client.gpu import GpuFacts
 from contract.errors import ErrorCode, WorkerError
-from worker.engine_setup import advised_block_swap, choose_precision, find_models, own_node_folder
+from worker.early_start import own_node_folder
+from worker.engine_setup import advised_block_swap, choose_precision
+from worker.model_search import find_models
 from worker.settings import Settings
 from workflows.graph import Precision
 from workflows.models import read_models

@@ -35,6 +35,7 @@ DEFAULTS: dict[str, object] = {
     "VAE_PRECISION": None,
     "WAV2VEC_PRECISION": None,
     "FORCE_OFFLOAD": None,
+    "READ_AHEAD": True,
     "JOB_TIMEOUT_SECONDS": 3540,
     "MIN_DISK_GB": 2,
     "STORAGE": None,

@@ -1,0 +1,111 @@
+"""`make image`: what is built, and what is told of it, with a stand-in for Docker that answers in its words."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.image.dockerfile import DOCKERFILE, REPOSITORY
+
+BAKE = (REPOSITORY / "docker-bake.hcl").read_text("utf-8")
+TARGET = {
+    "context": ".",
+    "dockerfile": "Dockerfile",
+    "args": {"CUDA_BASE": "standin", "WITH_SAGE": "0"},
+    "tags": ["talking-video-worker:worker"],
+    "secret": ["id=hf_token,env=HF_TOKEN"],
+    "platforms": ["linux/amd64"],
+}
+LOG = """\
+#7 [base 2/4] RUN apt-get update
+#7 0.215 + apt-get update
+#8 [worker 1/2] COPY workflows/ workflows/
+#7 DONE 101.5s
+#9 [base 3/4] RUN useradd
+#8 DONE 0.1s
+#9 CACHED
+#10 exporting to image
+#10 DONE 30.2s"""
+HISTORY = (
+    "24B\tCOPY /tmp/verified /opt/docker/verified # buildkit\n4.57GB\tRUN /bin/bash -c pip install # buildkit\n293MB\t"
+)
+DOCKER = """\
+#!/bin/sh
+echo "$@" >>{folder}/asked
+case "$*" in
+  *--print*) cat {folder}/target ;;
+  *"buildx build"*) cat {folder}/log ;;
+  history*) cat {folder}/history ;;
+  version|"buildx version") ;;
+  *) echo "no room for a volume" >&2; exit 1 ;;
+esac
+"""
+
+
+def _image(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "docker").chmod(0o755)
+    command = [sys.executable, str(REPOSITORY / "scripts" / "image.py"), *arguments]
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_without_an_engine_it_says_how_to_get_one(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\nexit 1\n")
+    done = _image(tmp_path)
+    assert done.returncode == 1
+    assert "No Docker engine answers" in done.stderr
+    assert "apt-get install docker.io docker-buildx" in done.stderr
+
+
+def test_it_tells_steps_by_time_and_layers_by_size_and_fails_without_a_proof(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text(DOCKER.format(folder=tmp_path))
+    (tmp_path / "target").write_text(json.dumps({"target": {"worker": TARGET}}))
+    (tmp_path / "log").write_text(LOG)
+    (tmp_path / "history").write_text(HISTORY)
+    done = _image(tmp_path, "--network", "host", "--set", "args.WITH_SAGE=0")
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert "buildx bake --print --set worker.args.WITH_SAGE=0 worker" in asked
+    (build,) = [line for line in asked if line.startswith("buildx build")]
+    for part in (
+        *("--network host", "--platform linux/amd64", "--tag talking-video-worker:worker", "--load"),
+        *("--build-arg CUDA_BASE=standin", "--secret id=hf_token,env=HF_TOKEN", "--file Dockerfile ."),
+    ):
+        assert part in build
+    told = done.stdout.splitlines()
+    assert "4.86 GB in 3 layers:" in told
+    assert [line.split()[0] for line in told if " MB  " in line] == ["4570", "293"]
+    seconds = [line.split(maxsplit=2) for line in told if re.match(r" +\d+\.\d s  ", line)]
+    assert seconds == [["101.5", "s", "[base 2/4] RUN apt-get update"], ["30.2", "s", "exporting to image"]]
+    assert done.returncode == 1
+    assert "NOT PROVED: docker volume create" in done.stderr
+    assert "no room for a volume" in done.stderr
+
+
+def test_what_is_pushed_says_how_it_was_made(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text(DOCKER.format(folder=tmp_path))
+    (tmp_path / "target").write_text(json.dumps({"target": {"worker": {**TARGET, "cache-to": ["type=registry"]}}}))
+    (tmp_path / "log").write_text(LOG)
+    assert _image(tmp_path, "--push").returncode == 0
+    build = (tmp_path / "asked").read_text().splitlines()[-1]
+    assert "--push --provenance mode=max --sbom true" in build
+    assert "--cache-to type=registry" in build
+    assert "--load" not in build
+
+
+def test_every_argument_of_a_target_is_one_of_the_dockerfile() -> None:
+    given = set(re.findall(r"(?m)^ +([A-Z_]+) += ", BAKE)) | set(re.findall(r"[{,] ([A-Z_]+) = ", BAKE))
+    taken = set(DOCKERFILE.arguments)
+    for instruction in DOCKERFILE.instructions:
+        if instruction.name == "ARG":
+            taken |= {word.partition("=")[0] for word in instruction.words}
+    assert given >= {"CUDA_BASE", "WITH_SAGE", "MODELS", "BASE", "VERSION", "REVISION", "SOURCE"}
+    assert given <= taken
+
+
+@pytest.mark.parametrize("target", ["worker", "worker-sage", "with-models"])
+def test_there_is_a_target_for_each_image(target: str) -> None:
+    assert f'target "{target}"' in BAKE
