@@ -19,7 +19,7 @@
 # What changes least comes first, so that a change of the worker's code costs seconds.
 # apt versions are not pinned: Ubuntu's archive drops old ones, and the base image's digest fixes the release.
 
-# CUDA 12.8 is the first that knows Blackwell (12.0). Ubuntu 24.04 brings Python 3.12 and ffmpeg 6.
+# CUDA 12.8 is the first that knows Blackwell (12.0). Ubuntu 24.04 brings Python 3.12.
 # "base" has none of CUDA's libraries: torch's own packages bring all that it uses.
 ARG CUDA_BASE=nvidia/cuda:12.8.1-base-ubuntu24.04@sha256:133c78a0575303be34164d0b90137a042172bdf60696af01a3c424ab402d86e2
 ARG CUDA_DEVEL=nvidia/cuda:12.8.1-devel-ubuntu24.04@sha256:520292dbb4f755fd360766059e62956e9379485d9e073bbd2f6e3c20c270ed66
@@ -39,19 +39,13 @@ ARG WITH_SAGE=0
 # --- what every stage stands on --------------------------------------------------------------------------------------
 FROM ${CUDA_BASE} AS base
 SHELL ["/bin/bash", "-euxo", "pipefail", "-c"]
-COPY docker/no_screen.sh /opt/docker/
+# No ffmpeg: the worker's comes as a package of Python's, and Debian's brings Mesa and LLVM along.
 # gcc and Python's headers: Triton, which SageAttention's kernels use, compiles its launchers when a job first needs them.
 # hadolint ignore=DL3008
 RUN apt-get update; \
-    /opt/docker/no_screen.sh /tmp/empty; \
-    dpkg --install /tmp/empty/*.deb; \
-    basename --suffix=.deb /tmp/empty/*.deb | xargs apt-mark hold; \
-    rm -r /tmp/empty; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      aria2 ca-certificates curl ffmpeg gcc libc6-dev python3 python3-dev python3-venv; \
+      aria2 ca-certificates curl gcc libc6-dev python3 python3-dev python3-venv; \
     rm -rf /var/lib/apt/lists/*; \
-    find /usr/lib -name 'libLLVM*' -o -name 'libgallium*' | (! grep .); \
-    ffmpeg -version; \
     python3 -c 'import sys; assert sys.version_info[:2] == (3, 12), sys.version'
 # RunPod honours an image's user, and mounts volumes owned by root: the worker only reads them. Group 0 lets it read
 # what root's group may. The home and /output are open to all, so that `--user` may name anybody.

@@ -159,8 +159,8 @@ class EngineProcess:
                 detail="\n".join(self.last_lines()),
             )
 
-    def wait_until_ready(self, seconds: float, cancel: Cancellation) -> None:
-        """Wait until it answers HTTP.
+    def wait_until_ready(self, seconds: float, cancel: Cancellation) -> float:
+        """Wait until it answers HTTP; the seconds since its start.
 
         Raises:
             WorkerError: ENGINE_UNAVAILABLE when it ends, or does not answer within `seconds`; what `cancel.check`
@@ -174,9 +174,9 @@ class EngineProcess:
                 self.check()
                 with contextlib.suppress(requests.RequestException):
                     if http.get(f"{self.url}/prompt", timeout=5).status_code == requests.codes.ok:
-                        seconds = time.monotonic() - self._begun
-                        log.info("%s answers %.1f s after its start", self._command.name, seconds)
-                        return
+                        took = time.monotonic() - self._begun
+                        log.info("%s answers %.1f s after its start", self._command.name, took)
+                        return took
                 time.sleep(POLL_SECONDS)
         raise WorkerError(
             ErrorCode.ENGINE_UNAVAILABLE,

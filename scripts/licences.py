@@ -76,7 +76,6 @@ PROGRAMS = (  # name, the argument of the Dockerfile that pins it, licence
     ("Ubuntu 24.04 with CUDA 12.8", "CUDA_BASE", "of each package; NVIDIA's container licence"),
 )
 UBUNTU = (  # name, version, licence; of Ubuntu 24.04, as the Dockerfile installs them
-    ("ffmpeg", "6 (Ubuntu's build, with libx264)", "GPL-2.0-or-later"),
     ("python3", "3.12", "PSF-2.0"),
     ("aria2", "Ubuntu's", "GPL-2.0-or-later with OpenSSL exception"),
     ("gcc, libc6-dev", "Ubuntu's", "GPL-3.0-or-later with GCC runtime exception; LGPL-2.1-or-later"),

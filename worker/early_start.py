@@ -28,7 +28,13 @@ log = logging.getLogger(__name__)
 WRAPPER = "ComfyUI-WanVideoWrapper"
 OUR_NODES = "comfy_nodes"
 REPOSITORY = Path(__file__).resolve().parent.parent
-DEVICES = ("/dev/nvidia[0-9]*", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA's; that of WSL; AMD's
+DEVICES = (
+    "/dev/nvidia[0-9]*",
+    "/dev/nvidiactl",
+    "/dev/nvmap",
+    "/dev/dxg",
+    "/dev/kfd",
+)  # of NVIDIA, Tegra, WSL, AMD
 # What every job loads, in the order in which it does; then those of which it takes one.
 ORDER = ("wav2vec", "text_encoder", "clip_vision", "vae", "speed_lora", "base", "talk", "separator")
 
@@ -51,7 +57,7 @@ class EarlyComfyUI:
         self._handed_out = False
         self._ahead: ReadAhead | None = None
         self._begun: Task[Begun] = Task(self._begin, SimpleQueue())
-        self._facts: Task[GpuFacts] = Task(lambda: probe_gpu(settings.comfyui_python), SimpleQueue())
+        self._facts: Task[GpuFacts] = Task(self._look, SimpleQueue())
 
     def begin(self) -> None:
         """Start what takes the longest."""
@@ -64,7 +70,8 @@ class EarlyComfyUI:
         return self._begun.result().modes
 
     def gpu(self) -> GpuFacts:
-        """What the probe found. Raises WorkerError ENGINE_UNAVAILABLE on RunPod where that is no GPU."""
+        """What the probe found; outside of RunPod it is not asked where there is no device. Raises WorkerError
+        ENGINE_UNAVAILABLE on RunPod where there is no GPU."""
         self._facts.join()
         facts = self._facts.result()
         if facts.device == "cpu" and self._settings.runpod_webhook_get_job:
@@ -93,6 +100,11 @@ class EarlyComfyUI:
         if self._begun.succeeded and not self._handed_out and (process := self._begun.result().process):
             self._handed_out = True
             process.stop()
+
+    def _look(self) -> GpuFacts:
+        if self._settings.runpod_webhook_get_job or _has_device():
+            return probe_gpu(self._settings.comfyui_python)
+        return GpuFacts()
 
     def _begin(self) -> Begun:
         modes, files = self._find()

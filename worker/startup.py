@@ -5,10 +5,13 @@ worker is unhealthy, and ends it (docs/facts/runpod.md#fitness-checks). Elsewher
 """
 
 import logging
+import os
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import wraps
+from pathlib import Path
 
 from comfy_client.clocks import StallTimeouts
 from contract.cancel import Cancellation
@@ -86,6 +89,7 @@ class Startup:
                 self._settings, ready, own, remembers=self._remembers, volumes=self._volumes
             )
             ready.engine.rest()
+            log.info("ready for jobs %.1f s after the start of this process", _own_seconds())
 
         signs = [signing] if self._settings.c2pa_cert or self._settings.c2pa_key else []
         return [self._guarded(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui)]
@@ -125,6 +129,12 @@ def _telling(check: Callable[[], None]) -> None:
             log.error("%s: %s", check.__name__, error.detail)
             error.detail = ""
         raise
+
+
+def _own_seconds() -> float:
+    """Since the kernel started this process."""
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def check_ffmpeg() -> None:

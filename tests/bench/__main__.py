@@ -14,7 +14,7 @@ from importlib.metadata import version
 from statistics import median
 from typing import Any
 
-from tests.bench import encoding, planning, warm_job
+from tests.bench import encoding, planning, start, warm_job
 from tests.bench.encoding import REPOSITORY
 from tests.bench.figures import Figure, bars, table
 from tests.job.test_forecast import LEARNED, MOST_OFF, errors
@@ -50,6 +50,10 @@ def main() -> int:
 
 def _measured() -> list[Figure]:
     found = list(encoding.figures())
+    if all(os.environ.get(name) for name in start.NEEDS):
+        found += start.figures()
+    else:
+        sys.stderr.write(f"the start is not measured: it needs a real ComfyUI ({' and '.join(start.NEEDS)})\n")
     jobs = {size: warm_job.measure(size) for size in SIZES}
     for size, (warm, plain) in jobs.items():
         found += warm_job.figures(size, warm, plain)

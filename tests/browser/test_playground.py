@@ -14,8 +14,9 @@ from tests.programs import REPOSITORY
 from tests.worker.bench import Bench
 
 expect.set_options(timeout=PATIENCE)
-WIDTH_ONCE_LOADED = """film => new Promise(done => {
-    const look = () => film.videoWidth ? done(film.videoWidth) : film.addEventListener("loadedmetadata", look);
+WIDTH_ONCE_LOADED = """film => new Promise((done, fail) => {
+    const look = () => film.error ? fail(film.error) : film.videoWidth ? done(film.videoWidth) : null;
+    for (const event of ["loadedmetadata", "error"]) film.addEventListener(event, look);
     look();
 })"""
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}

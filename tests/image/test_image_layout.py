@@ -108,14 +108,13 @@ def test_the_proof_is_no_part_of_the_image_but_a_condition_of_it() -> None:
     assert "verify.sh; " in proof.text
 
 
-def test_ffmpeg_comes_without_what_it_needs_for_a_screen() -> None:
-    text = " ".join(run.text for run in STAGES["base"].all("RUN"))
-    places = [
-        text.index(part)
-        for part in ("no_screen.sh ", "dpkg --install", "apt-mark hold", " ffmpeg ", "find /usr/lib -name 'libLLVM*'")
-    ]
-    assert places == sorted(places)
-    assert "| (! grep .);" in text, "an image with LLVM is not built"
+def test_the_system_brings_no_ffmpeg_and_so_no_mesa_and_no_llvm() -> None:
+    """The worker has its own, among its packages; what the proof calls ffmpeg is that one."""
+    assert "imageio-ffmpeg==" in (REPOSITORY / "requirements.txt").read_text(encoding="utf-8")
+    installed = [run.text for run in DOCKERFILE.instructions if run.name == "RUN" and "apt-get install" in run.text]
+    assert installed
+    assert not [text for text in installed if re.search(r"ffmpeg|libgl|mesa", text)]
+    assert "get_ffmpeg_exe" in (REPOSITORY / "docker" / "verify.sh").read_text(encoding="utf-8")
 
 
 def test_what_changes_least_comes_first() -> None:

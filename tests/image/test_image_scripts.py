@@ -79,24 +79,6 @@ def test_a_commit_that_is_not_there_fails(upstream: tuple[Path, str], tmp_path: 
     assert done.returncode not in (0, 2)
 
 
-# --- no_screen.sh
-
-
-@pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no Debian: dpkg-deb is missing")
-def test_mesa_and_llvm_are_kept_out_by_packages_with_nothing_in_them(tmp_path: Path) -> None:
-    lists = tmp_path / "apt-cache"  # those of a release that has no libegl-mesa0
-    lists.write_text('#!/bin/sh\ncase "$*" in *egl*) exit 100 ;; esac\necho "Package: x"; echo "Version: 25.0~1-2"\n')
-    lists.chmod(0o755)
-    done = _run(DOCKER / "no_screen.sh", tmp_path, environment={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-    assert done.returncode == 0, done.stderr
-    made = {path.stem: path for path in tmp_path.glob("*.deb")}
-    assert made.keys() == {"libgl1-mesa-dri", "mesa-libgallium", "libglx-mesa0"}
-    for name, path in made.items():
-        fields = _run("dpkg-deb", "--field", path, "Package", "Version", "Multi-Arch", "Depends").stdout
-        assert fields == f"Package: {name}\nVersion: 25.0~1-2\nMulti-Arch: same\n"
-        assert _run("dpkg-deb", "--contents", path).stdout.split()[-1] == "./"
-
-
 # --- healthcheck.sh
 
 WORKER = ("/opt/worker-venv/bin/python", "-u", "handler.py")

@@ -31,10 +31,11 @@ class Saved:
         return [Image.open(file) for file in sorted(self.folder.glob("*.png"))]
 
 
-def _probe(real: RealBench, parent: Path, *, hooked: bool, **changes: Any) -> Saved:
+def _probe(real: RealBench, work: Path, *, hooked: bool, **changes: Any) -> Saved:
+    """In a folder of its own: a second run in the same one would go on behind the first one's windows."""
     size = {"width": 400, "height": 704, "windows": WINDOWS, "window_seconds": 6.0}
     usual = {"mode": "infinitetalk", "colour_match": "disabled", **size}
-    inputs = {"output_path": str(parent), "hooked": hooked, **usual, **changes}
+    inputs = {"output_path": str(work / new_id()), "hooked": hooked, **usual, **changes}
     graph = {"probe": {"class_type": "FrameProbe", "inputs": inputs}}
     prompt_id = new_id()
     reader = ProgressReader(prompt_id, "probe", WINDOWS, 4, WINDOWS * 4)
@@ -46,8 +47,7 @@ def _probe(real: RealBench, parent: Path, *, hooked: bool, **changes: Any) -> Sa
 
 
 def test_the_sampler_is_not_held_by_saving(real: RealBench, settings: Settings) -> None:
-    parent = settings.work_dir / new_id()
-    before, after = _probe(real, parent, hooked=False), _probe(real, parent, hooked=True)
+    before, after = _probe(real, settings.work_dir, hooked=False), _probe(real, settings.work_dir, hooked=True)
     for saved in (before, after):
         assert len(saved.held) == WINDOWS
         assert len(list(saved.folder.glob("*.png"))) == FRAMES
@@ -71,14 +71,13 @@ def test_the_sampler_is_not_held_by_saving(real: RealBench, settings: Settings) 
 def test_frames_finished_on_their_device_are_those_of_the_loop(
     real: RealBench, settings: Settings, mode: str, colour_match: str, most: int
 ) -> None:
-    parent = settings.work_dir / new_id()
     small = {"width": 160, "height": 288, "windows": 2, "window_seconds": 0.0}
     asked = {"mode": mode, "colour_match": colour_match, **small}
-    before, after = (_probe(real, parent, hooked=hooked, **asked).frames() for hooked in (False, True))
+    before, after = (_probe(real, settings.work_dir, hooked=hooked, **asked).frames() for hooked in (False, True))
     assert len(before) == len(after) == 81 + 56
     assert max(band[1] for pair in zip(before, after, strict=True) for band in _differences(*pair)) <= most
     if colour_match != "disabled":
-        plain = _probe(real, parent, hooked=True, **{**asked, "colour_match": "disabled"}).frames()
+        plain = _probe(real, settings.work_dir, hooked=True, **{**asked, "colour_match": "disabled"}).frames()
         changed = max(band[1] for pair in zip(plain, after, strict=True) for band in _differences(*pair))
         assert changed > 20, "the colours were matched at all"
 

@@ -96,11 +96,10 @@ def _saved(engine: Engine, track: Path, sound: Path, **placed: float) -> Path:
         "saved": {"class_type": "SaveAudio", "inputs": {"audio": ["voice", 0], "filename_prefix": name}},
     }
     prompt_id, client = new_id(), engine.client
-    client.run(nodes, ProgressReader(prompt_id, "voice", 1, 1, 1), QUIETLY, StallTimeouts(600, 600), Cancellation())
-    url = vars(client)["_url"]
-    history = requests.get(f"{url}/history/{prompt_id}", timeout=60).json()
-    (shown,) = history[prompt_id]["outputs"]["saved"]["audio"]
-    told = requests.get(f"{url}/view", params=shown, timeout=60)
+    reader = ProgressReader(prompt_id, "voice", 1, 1, 1)
+    outputs = client.run(nodes, reader, QUIETLY, StallTimeouts(600, 600), Cancellation())
+    (shown,) = outputs["saved"]["audio"]
+    told = requests.get(f"{client.url}/view", params=shown, timeout=60)
     path = sound.with_name("heard.flac")
     path.write_bytes(told.content)
     return path

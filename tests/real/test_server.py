@@ -94,5 +94,5 @@ def test_the_handler_makes_a_video_through_it(settings: Settings, ready: ReadyEn
     assert len({update["preview"] for update in told if "preview" in update}) == 2
     assert abs(video.picture_end - video.sound_end) < 0.040
     assert reply["engine"] == "comfyui"
-    url = vars(ready.engine.client)["_url"]
+    url = ready.engine.client.url
     assert SECRET not in json.dumps(requests.get(f"{url}/history", timeout=30).json()), "the caller's text stays behind"

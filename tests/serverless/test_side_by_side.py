@@ -1,6 +1,5 @@
 """ComfyUI is begun before everything else, and what is wrong is told in the order of the checks all the same."""
 
-import os
 from pathlib import Path
 
 from tests.programs import FreshProgram
@@ -17,19 +16,17 @@ SERVER = 'echo "$@" >>"$0.begun"; exec sleep 1000'
 
 def test_comfyui_is_begun_before_the_first_check_and_ends_with_it(tmp_path: Path) -> None:
     """The first check waits for ComfyUI here: had that not been begun, nobody would ever end the wait."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    begun = tmp_path / "python.begun"
-    (programs / "ffmpeg").write_text(f"#!/bin/sh\nwhile [ ! -s {begun} ]; do sleep 0.05; done\nexit 1\n")
-    (programs / "ffmpeg").chmod(0o755)
+    begun, ffmpeg = tmp_path / "python.begun", tmp_path / "ffmpeg"
+    ffmpeg.write_text(f"#!/bin/sh\nwhile [ ! -s {begun} ]; do sleep 0.05; done\nexit 1\n")
+    ffmpeg.chmod(0o755)
     with store() as bucket, ControlPlane() as plane:
         settings = Machine(tmp_path, bucket).comfyui(SERVER)
         weights = cold_file(next((tmp_path / "models" / "text_encoders").iterdir()))
-        settings |= {"PATH": f"{programs}:{os.environ['PATH']}", "READ_AHEAD": "false"}
+        settings |= {"IMAGEIO_FFMPEG_EXE": str(ffmpeg), "READ_AHEAD": "false"}
         with Worker(plane, Bench(tmp_path), FreshProgram, **settings) as worker:
             assert worker.ended() == 1
         (told,) = unhealthy(plane.pings)
-    assert (told["check"], told["reason"]) == ("ffmpeg", "WorkerError: ffmpeg or ffprobe does not run")
+    assert (told["check"], told["reason"]) == ("ffmpeg", "WorkerError: ffmpeg does not run")
     assert alive_with(str(tmp_path)) == []
     assert cached(weights) == 0
 
