@@ -207,6 +207,7 @@ def _local_run(arguments: list[str]) -> LocalRun | None:
 
 def _serve(settings: Settings, local: LocalRun | None) -> None:
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
+    log.info("talking-video worker %s", VERSION)
     if local and local.fault:
         local.say(_failed(local.fault, LOCAL_ID, None))
         sys.exit(1)
@@ -238,8 +239,8 @@ def _serve(settings: Settings, local: LocalRun | None) -> None:
 
 
 def _begin_log(settings: Settings) -> None:
+    """Once more, as the SDK, which has just been imported, begins one of its own; with names that are nearly settings."""
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
-    log.info("talking-video worker %s", VERSION)
     for name, meant in misspelt(os.environ):
         log.warning("the environment variable %s is no setting; did you mean %s?", name, meant)
 

@@ -95,6 +95,7 @@ def _filters(footage: Footage, picks: Picks, size: tuple[int, int]) -> str:
         (
             f"fps={FPS}:start_time=0",
             "tpad=stop=-1:stop_mode=clone",
+            f"trim=end_frame={picks.step * (picks.count - 1) + 1}",  # else a picture of days is all of them in memory
             *([f"select='not(mod(n\\,{picks.step}))'"] if picks.step > 1 else []),
             *(["estdif=mode=frame"] if footage.interlaced else []),
             f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd+full_chroma_int{matrix}",
