@@ -239,7 +239,7 @@ def _serve(settings: Settings, local: LocalRun | None) -> None:
 
 
 def _begin_log(settings: Settings) -> None:
-    """Once more, as the SDK, which has just been imported, begins a log of its own; tell names that are nearly settings."""
+    """Once more, as the SDK begins a log of its own when it is imported; with names that are nearly settings."""
     logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
     for name, meant in misspelt(os.environ):
         log.warning("the environment variable %s is no setting; did you mean %s?", name, meant)
