@@ -44,4 +44,4 @@ def test_the_card_decides_in_the_end_and_the_weights_are_read_meanwhile(tmp_path
     assert "--cpu" not in last
     assert ["--cpu" in line for line in before] == ([True] if before else [])
     assert alive_with(str(tmp_path)) == []
-    assert cached(weights) >= weights.stat().st_size
+    assert cached(weights) > 0.9 * weights.stat().st_size  # the kernel may have taken some back

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,7 +145,17 @@ def test_a_root_that_cannot_be_written_is_told_in_a_sentence(bench: Bench, tmp_p
         "mount --bind / $0 && mount -o remount,bind,ro $0 && mount -t proc proc $0/proc && mount --bind /dev $0/dev"
     )
     job = json.dumps({"input": {"image_url": "a.png", "audio_urls": ["a.wav"]}})
-    inside = ["chroot", str(root), "env", "-C", str(REPOSITORY), sys.executable, "handler.py", "--test_input", job]
+    inside = [
+        str(shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin")),
+        str(root),
+        "env",
+        "-C",
+        str(REPOSITORY),
+        sys.executable,
+        "handler.py",
+        "--test_input",
+        job,
+    ]
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", f'{mounts} && exec "$@"', str(root), *inside],
         env={name: value for name, value in bench.environment.items() if name != "WORK_DIR"},
