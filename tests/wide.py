@@ -39,7 +39,6 @@ WIDE = {
     "tests/serverless/test_recovery.py::test_the_job_that_used": 0,
     "tests/serverless/test_fitness.py::test_a_worker_that_lacks": 4,
     "tests/serverless/test_fitness.py::test_a_worker_that_was_frozen": 0,
-    "tests/serverless/test_dry_run.py::test_noise": 0,
     "tests/worker/test_road.py::test_every_example": 10,
     "tests/worker/test_road.py::test_the_picture_never_ends": 3,
     "tests/worker/test_road.py::test_another_fps": 0,

@@ -32,7 +32,7 @@ const usual = (field, name) => name in OWN_USUAL ? say(OWN_USUAL[name]) : (field
 
 function select(name, choices, field) {
   const control = document.createElement("select");
-  control.append(new Option(usual(field, name), ""), ...choices.map((choice) => new Option(choiceName(choice), JSON.stringify(choice))));
+  control.append(new Option(usual(field, name), ""), ...choices.map((choice) => new Option(choiceName(choice, name), JSON.stringify(choice))));
   control.value = name in state.fields ? JSON.stringify(state.fields[name]) : "";
   control.onchange = () => set(name, control.value === "" ? undefined : JSON.parse(control.value));
   return control;

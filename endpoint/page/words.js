@@ -15,11 +15,11 @@ const WORDS = {
     uploading: "sending {percent} %", how: "How", experts: "For experts", takes: "What it takes",
     "quote-empty": "A portrait and a voice, and the worker says here what the video will take.", "quote-waits": "asking the worker …",
     "quote-busy": "the worker is at work; it answers after the job", size: "{width} × {height} pixels, {seconds} s",
-    pieces: "{frames} pictures, made in {windows} pieces", about: "about {seconds}", "on-gpu": "on", cost: "cost", minutes: "{minutes} min", "some-seconds": "{seconds} s",
+    pieces: "{frames} pictures, made in {windows} pieces", about: "On RunPod: about {seconds}", "on-gpu": "on", cost: "cost", minutes: "{minutes} min", "some-seconds": "{seconds} s",
     "prices-of": "RunPod's prices of {month}, for the seconds of the job alone", rough: "estimated",
     make: "Make the video", cancel: "Cancel", download: "Download", again: "Again, with another seed", "make-anew": "Make another",
     "as-code": "The same as code", copy: "Copy", copied: "Copied", earlier: "Made earlier, in this browser", forget: "Forget",
-    "default": "default: {value}", "as-usual": "as usual", "follows-picture": "follows the picture; or 480p, 720p", yes: "yes", no: "no",
+    "default": "default: {value}", "as-usual": "as usual", "follows-picture": "400x704 or near; 480p, 720p: the picture's shape", yes: "yes", no: "no",
     queued: "waits for a worker", "stage-validate": "looks at the request", "stage-fetch": "fetches the files", "stage-prepare": "prepares picture and voices",
     "stage-load": "loads the model", "stage-sample": "makes the pictures", "stage-encode": "makes the film", "stage-upload": "stores the film",
     piece: "piece {window} of {windows}", left_: "about {seconds} left", cancelled: "The job was cancelled.", lost: "The endpoint does not know this job any more.",
@@ -40,11 +40,11 @@ const WORDS = {
     uploading: "đang gửi {percent} %", how: "Cách làm", experts: "Dành cho người rành", takes: "Cần bao nhiêu",
     "quote-empty": "Chỉ cần một ảnh và một giọng nói, worker sẽ cho biết ở đây video cần những gì.", "quote-waits": "đang hỏi worker …",
     "quote-busy": "worker đang bận; sẽ trả lời sau khi xong việc", size: "{width} × {height} điểm ảnh, {seconds} giây",
-    pieces: "{frames} khung hình, làm trong {windows} đoạn", about: "khoảng {seconds}", "on-gpu": "trên", cost: "chi phí", minutes: "{minutes} phút", "some-seconds": "{seconds} giây",
+    pieces: "{frames} khung hình, làm trong {windows} đoạn", about: "Trên RunPod: khoảng {seconds}", "on-gpu": "trên", cost: "chi phí", minutes: "{minutes} phút", "some-seconds": "{seconds} giây",
     "prices-of": "Giá của RunPod, {month}, chỉ tính thời gian chạy", rough: "ước tính",
     make: "Tạo video", cancel: "Hủy", download: "Tải về", again: "Làm lại với seed khác", "make-anew": "Làm video khác",
     "as-code": "Viết thành mã", copy: "Sao chép", copied: "Đã chép", earlier: "Đã làm trước đây, trong trình duyệt này", forget: "Quên",
-    "default": "mặc định: {value}", "as-usual": "như thường lệ", "follows-picture": "theo ảnh; hoặc 480p, 720p", yes: "có", no: "không",
+    "default": "mặc định: {value}", "as-usual": "như thường lệ", "follows-picture": "400x704 hoặc gần vậy; 480p, 720p: theo dáng ảnh", yes: "có", no: "không",
     queued: "đang chờ worker", "stage-validate": "kiểm tra yêu cầu", "stage-fetch": "lấy các tệp", "stage-prepare": "chuẩn bị hình và tiếng",
     "stage-load": "nạp mô hình", "stage-sample": "tạo khung hình", "stage-encode": "dựng phim", "stage-upload": "lưu phim",
     piece: "đoạn {window} trên {windows}", left_: "còn khoảng {seconds}", cancelled: "Đã hủy công việc.", lost: "Endpoint không còn biết công việc này.",
@@ -59,10 +59,10 @@ const FIELDS = {
   vi: { quality: "Chất lượng", mode: "Mô hình", resolution: "Kích thước", positive_prompt: "Muốn thấy gì", negative_prompt: "Không muốn thấy gì", fps: "Số hình mỗi giây", seed: "Seed", fit: "Khung", voice: "Nhạc dưới giọng nói" },
 };
 
-// What a choice means to somebody who has never made it.
+// What a choice of a field means to somebody who has never made it.
 const CHOICES = {
-  en: { infinitetalk: "infinitetalk: follows the voice more closely", multitalk: "multitalk: for short clips", balanced: "balanced: 1.5 times the work", best: "best: 15 times the work" },
-  vi: { infinitetalk: "infinitetalk: bám giọng sát hơn", multitalk: "multitalk: cho đoạn ngắn", balanced: "balanced: khối lượng gấp 1,5 lần", best: "best: khối lượng gấp 15 lần" },
+  en: { mode: { infinitetalk: "infinitetalk: follows the voice more closely", multitalk: "multitalk: for short clips" }, quality: { balanced: "balanced: 1.5 times the work", best: "best: 15 times the work" } },
+  vi: { mode: { infinitetalk: "infinitetalk: bám giọng sát hơn", multitalk: "multitalk: cho đoạn ngắn" }, quality: { balanced: "balanced: khối lượng gấp 1,5 lần", best: "best: khối lượng gấp 15 lần" } },
 };
 
 let language = localStorage.getItem("language") ?? (navigator.language.startsWith("vi") ? "vi" : "en");
@@ -75,7 +75,7 @@ export function say(key, values = {}) {
 
 export const fieldName = (name) => FIELDS[language][name] ?? name.replaceAll("_", " ");
 
-export const choiceName = (choice) => ({ true: say("yes"), false: say("no"), ...CHOICES[language] })[choice] ?? choice;
+export const choiceName = (choice, field) => ({ true: say("yes"), false: say("no"), ...CHOICES[language][field] })[choice] ?? choice;
 
 export function setLanguage(to) {
   language = to;

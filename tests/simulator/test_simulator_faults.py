@@ -1,5 +1,6 @@
 """Each fault on demand does what it says, where it says."""
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,7 +57,9 @@ def test_die_ends_the_process_at_a_window(start: Start, tmp_path: Path) -> None:
 
 def test_die_ends_the_process_at_a_node(start: Start, tmp_path: Path) -> None:
     simulator = start("--speed", "0", "--fault", "die:node=WanVideoModelLoader")
-    client = begin(simulator, tmp_path)
+    client = simulator.connect("faulty")
+    with contextlib.suppress(requests.ConnectionError):  # it may be gone before it has answered
+        simulator.queue(one_speaker(tmp_path), "faulty", prompt_id="p")
     assert simulator.process.wait(PATIENCE) == 1
     with pytest.raises(GONE):
         client.until(is_tick)
