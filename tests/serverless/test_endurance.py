@@ -14,8 +14,8 @@ IDLE_CONNECTIONS = 2  # that the SDK may keep or not
 WARM = 10  # jobs after which everything is there that stays
 MANY = 200
 STOPPED_WARM = 4
-# Each job has a thread of its own, and the allocator may give a later one an arena that no job had before: 46 MB where a
-# face was looked for in it. That it is no leak, the many jobs show.
+# Each job has a thread of its own, and the allocator may give a later one an arena that no job had before: 46 MB where
+# a face was looked for in it. That it is no leak, the many jobs show.
 ONE_ARENA = 64
 ODD: dict[int, dict[str, Any]] = {3: {"steps": "many"}, 7: {"audio_urls": ["portrait.png"]}}
 
