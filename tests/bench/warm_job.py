@@ -13,6 +13,7 @@ from statistics import median
 from threading import Thread
 
 import requests
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.bench.encoding import REPOSITORY, draw_frames
 from tests.bench.figures import Figure
@@ -73,7 +74,7 @@ def measure(size: tuple[int, int]) -> tuple[list[Warm], list[float]]:
 def _speech(path: Path) -> None:
     """10.01 s of the example's voice, again and again."""
     source = REPOSITORY / "examples" / "hello.wav"
-    command = ["ffmpeg", "-v", "error", "-stream_loop", "-1", "-i", str(source), "-t", "10.01", str(path)]
+    command = [get_ffmpeg_exe(), "-v", "error", "-stream_loop", "-1", "-i", str(source), "-t", "10.01", str(path)]
     subprocess.run(command, check=True)
 
 
@@ -96,7 +97,7 @@ def _plain(url: str, room: Path) -> float:
         for name in ("portrait.png", "voice.wav"):
             (work / name).write_bytes(requests.get(f"{url}/{name}", timeout=60).content)
             shutil.copy(work / name, work / f"handed-{name}")
-        quiet = ["ffmpeg", "-v", "error", "-y"]
+        quiet = [get_ffmpeg_exe(), "-v", "error", "-y"]
         convert = [*quiet, "-i", str(work / "voice.wav"), "-ac", "1", "-ar", "16000", str(work / "model.wav")]
         subprocess.run(convert, check=True)
         frames = [*quiet, "-framerate", "25", "-i", str(room / "frames" / "frame_%05d.png")]
