@@ -162,7 +162,7 @@ def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, A
 
 
 def main() -> None:
-    """Read the settings, register or run the checks (the last one starts the engine), and hand over to the SDK."""
+    """Read the settings, begin the engine, register or run the checks (the last waits for it), hand over to the SDK."""
     # As the first process of a container it would not be ended by a signal that nobody handles. The SDK sets its own
     # handler once it takes jobs.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -118,14 +118,15 @@ def decode(
         log = _decode(opened, track, files, most_seconds, cancel, channel=channel)
         told = judge_rest(source, demuxer)
         row = row_of(source, demuxer, most_seconds, log)
-        damaged = row is not None and row.holes  # what stands around a hole may be noise at any level
-        if not damaged and OVER_DBFS < (peak := peak_of(log)) < FARTHEST_DBFS:
+        holes = row.holes if row else ()
+        # What stands around a hole may be noise at any level.
+        if not holes and OVER_DBFS < (peak := peak_of(log)) < FARTHEST_DBFS:
             # Only once it is decoded is it known how loud it is.
             log = _decode(opened, track, files, most_seconds, cancel, channel=channel, gain_db=CEILING_DBFS - peak)
             told.append(f"goes beyond full scale and was turned down by {peak - CEILING_DBFS:.1f} dB as a whole")
-        if row and row.holes:
+        if holes:
             for file in files:
-                insert_silence(file, row.holes, most_seconds)
+                insert_silence(file, holes, most_seconds)
         samples, _ = _wav_shape(files[0])
         if samples == 0:
             raise WorkerError(ErrorCode.AUDIO_INVALID, "the file holds no sound")

@@ -58,7 +58,7 @@ def lost_of(source: Path, track: Track, came: float, most_seconds: float, log: s
     if end is not None:
         tail = max(0.0, min(end, needed) - came)
     stops = came < needed and track.demuxer == "ogg" and breaks_off(source)
-    return Loss(came + tail, tail + _holes(track, log, errors, cut=tail > 0), stops)
+    return Loss(came + tail, tail + _holes(track, log, errors, cut=tail > UNHEARD_SECONDS), stops)
 
 
 def judge(loss: Loss) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-# Begin of the test's name, and of those that begin so, each how manieth stays in `make test`; 0: none does.
+# How names of tests begin, and what stays of them in `make test`: of so many the first; 0: none.
 WIDE = {
     "tests/serverless/test_engine_answers.py": 8,
     "tests/serverless/test_engine_faults.py::test_one_that_answers_nothing": 0,

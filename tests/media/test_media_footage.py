@@ -130,6 +130,22 @@ def test_untagged_colours_are_those_of_hd_where_it_is_hd(tmp_path: Path) -> None
         assert ImageStat.Stat(picture).mean == pytest.approx(expected, abs=4)
 
 
+def test_a_picture_of_days_becomes_no_more_than_is_asked_for(tmp_path: Path) -> None:
+    """Else all of it would be made, and stand in memory, before the first picture is handed on."""
+    film = make_film(tmp_path / "days.mp4", 0.4, size="64x64")
+    data = bytearray(film.read_bytes())
+    times = data.index(b"stts") + 8
+    data[times : times + 12] = struct.pack(">3i", 1, 12, 1 << 22)  # how many pictures, and the ticks of each
+    film.write_bytes(data)
+    footage = opened(film)
+    fit = plan_fit((footage.width, footage.height), (64, 64), "cover", [])
+    made = pictures_of(footage, Picks(25, 3), fit, tmp_path, Cancellation())
+    assert [next(made).size for _ in range(3)] == [(64, 64)] * 3
+    with pytest.raises(StopIteration) as end:
+        next(made)
+    assert end.value.value <= 25 * 2 + 2
+
+
 def test_transparent_is_white_and_two_fields_are_one_picture(tmp_path: Path) -> None:
     clear = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-pix_fmt", "yuva420p")
     filters = "format=yuva420p,geq=lum='lum(X,Y)':cb=128:cr=128:a='if(lt(X,W/2),0,255)'"
