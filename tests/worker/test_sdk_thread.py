@@ -20,7 +20,10 @@ sys.stdin.read()
 
 
 def test_the_sdk_sends_an_update_in_a_thread_of_the_name_that_the_handler_looks_for() -> None:
-    """The update's answer is held back, so that its thread is there while the threads are counted."""
+    """The update's answer is held back, so that its thread is there while the threads are counted.
+
+    Libraries below the SDK begin threads of their own at any time (pycares one that closes its channels).
+    """
     with ControlPlane() as plane, plane.holding_progress():
         child = subprocess.Popen(
             [sys.executable, "-c", SEND],
@@ -36,4 +39,4 @@ def test_the_sdk_sends_an_update_in_a_thread_of_the_name_that_the_handler_looks_
             told = plane.wait_for_progress("job-1")
             child.communicate("", PATIENCE)
     assert told == {"percent": 1.0}
-    assert [SDK_THREAD in name for name in names] == [True], f"runpod {version('runpod')}: {names}"
+    assert sum(SDK_THREAD in name for name in names) == 1, f"runpod {version('runpod')}: {names}"
