@@ -87,6 +87,13 @@ class Keeper:
         url = record.get("url")
         return _with_place(record["reply"], StoredVideo(url, record["size"], None), CARRIED) if url else None
 
+    def knows(self, job_id: str, fingerprint: str, cancel: Cancellation) -> bool:
+        """Whether this very job was finished before."""
+        record = self._record(job_id, cancel)
+        if record is not None and record.get("job") == fingerprint:
+            return True
+        return self.fallback is not None and self.fallback.knows(job_id, fingerprint, cancel)
+
     def recall(self, job_id: str, fingerprint: str, storage: Storage, cancel: Cancellation) -> dict[str, Any] | None:
         """The reply of this very job, if it was finished before and its video is still there.
 
@@ -205,9 +212,13 @@ class Keeper:
 def recalled(
     job_id: str, fingerprint: str, storage: Storage, keeper: Keeper, cancel: Cancellation
 ) -> dict[str, Any] | None:
-    """The reply of this very job where it was done before; else None, after a look whether the storage can be used."""
+    """The reply of this very job where it was done before; else None.
+
+    Raises:
+        WorkerError: where it was done before and the storage cannot be asked.
+    """
     delivered = keeper.recall_without_storage(job_id, fingerprint, cancel)  # whose place may have expired since
-    if delivered is not None:
+    if delivered is not None or not keeper.knows(job_id, fingerprint, cancel):
         return delivered
     try:
         storage.check(Stage.VALIDATE, cancel)

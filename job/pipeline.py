@@ -2,8 +2,8 @@
 
     request -> recall -> engine ready -> fetch -> prepare -> [graph -> sample, encoder beside it] -> reply -> deliver
 
-What stands in brackets is done again where `Recovery` says so. A dry run ends where files would be written for the
-graph; it needs no engine and no storage.
+Beside fetch and prepare the storage is asked whether it would take the video. What stands in brackets is done again
+where `Recovery` says so. A dry run ends where files would be written for the graph; it needs no engine and no storage.
 
 Blocking: it runs in a thread of its own and looks at a `Cancellation`. What a job needs from the
 worker is handed over once, in `Resources`.
@@ -16,6 +16,7 @@ from typing import Any
 
 from comfy_client.client import Callbacks, new_id
 from comfy_client.progress import Position, ProgressReader
+from contract.background import beside
 from contract.cancel import Cancellation, Deadline
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
@@ -92,7 +93,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
             )
             if request.dry_run:
                 return _quote(job_id, storage.note, context)
-            finished, video = _make_video(job_id, context)
+            finished, video = _make_video(job_id, storage, context)
         reply = _deliver(finished, video, fingerprint, storage, context)
     if finished.attempts == 1:
         _learn(finished, context)
@@ -152,11 +153,11 @@ def _learn(finished: FinishedVideo, context: _JobContext) -> None:
     )
 
 
-def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]:
+def _make_video(job_id: str, storage: Storage, context: _JobContext) -> tuple[FinishedVideo, Path]:
     """Everything up to the finished MP4 in the job's folder."""
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
     resources.marks.rehearse(context.cancel)
-    prepared = write_files(_laid_out(context), context.folder, context.cancel)
+    prepared = _prepared(storage, context)
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     forecast = expected(request, prepared.plan, len(prepared.voices), resources.variants, resources.pace)
     report.expect(forecast)
@@ -189,6 +190,15 @@ def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]
         gpu=resources.gpu,
     )
     return finished, video
+
+
+def _prepared(storage: Storage, context: _JobContext) -> PreparedJob:
+    """All that graph and encoder read. What is wrong with the storage is told before what is wrong with a source."""
+    with beside(lambda: storage.check(Stage.VALIDATE, context.cancel)) as looked_at:
+        try:
+            return write_files(_laid_out(context), context.folder, context.cancel)
+        finally:
+            looked_at()
 
 
 def _laid_out(context: _JobContext) -> Layout:

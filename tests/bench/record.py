@@ -1,0 +1,95 @@
+"""What the benchmarks found, as docs/benchmarks.json keeps it, and the page that is made of it."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from tests.bench.encoding import REPOSITORY
+from tests.bench.figures import Figure, table
+from worker.processor import processor_name
+
+FILE = REPOSITORY / "docs" / "benchmarks.json"
+PAGE = REPOSITORY / "docs" / "benchmarks.md"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Figures that are the same on every machine, and those that were measured on the one that `machine` describes."""
+
+    same: Sequence[Figure]
+    measured: Sequence[Figure] = ()
+    machine: dict[str, str] | None = None
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """By their names."""
+        return {one.name: one for one in (*self.same, *self.measured)}
+
+    def with_measured(self, figures: Sequence[Figure]) -> "Record":
+        """Measured just now, on this machine."""
+        return replace(self, measured=figures, machine=_machine())
+
+    def write(self) -> None:
+        """The file, and the page made of it."""
+        FILE.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        PAGE.write_text(self.page(), encoding="utf-8")
+
+    def page(self) -> str:
+        """Markdown."""
+        return f"""# Benchmarks
+
+Made by `make bench` of [benchmarks.json](benchmarks.json); do not edit it. Smaller is better throughout. What a GPU
+does is in [gpu](gpu), times and prices by GPU are in [speed.md](speed.md).
+
+## The same on every machine
+
+`of the bound`: the work that would be left if a part of a window cost that part of its price, so that nothing was made
+beyond the last frame. A last window that is shorter would save no more than that, and would show other pictures: its
+noise and its length are others. A test fails where a figure is a fifth worse than here, and where a count of programs,
+requests or connections is worse at all.
+
+{table(self.same)}
+## Measured on one machine
+
+{self._where()}
+
+The worker runs in the real SDK against a control plane and a bucket on this machine, with the simulator for ComfyUI and
+10.01 s of sound; the plain sequence ran in turns with it: fetch one source after the other, convert the voice, hand
+both to ComfyUI, encode after the last frame, read the video back, upload it. Frames are portraits under noise, of which
+a pixel takes 0.4 bit at crf 18. They come window by window, as from a GPU: a window takes 3 s, less than on any GPU (an
+H200 takes 6 s at 400x704 and 44 s at 720x1280), so that the encoder has less time beside it than it would have. The
+PNGs of a window come at the pace of the node pack's threads; what those take of the processor is left out. Far away is
+a proxy that adds half a round trip to each piece, and a whole one to each new connection.
+
+{table(self.measured)}
+![seconds of a warm job](benchmarks/warm-job.svg)
+"""
+
+    def _where(self) -> str:
+        return "\n".join(f"- {name}: {value}" for name, value in (self.machine or {}).items())
+
+
+def committed(file: Path = FILE) -> Record:
+    """What the file says."""
+    told = json.loads(file.read_text(encoding="utf-8"))
+    same, measured = ([Figure(**one) for one in told[part]] for part in ("same", "measured"))
+    return Record(same, measured, told["machine"])
+
+
+def _machine() -> dict[str, str]:
+    first = subprocess.run([get_ffmpeg_exe(), "-version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    packages = ", ".join(f"{name} {version(name)}" for name in ("runpod", "pillow", "pydub"))
+    return {
+        "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "processor": f"{processor_name() or platform.machine()}, {os.cpu_count()} threads",
+        "load when it ended": f"{os.getloadavg()[1]:.1f} processes that wanted a processor, over five minutes",
+        "versions": f"Python {platform.python_version()}, ffmpeg {first}, {packages}",
+    }
