@@ -22,11 +22,13 @@ from job.disk import check_disk, unfit
 from job.health import Health
 from job.pace import Pace
 from job.resources import Resources
+from job.warm_up import warm_up as make_warm
 from job.workspace import remove_leftovers
 from media.faces import check_detector
 from media.ffmpeg import installed
 from sources.fetch import FetchLimits
 from storage.base import Storage
+from worker import logs
 from worker.early_start import EarlyComfyUI
 from worker.engine_setup import ReadyEngine, running_engine
 from worker.marking import marks_of
@@ -88,11 +90,21 @@ class Startup:
             self._resources = make_resources(
                 self._settings, ready, own, remembers=self._remembers, volumes=self._volumes
             )
-            ready.engine.rest()
-            log.info("ready for jobs %.1f s after the start of this process", _own_seconds())
+            if not self._settings.warm_up:
+                self._take_jobs()
+
+        def warm_up() -> None:
+            with logs.naming("warm-up"):
+                make_warm(self.resources, Cancellation())
+            self._take_jobs()
 
         signs = [signing] if self._settings.c2pa_cert or self._settings.c2pa_key else []
-        return [self._guarded(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui)]
+        warms = [warm_up] if self._settings.warm_up else []
+        return [self._guarded(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui, *warms)]
+
+    def _take_jobs(self) -> None:
+        self.resources.engine.rest()
+        log.info("ready for jobs %.1f s after the start of this process", _own_seconds())
 
     def _guarded(self, check: Callable[[], None]) -> Callable[[], None]:
         """The check; where it fails, what was begun is ended, as the SDK leaves no time for it afterwards."""
@@ -100,8 +112,7 @@ class Startup:
         @wraps(check)
         def look() -> None:
             with ExitStack() as on_failure:
-                if self._early:
-                    on_failure.callback(self._early.close)
+                on_failure.callback(self._stack.close)
                 _telling(check)
                 on_failure.pop_all()
 
