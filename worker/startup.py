@@ -29,7 +29,7 @@ from media.ffmpeg import installed
 from sources.fetch import FetchLimits
 from storage.base import Storage
 from worker import logs
-from worker.early_start import EarlyComfyUI
+from worker.early_start import EarlyComfyUI, volumes_of
 from worker.engine_setup import ReadyEngine, running_engine
 from worker.marking import marks_of
 from worker.model_search import variants
@@ -46,22 +46,17 @@ class Startup:
     """Goes through the checks in order; after the last one `resources` are there.
 
     Args:
+        stack: what the checks start, and `early`, ends with it.
+        early: ComfyUI, which loads while they run; None: it is begun where it is waited for, or there is none.
         remembers: whether job ids are unique, so that a job that comes again gets its stored result.
-        stack: what the checks start ends with it.
     """
 
-    def __init__(self, settings: Settings, stack: ExitStack, *, remembers: bool) -> None:
+    def __init__(self, settings: Settings, stack: ExitStack, early: EarlyComfyUI | None, *, remembers: bool) -> None:
         self._settings, self._stack, self._remembers = settings, stack, remembers
         self._resources: Resources | None = None
         self._own_storage: Storage | None = None
-        self._volumes = volumes_of(settings)
-        self._early: EarlyComfyUI | None = None
-
-    def begin(self) -> None:
-        """Start what takes the longest, before the checks: they run while it loads."""
-        if self._settings.engine == "comfyui" and not self._settings.comfyui_url:
-            self._early = self._stack.enter_context(closing(EarlyComfyUI(self._settings, self._volumes)))
-            self._early.begin()
+        self._volumes = early.volumes if early else volumes_of(settings)
+        self._early = stack.enter_context(closing(early)) if early else None
 
     @property
     def checks(self) -> list[Callable[[], None]]:
@@ -173,11 +168,6 @@ def check_work_dir(settings: Settings, volumes: Volumes) -> None:
         why = error.message if isinstance(error, WorkerError) else unfit(error.strerror or type(error).__name__).message
         hint = f"{why}. Mount something that can be written at {settings.work_dir}, or set WORK_DIR to another folder"
         raise WorkerError(ErrorCode.WORKER_UNFIT, hint, stage=Stage.START) from error
-
-
-def volumes_of(settings: Settings) -> Volumes:
-    """What the folders of this worker are on."""
-    return Volumes(settings.volume_dir, settings.volume_seconds)
 
 
 def make_resources(
