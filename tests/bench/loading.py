@@ -29,9 +29,9 @@ def figures() -> Iterator[Figure]:
         cold, _ = _jobs(settings, warm=False)
     told = f"after WARM_UP=1, which took {took:.0f} s"
     for name, jobs, goal in ((told, warm, GOAL), ("without it", cold, None)):
-        first, second = jobs[0].loading, median(one.loading for one in jobs[1:JOBS])
-        shown = f"{first / second:.2f} ({first:.2f} of {second:.2f} s)"
-        yield Figure(f"load phase of the first job, of a second one's, {name}", first / second, shown, goal)
+        first, later = jobs[0].loading, median(one.loading for one in jobs[1:JOBS])
+        shown = f"{first / later:.2f} ({first:.2f} of {later:.2f} s)"
+        yield Figure(f"load phase of the first job, of a second one's, {name}", first / later, shown, goal)
     second, other, back = warm[JOBS - 1 :]
     for name, job in (
         ("a second job", second),
@@ -52,8 +52,10 @@ def _jobs(settings: Settings, *, warm: bool) -> tuple[list[Outcome], float]:
         took = time.monotonic() - begun
         folder = settings.work_dir / f"bench-{warm}"
         folder.mkdir()
-        modes: list[Mode] = ["multitalk"] * JOBS + (["infinitetalk", "multitalk"] if warm else [])
-        return [_one(RealBench(ready, folder), mode, number) for number, mode in enumerate(modes)], took
+        first: list[Mode] = ["multitalk"]
+        others: list[Mode] = ["infinitetalk", "multitalk"] if warm else []
+        modes = enumerate([*first * JOBS, *others])
+        return [_one(RealBench(ready, folder), mode, number) for number, mode in modes], took
 
 
 def _one(bench: RealBench, mode: Mode, number: int) -> Outcome:
