@@ -1,5 +1,5 @@
-"""`make setup` installs a lock as it was written, a package whose bytes are others, or are not told, is refused; and what
-starts a real ComfyUI shares the processors with it."""
+"""`make setup` installs a lock as it was written: a package whose bytes are others, or are not told, is refused. And
+what starts a real ComfyUI shares the processors with it."""
 
 import hashlib
 import os

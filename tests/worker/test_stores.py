@@ -30,8 +30,8 @@ def test_kept_videos_take_no_more_of_the_workers_disk_than_the_settings_allow(
     for number in range(3):
         video.write_bytes(bytes(2000))
         os.utime(video, (number, number))
+        delivery = Delivery(f"job-{number}", "it", "v.mp4", video, {"warnings": []})
         with pytest.raises(WorkerError) as caught:
-            delivery = Delivery(f"job-{number}", "it", "v.mp4", video, {"warnings": []})
             keeper.deliver(delivery, LocalStorage(tmp_path / "blocked"), Cancellation())
         assert caught.value.kept is not None
         kept.append(Path(str(caught.value.kept.path)))
