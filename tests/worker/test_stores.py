@@ -14,17 +14,17 @@ from worker.settings import read_settings
 from worker.stores import make_keeper
 
 
-@pytest.mark.parametrize("own_place", [True, False])
+@pytest.mark.parametrize("place", ["own", "the work folder", "one that takes nothing"])
 def test_kept_videos_take_no_more_of_the_workers_disk_than_the_settings_allow(
-    own_place: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newest one stays, however large; a folder of its own is bound as well."""
-    places = {"WORK_DIR": tmp_path / "work", "VOLUME_DIR": tmp_path / "no-volume", "KEEP_MAX_GB": 0.000003}
-    for name, value in (places | ({"KEEP_DIR": tmp_path / "own"} if own_place else {})).items():
-        monkeypatch.setenv(name, str(value))
-    monkeypatch.setenv("INLINE_MAX_MB", "0")
-    keeper = make_keeper(read_settings(), Volumes(tmp_path / "no-volume", 60), remembers=True)
     (tmp_path / "blocked").touch()
+    keep_dirs = {"own": tmp_path / "own", "one that takes nothing": tmp_path / "blocked"}
+    places = {"WORK_DIR": tmp_path / "work", "VOLUME_DIR": tmp_path / "no-volume", "KEEP_DIR": keep_dirs.get(place, "")}
+    for name, value in {**places, "KEEP_MAX_GB": "0.000003", "INLINE_MAX_MB": "0"}.items():
+        monkeypatch.setenv(name, str(value))
+    keeper = make_keeper(read_settings(), Volumes(tmp_path / "no-volume", 60), remembers=True)
     video = tmp_path / "video.mp4"
     kept = []
     for number in range(3):
