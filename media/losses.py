@@ -57,8 +57,8 @@ def lost_of(source: Path, track: Track, came: float, most_seconds: float, log: s
         end = track.end - track.base
     if end is not None:
         tail = max(0.0, min(end, needed) - came)
-    cut = {"ogg": lambda: breaks_off(source), "matroska": lambda: ended_early(log)}.get(track.demuxer, bool)
-    stops = came < needed and cut()
+    cut = ended_early(log) if track.demuxer == "matroska" else track.demuxer == "ogg" and breaks_off(source)
+    stops = came < needed and cut
     return Loss(came + tail, tail + _holes(track, log, errors, cut=tail > UNHEARD_SECONDS), stops)
 
 
