@@ -60,7 +60,7 @@ from worker.children import end_with_this_process
 from worker.job_thread import JobThread, is_any_left
 from worker.late_jobs import with_late_jobs
 from worker.local_run import LOCAL_ID, USAGE, USUAL_FILE, LocalRun, show_preview
-from worker.processor import processor_name_only
+from worker.sdk_import import sparing_import
 from worker.settings import Settings
 from worker.slips import misspelt
 from worker.startup import Startup
@@ -237,7 +237,7 @@ def _serve(settings: Settings, local: LocalRun | None) -> None:
     on_runpod = settings.runpod_webhook_get_job is not None and not local and "--rp_serve_api" not in sys.argv
     with contextlib.ExitStack() as stack:
         startup = Startup(settings, stack, EARLY, remembers=on_runpod)
-        with processor_name_only():
+        with sparing_import():
             import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
         _begin_log(settings)

@@ -16,7 +16,7 @@ from typing import Any
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from tests.bench import cold_start, download, encoding, loading, planning, start, warm_job
+from tests.bench import cold_start, download, encoding, loading, own_start, planning, start, warm_job
 from tests.bench.encoding import REPOSITORY
 from tests.bench.figures import Figure, bars, table
 from tests.bench.real_worker import NEEDS
@@ -53,7 +53,7 @@ def main() -> int:
 
 def _measured() -> list[Figure]:
     found = list(encoding.figures())
-    found += download.figures()
+    found += [*own_start.figures(), *download.figures()]
     if all(os.environ.get(name) for name in NEEDS):
         found += [*start.figures(), *cold_start.figures(), *loading.figures()]
     else:
