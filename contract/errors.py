@@ -109,7 +109,7 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.OUT_OF_MEMORY: ErrorKind(
         Stage.SAMPLE,
         True,
-        "The GPU ran out of memory: a smaller size may pass, or use_block_swap true with more blocks_to_swap.",
+        "The GPU ran out of memory: a smaller size may pass, or use_block_swap true with blocks_to_swap 30 (of 40).",
     ),
     ErrorCode.GPU_FAULT: ErrorKind(Stage.SAMPLE, True, "The GPU failed; this worker asks to be replaced."),
     ErrorCode.ENGINE_CRASHED: ErrorKind(

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,6 +18,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SIMULATOR_SPEED = "2"
 TOKEN = "ENDPOINT_TOKEN"  # noqa: S105 - the name of a variable
 MOST_WORKERS = 16
+ID = r"[A-Za-z0-9_-]{1,64}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,28 @@ class Options:
 
 def read_options(arguments: list[str], environment: Mapping[str, str]) -> Options:
     """Ends the process with 2 and a sentence where they cannot be used."""
+    parser = _parser(environment)
+    found = parser.parse_args(arguments)
+    for problem in _problems(found, environment):
+        parser.error(problem)
+    runpod = (
+        RunPod(found.runpod, environment[KEY], (environment.get(BASE) or RUNPOD).rstrip("/")) if found.runpod else None
+    )
+    limits = StoreLimits(int(found.upload_max_mb * MEGABYTE), int(found.store_max_gb * 1000 * MEGABYTE))
+    return Options(
+        found.host,
+        found.port,
+        found.workers,
+        found.id,
+        found.token or None,
+        found.folder.absolute(),
+        found.execution_timeout,
+        limits,
+        runpod,
+    )
+
+
+def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m endpoint",
         description="RunPod's job API on this machine, with the real worker behind it. Its engine is the simulator,"
@@ -70,38 +93,25 @@ def read_options(arguments: list[str], environment: Mapping[str, str]) -> Option
     )
     parser.add_argument("--upload-max-mb", type=float, default=500, help="the largest upload (500)")
     parser.add_argument("--store-max-gb", type=float, default=10, help="all uploads together (10)")
-    found = parser.parse_args(arguments)
+    return parser
+
+
+def _problems(found: argparse.Namespace, environment: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with them, each in a sentence."""
     if not 1 <= found.workers <= MOST_WORKERS:
-        parser.error(f"--workers is a number from 1 to {MOST_WORKERS}")
+        yield f"--workers is a number from 1 to {MOST_WORKERS}"
     if not 0 <= found.port <= 65535:
-        parser.error("--port is a number from 0 to 65535")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", found.id):
-        parser.error("--id has letters, digits, '-' and '_' only")
+        yield "--port is a number from 0 to 65535"
+    if not re.fullmatch(ID, found.id):
+        yield "--id has letters, digits, '-' and '_' only"
     if min(found.execution_timeout, found.upload_max_mb, found.store_max_gb) <= 0:
-        parser.error("--execution-timeout, --upload-max-mb and --store-max-gb are above 0")
+        yield "--execution-timeout, --upload-max-mb and --store-max-gb are above 0"
     if not found.token and not _is_loopback(found.host):
-        parser.error(
-            f"--host {found.host} lets other machines in: set a --token that callers must show, or leave --host out"
-        )
-    if found.runpod and (found.runpod == found.id or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", found.runpod)):
-        parser.error("--runpod is the id of an endpoint on RunPod, and another one than --id")
+        yield f"--host {found.host} lets other machines in: set a --token that callers must show, or leave --host out"
+    if found.runpod and (found.runpod == found.id or not re.fullmatch(ID, found.runpod)):
+        yield "--runpod is the id of an endpoint on RunPod, and another one than --id"
     if found.runpod and not environment.get(KEY):
-        parser.error(f"--runpod needs {KEY}: make a key in RunPod's console (Settings, API keys), and export {KEY}=…")
-    runpod = (
-        RunPod(found.runpod, environment[KEY], (environment.get(BASE) or RUNPOD).rstrip("/")) if found.runpod else None
-    )
-    limits = StoreLimits(int(found.upload_max_mb * MEGABYTE), int(found.store_max_gb * 1000 * MEGABYTE))
-    return Options(
-        found.host,
-        found.port,
-        found.workers,
-        found.id,
-        found.token or None,
-        found.folder.absolute(),
-        found.execution_timeout,
-        limits,
-        runpod,
-    )
+        yield f"--runpod needs {KEY}: make a key in RunPod's console (Settings, API keys), and export {KEY}=…"
 
 
 def worker_settings(environment: Mapping[str, str], store: Store, base: str, number: int) -> dict[str, str]:

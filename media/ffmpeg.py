@@ -20,7 +20,7 @@ import uuid
 import wave
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
@@ -69,14 +69,15 @@ def run(command: Sequence[str], folder: Path, cancel: Cancellation, **limits: An
     try:
         return _run(command, folder, cancel, **limits)
     except FfmpegError as error:
-        if witness.blames_machine(error.returncode, allowed) or not _works(folder, cancel):
-            raise _no_fault_of_the_file(error) from error
-        raise
+        _judge(error, witness, allowed, folder, cancel)
 
 
-def _no_fault_of_the_file(error: FfmpegError) -> WorkerError:
-    message = "This worker could not decode the source: its ffmpeg was killed, or does not work"
-    return WorkerError(ErrorCode.INTERNAL, message, detail=error.log[-2000:], elsewhere=True)
+def _judge(error: FfmpegError, witness: Witness, allowed: int, folder: Path, cancel: Cancellation) -> NoReturn:
+    """Raises `error` where it is of the file, which had `allowed` seconds of processor; else what it is."""
+    if witness.blames_machine(error.returncode, allowed) or not _works(folder, cancel):
+        message = "This worker could not decode the source: its ffmpeg was killed, or does not work"
+        raise WorkerError(ErrorCode.INTERNAL, message, detail=error.log[-2000:], elsewhere=True) from error
+    raise error
 
 
 def stream(
@@ -118,9 +119,7 @@ def stream(
         said = os.pread(log.fileno(), LOG_BYTES, max(0, size - LOG_BYTES)).decode("utf-8", "replace")
     if process.returncode:
         error = FfmpegError(f"exit {process.returncode}: {said}", process.returncode)
-        if witness.blames_machine(process.returncode, limits["RLIMIT_CPU"]) or not _works(folder, cancel):
-            raise _no_fault_of_the_file(error) from error
-        raise error
+        _judge(error, witness, limits["RLIMIT_CPU"], folder, cancel)
     return said
 
 

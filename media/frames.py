@@ -140,13 +140,18 @@ def measure_row(source: Path, most_seconds: float) -> Row | None:
         # Bytes may be gone, too: the header counts the frames.
         lengths = [max(lengths[0], _whole_frames(told - seconds, frame))]
     missing = sum(lengths) + pace * (hole - sum(count for _, count in breaks))
-    left_out = int(skipped * frame.rate / frame.samples)
-    holes, before = [], -skipped
-    for (found_before, _), length in zip(breaks, lengths, strict=True):
-        holes.append((max(0.0, found_before + before), length))
-        before += length
+    holes = _holes([before for before, _ in breaks], lengths, skipped)
     promised, length = max(told or 0.0, seconds + missing), frame.samples / frame.rate
-    return Row(promised, seconds, missing, cut, length, left_out, tuple(holes))
+    return Row(promised, seconds, missing, cut, length, int(skipped * frame.rate / frame.samples), holes)
+
+
+def _holes(found_before: list[float], lengths: list[float], skipped: float) -> tuple[tuple[float, float], ...]:
+    """Where each begins in the sound that a decoder would give of the whole file, and its length."""
+    holes, before = [], -skipped
+    for begin, length in zip(found_before, lengths, strict=True):
+        holes.append((max(0.0, begin + before), length))
+        before += length
+    return tuple(holes)
 
 
 def _behind_tag(data: mmap.mmap, place: int) -> int:

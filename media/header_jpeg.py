@@ -96,7 +96,10 @@ def _end(data: bytes, first: int) -> tuple[int, bool, int]:
         scans += code == SOS
         if code not in BETWEEN_SCANS:
             return start, code == EOI, scans
-    return len(data[first:limit].rstrip(b"\0")) + first, False, scans
+    end = len(data[first:limit].rstrip(b"\0")) + first
+    if data[end - 1] == 0xFF:  # a byte of the scan, which a zero follows, or the first half of a mark
+        end += 1 if end < limit else -1
+    return end, False, scans
 
 
 def _begin_of_what_is_behind(data: bytes, first: int) -> int:

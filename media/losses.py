@@ -5,7 +5,7 @@ from pathlib import Path
 
 from contract.errors import ErrorCode, WorkerError
 from media.frames import Row, measure_row
-from media.measures import decoded_of, errors_of, filled_after_error
+from media.measures import decoded_of, ended_early, errors_of, filled_after_error
 from media.promises import breaks_off, files_in_a_row, promised_end
 from media.tracks import Track
 from media.wav import trailing_share
@@ -57,7 +57,8 @@ def lost_of(source: Path, track: Track, came: float, most_seconds: float, log: s
         end = track.end - track.base
     if end is not None:
         tail = max(0.0, min(end, needed) - came)
-    stops = came < needed and track.demuxer == "ogg" and breaks_off(source)
+    cut = ended_early(log) if track.demuxer == "matroska" else track.demuxer == "ogg" and breaks_off(source)
+    stops = came < needed and cut
     return Loss(came + tail, tail + _holes(track, log, errors, cut=tail > UNHEARD_SECONDS), stops)
 
 
@@ -81,9 +82,9 @@ def judge_rest(source: Path, demuxer: str) -> list[str]:
     Raises:
         WorkerError: AUDIO_INVALID where they are another file.
     """
-    if demuxer == "mov" and files_in_a_row(source):
+    if kind := files_in_a_row(source, demuxer):
         raise WorkerError(
-            ErrorCode.AUDIO_INVALID, "several MP4 files in a row, of which only the first plays; send one"
+            ErrorCode.AUDIO_INVALID, f"several {kind} files in a row, of which only the first plays; send one"
         )
     if demuxer == "wav" and (share := trailing_share(source)) > MOST_LOST:
         return [f"has {share:.0%} more behind the end that its header tells, which was not read"]

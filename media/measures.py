@@ -48,6 +48,11 @@ def filled_after_error(log: str, demuxer: str) -> int:
     return sum(int(count) for count in re.findall(r"adding (\d+) audio samples of silence", log[begin:]))
 
 
+def ended_early(log: str) -> bool:
+    """Whether ffmpeg came to the file's end in the middle of something."""
+    return "File ended prematurely" in log
+
+
 def errors_of(log: str, demuxer: str) -> list[str]:
     """Who told of each error: names as ffmpeg has them ("mov,mp4,m4a,3gp,3g2,mj2", "aac"), "" for the program.
 

@@ -4,15 +4,20 @@ Layouts from Apple's Core Audio Format Specification, Microsoft's ASF Specificat
 14496-12 (boxes) and RFC 3533 (pages of an Ogg file).
 """
 
+import mmap
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from media.wav import present_share
 
 FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_HEADER_BYTES = 1 << 16
+AMR_HEADER = b"#!AMR"
+MOST_BYTES = 1 << 40
 MOST_PARTS = 4096
 PAGE_BYTES = 65_307  # the largest page of an Ogg file
 PAGE_HEAD = 27
@@ -42,8 +47,14 @@ def breaks_off(source: Path) -> bool:
     return place + PAGE_HEAD + len(table) + sum(table) > len(tail) or place + PAGE_HEAD > len(tail)
 
 
-def files_in_a_row(source: Path) -> bool:
-    """Whether a second MP4 stands behind a first one; the parts of a fragmented one are no files."""
+def files_in_a_row(source: Path, demuxer: str) -> str | None:
+    """The kind of file of which a second one stands behind the first, whose end is all that a reader looks for; None
+    where there is no such one. The parts of a fragmented MP4 are no files."""
+    kind, has_second = ROWS.get(demuxer, ("", None))
+    return kind if has_second and has_second(source) else None
+
+
+def _second_mp4(source: Path) -> bool:
     indexes = 0
     with source.open("rb") as file:
         for _ in range(MOST_PARTS):
@@ -57,6 +68,53 @@ def files_in_a_row(source: Path) -> bool:
                 break
             file.seek(size - len(head), os.SEEK_CUR)
     return indexes > 1
+
+
+def _second_aiff(source: Path) -> bool:
+    with source.open("rb") as file:
+        size = int.from_bytes(file.read(8)[4:], "big")
+        file.seek(8 + size + (size & 1))
+        head = file.read(12)
+    return head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC")
+
+
+def _second_caf(source: Path) -> bool:
+    with source.open("rb") as file:
+        place = 8
+        for _ in range(MOST_PARTS):
+            name, length = _caf_chunk(file, place)
+            if name == b"caff" or length < 0:
+                return name == b"caff"
+            place += 12 + length
+    return False
+
+
+def _second_asf(source: Path) -> bool:
+    headers, place = 0, 0
+    with source.open("rb") as file:
+        for _ in range(MOST_PARTS):
+            head = file.read(24)
+            headers += head[:16] == ASF_HEADER
+            size = int.from_bytes(head[16:], "little")
+            if size < 24 or place + size > MOST_BYTES:
+                break
+            place += size
+            file.seek(place)
+    return headers > 1
+
+
+def _second_amr(source: Path) -> bool:
+    with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(AMR_HEADER, len(AMR_HEADER)) > 0
+
+
+ROWS: dict[str, tuple[str, Callable[[Path], bool]]] = {
+    "mov": ("MP4", _second_mp4),
+    "aiff": ("AIFF", _second_aiff),
+    "caf": ("CAF", _second_caf),
+    "asf": ("WMA", _second_asf),
+    "amr": ("AMR", _second_amr),
+}
 
 
 def _caf_share(source: Path) -> float:
@@ -75,7 +133,7 @@ def _caf_share(source: Path) -> float:
 
 
 def _caf_chunk(file: IO[bytes], place: int) -> tuple[bytes, int]:
-    if place > 1 << 40:
+    if place > MOST_BYTES:
         return b"", -1
     file.seek(place)
     head = file.read(12)

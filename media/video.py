@@ -10,7 +10,7 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -213,8 +213,7 @@ class FrameFolder:
 
     def is_whole(self, number: int) -> bool:
         """Whether frame `number` is there to its end."""
-        path = self._path(number)
-        return path is not None and _whole(path) is not None
+        return self._find(number) is not None
 
     def take(self, number: int) -> bytes | None:
         """The bytes of frame `number`, removed from the folder; None while it is not there or not whole.
@@ -222,23 +221,28 @@ class FrameFolder:
         Raises:
             WorkerError: ENCODE_FAILED for a frame that is no PNG of the expected size.
         """
-        path = self._path(number)
-        data = _whole(path) if path else None
-        if path is None or data is None:
+        found = self._find(number)
+        if found is None:
             return None
+        path, data = found
         if not data.startswith(PNG_SIGNATURE) or data[SIZE_OFFSET : SIZE_OFFSET + 8] != self._size:
             raise WorkerError(ErrorCode.ENCODE_FAILED, f"Frame {number} is not a PNG of the size that was asked for")
         path.unlink()
         return data
 
-    def _path(self, number: int) -> Path | None:
-        """Where a frame is; by its number, as names of more than five digits do not sort."""
+    def _find(self, number: int) -> tuple[Path, bytes] | None:
+        """A frame that is there to its end, in any of the folders: what the first attempt left of a frame hides
+        nothing. By its number, as names of more than five digits do not sort."""
         name = f"frame_{number:05d}.png"
-        for folder in self._folders:
-            if (folder / name).exists():
-                return folder / name
-        self._folders = [path for path in self._parent.iterdir() if path.is_dir()]
-        return next((folder / name for folder in self._folders if (folder / name).exists()), None)
+        found = _first_whole(folder / name for folder in self._folders)
+        if found is None:
+            self._folders = [path for path in self._parent.iterdir() if path.is_dir()]
+            found = _first_whole(folder / name for folder in self._folders)
+        return found
+
+
+def _first_whole(paths: Iterable[Path]) -> tuple[Path, bytes] | None:
+    return next(((path, data) for path in paths if (data := _whole(path)) is not None), None)
 
 
 def _whole(path: Path) -> bytes | None:

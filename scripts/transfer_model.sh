@@ -41,7 +41,7 @@ into_part() {
   local code=0 sink writer start
   start=$(size "$part")
   if [[ $sum && $start == 0 ]]; then
-    exec {sink}> >(tee -- "$part" 2>"$errors.tee" | sha256sum >"$hashed")
+    exec {sink}> >(tee -- "$part" 2>"$errors.tee" | sha256 >"$hashed")
   else
     exec {sink}> >(tee -a -- "$part" 2>"$errors.tee" >/dev/null)
   fi

@@ -77,22 +77,27 @@ def fetch_inputs(
         WorkerError: IMAGE_UNAVAILABLE, VIDEO_UNAVAILABLE, AUDIO_UNAVAILABLE (naming the speaker), SOURCE_REFUSED,
             SOURCE_TOO_LARGE, CANCELLED.
     """
-    web = web or Web(limits.policy)
-    seconds = limits.policy.total_seconds
-    if video is not None:
-        wanted = [_Source(video, folder / "video.source", limits.video_bytes, Line(cancel, seconds))]
-    else:
-        wanted = [_Source(image or "", folder / "image.source", limits.image_bytes, Line(cancel, seconds))]
-    distinct = tuple(dict.fromkeys(voices))
-    wanted += [
-        _Source(voice, folder / f"voice_{number}.source", limits.audio_bytes, Line(cancel, seconds))
-        for number, voice in enumerate(distinct, start=1)
+    distinct, further = tuple(dict.fromkeys(voices)), dict(pictures or {})
+    first = (image or "", "image", limits.image_bytes) if video is None else (video, "video", limits.video_bytes)
+    wanted = [
+        _Source(address, folder / f"{name}.source", most, Line(cancel, limits.policy.total_seconds))
+        for address, name, most in (
+            first,
+            *((voice, f"voice_{number}", limits.audio_bytes) for number, voice in enumerate(distinct, 1)),
+            *((picture, f"picture_{number}", limits.image_bytes) for number, picture in enumerate(further.values(), 1)),
+        )
     ]
-    pictures = pictures or {}
-    wanted += [
-        _Source(picture, folder / f"picture_{number}.source", limits.image_bytes, Line(cancel, seconds))
-        for number, picture in enumerate(pictures.values(), start=1)
-    ]
+    seen, *brought = _bring_all(wanted, limits, web or Web(limits.policy), cancel)
+    sounds = dict(zip(distinct, brought, strict=False))
+    seen_there = _picture("image" if video is None else "video", seen)
+    voices_there = _voices(*(sounds[voice] for voice in voices))
+    named = zip(further, brought[len(distinct) :], strict=True)
+    pictures_there = {name: _picture(f"image of {name}", job) for name, job in named}
+    return Inputs(seen_there, voices_there, pictures_there, filmed=video is not None)
+
+
+def _bring_all(wanted: "list[_Source]", limits: FetchLimits, web: Web, cancel: Cancellation) -> list[Future[Path]]:
+    """All at once, to their ends. Raises WorkerError: CANCELLED; what else went wrong is in the futures."""
     with ThreadPoolExecutor(max_workers=len(wanted), thread_name_prefix="fetch") as pool:
         jobs = [pool.submit(_bring, source, limits, web) for source in wanted]
         try:
@@ -103,14 +108,7 @@ def fetch_inputs(
             for source in wanted:
                 source.line.end()
     cancel.check()
-    picture, *others = jobs
-    sounds, further = others[: len(distinct)], others[len(distinct) :]
-    brought = dict(zip(distinct, sounds, strict=True))
-    image_there = _picture("video" if video else "image", picture)
-    voices_there = _voices(*(brought[voice] for voice in voices))
-    named = zip(pictures, further, strict=True)
-    pictures_there = {name: _picture(f"image of {name}", job) for name, job in named}
-    return Inputs(image_there, voices_there, pictures_there, filmed=video is not None)
+    return jobs
 
 
 def _picture(name: str, job: Future[Path]) -> Path:

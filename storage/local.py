@@ -1,5 +1,6 @@
 """Videos in a folder, such as a network volume: each appears whole under its name, or not at all."""
 
+import errno
 import hashlib
 import itertools
 import os
@@ -20,6 +21,7 @@ from storage.base import StoredVideo, look_of
 PIECE_BYTES = 1024 * 1024
 SYNC_PIECES = 16  # pieces that a slow disk has to take before it is asked for a sign of life
 UNFINISHED_SECONDS = 24 * 3600.0
+FULL, BROKEN = (errno.ENOSPC, errno.EDQUOT), (errno.EROFS, errno.EIO)
 
 
 class LocalStorage:
@@ -202,4 +204,9 @@ def _os_errors_as(code: ErrorCode, stage: Stage, what: str) -> Iterator[None]:
         raise WorkerError(ErrorCode.STORAGE_FAILED, message, stage=stage, elsewhere=True) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise WorkerError(code, f"{what}: {reason}.", stage=stage, detail=repr(error)) from error
+        # It was well at the start. A full one is full for every worker; one that takes nothing may be this machine's.
+        later = stage is not Stage.START
+        code = ErrorCode.STORAGE_FAILED if later and error.errno in FULL + BROKEN else code
+        elsewhere = later and error.errno in BROKEN
+        message = f"{what}: {reason}."
+        raise WorkerError(code, message, stage=stage, detail=repr(error), elsewhere=elsewhere) from error

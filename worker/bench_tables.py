@@ -47,9 +47,11 @@ def tables() -> dict[str, str]:
 
 
 def _told(words: _Words) -> str:
-    found = json.loads(FILE.read_text(encoding="utf-8"))
-    shown = {one["name"]: one["shown"].replace(" of ", f" {words.of} ") for one in found["measured"]}
+    parts = json.loads(FILE.read_text(encoding="utf-8"))["parts"]
+    figures = [one for part in parts.values() for one in part["figures"]]
+    shown = {one["name"]: one["shown"].replace(" of ", f" {words.of} ") for one in figures}
     lines = [(words.head, *SIZES), ("---",) * (1 + len(SIZES))]
     lines += [(label, *(shown[f"{name}, {size}"] for size in SIZES)) for name, label in words.rows.items()]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{table}\n\n{words.where.format_map(found['machine'])}\n"
+    processor, when = parts["warm"]["machine"].partition(" (")[0], parts["warm"]["when"]
+    return f"{table}\n\n{words.where.format(processor=processor, when=when)}\n"

@@ -73,7 +73,9 @@ export function say(key, values = {}) {
   return (WORDS[language][key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-export const fieldName = (name) => FIELDS[language][name] ?? name.replaceAll("_", " ");
+/** A field without words of its own is called by its name, like a sentence. */
+export const fieldName = (name) =>
+  FIELDS[language][name] ?? (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("_", " ");
 
 export const choiceName = (choice, field) => ({ true: say("yes"), false: say("no"), ...CHOICES[language][field] })[choice] ?? choice;
 

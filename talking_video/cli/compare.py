@@ -48,15 +48,7 @@ def compare(
     request = request_of(files, fields)
     chosen = variants(vary)
     seed = _seed(request)
-    rows = [
-        Row(
-            number,
-            secrets.token_hex(8),
-            request.but(**{"seed": seed, "output_key": None, **fields}),
-            f"{number:02}.mp4",
-        )
-        for number, fields in enumerate(chosen, 1)
-    ]
+    rows = _rows(request.but(seed=seed, output_key=None), chosen)
     names = [" ".join(f"{name}={value}" for name, value in fields.items()) for fields in chosen]
     target = output or free_name(f"{Path(files[0]).stem}-compared")
     with TemporaryDirectory(prefix="talking-video-") as scratch, reached(Where(endpoint, local)) as api:
@@ -76,6 +68,14 @@ def compare(
         give(str(target))
     if len(good) < len(rows):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _rows(request: Request, chosen: Sequence[dict[str, Any]]) -> list[Row]:
+    """A job for each variant."""
+    return [
+        Row(number, secrets.token_hex(8), request.but(**fields), f"{number:02}.mp4")
+        for number, fields in enumerate(chosen, 1)
+    ]
 
 
 def variants(vary: Sequence[str]) -> list[dict[str, Any]]:

@@ -7,6 +7,15 @@ from rich.table import Table
 
 from talking_video.reply import Quote, duration
 
+BASIS = {
+    "learned": "from this worker's earlier jobs",
+    "measured": "measured on this kind of GPU",
+    "published": "by published figures of this GPU",
+    "estimate": "an estimate from other GPUs",
+    "guess": "a guess",
+}
+"""How the worker knows its seconds (`forecast.basis`), for a person."""
+
 
 def quote_table(quote: Quote) -> Table:
     """Size, frames, time, cost, and the same on other GPUs where the worker says it."""
@@ -28,7 +37,8 @@ def _rows(output: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
     if forecast.get("seconds") is not None:
         gpu = f" on {forecast['gpu']}" if forecast.get("gpu") else ""
-        guess = f" ({forecast['basis']})" if forecast.get("basis") else ""
+        basis = str(forecast.get("basis") or "")
+        guess = f" ({BASIS.get(basis, basis)})" if basis else ""
         found.append(("time", f"about {duration(forecast['seconds'])}{gpu}{guess}"))
     if forecast.get("cost_usd") is not None:
         found.append(("cost", money(forecast["cost_usd"])))

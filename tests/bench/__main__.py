@@ -1,22 +1,36 @@
-"""`python -m tests.bench [--pure]`: measure what can be measured without a GPU, and write docs/benchmarks.json, and the
-pages that are made of it.
+"""`python -m tests.bench [--pure | PART …]`: measure what can be measured without a GPU, and write docs/benchmarks.json
+and the pages that are made of it.
 
-Each figure is a ratio inside one run, a count, or stands beside a goal. --pure leaves out what needs a clock, and so a
-machine that does nothing else: what was measured before stays. The exit code is 1 where a figure is a fifth worse than
-its goal.
+Each figure is a ratio inside one run, a count, or stands beside a goal. Without arguments every part is measured, some
+minutes in all; of parts that are left out, what was measured before stays. --pure leaves out all that needs a clock, and
+so a machine that does nothing else. The exit code is 1 where a figure is a fifth worse than its goal.
 """
 
 import os
 import sys
+from collections.abc import Callable, Iterable
 from statistics import median
 
-from tests.bench import counted, encoding, memory, planning, start, warm_job
+from tests.bench import (
+    cold_start,
+    counted,
+    download,
+    encoding,
+    loading,
+    memory,
+    own_start,
+    planning,
+    start,
+    warm_job,
+)
 from tests.bench.figures import Figure, bars, table
-from tests.bench.record import FILE, PAGE, Record, committed
+from tests.bench.real_worker import NEEDS
+from tests.bench.record import PAGE, Record, committed
 from tests.job.test_forecast import LEARNED, MOST_OFF, errors
 from worker import reference
 
 PLOTS = PAGE.parent / "benchmarks"
+Measure = Callable[[], Iterable[Figure]]
 
 
 def pure() -> list[Figure]:
@@ -27,33 +41,45 @@ def pure() -> list[Figure]:
     return [*planning.figures(), forecast]
 
 
-def main() -> int:
+def main(asked: list[str]) -> int:
     """The exit code."""
-    before = committed() if FILE.exists() else Record(())
-    record = Record([*pure(), *counted.figures()], before.measured, before.machine)
-    if "--pure" not in sys.argv:
-        record = record.with_measured(_measured())
+    record = committed().with_same([*pure(), *counted.figures()])
+    for name, measure in _parts().items():
+        if not asked or name in asked:
+            record = record.with_part(name, list(measure()))
     record.write()
     reference.write(PAGE.parent)
-    sys.stdout.write(table([*record.same, *record.measured]))
-    return 1 if any(one.is_worse_than(one.goal) for one in record.figures.values() if one.goal is not None) else 0
+    figures = record.figures.values()
+    sys.stdout.write(table(list(figures)))
+    return 1 if any(one.is_worse_than(one.goal) for one in figures if one.goal is not None) else 0
 
 
-def _measured() -> list[Figure]:
-    found = list(encoding.figures())
-    if all(os.environ.get(name) for name in start.NEEDS):
-        found += start.figures()
-    else:
-        sys.stderr.write(f"the start is not measured: it needs a real ComfyUI ({' and '.join(start.NEEDS)})\n")
+def _parts() -> dict[str, Measure]:
+    """By name, in the order of the page. Those of a real ComfyUI are there where it is."""
+    parts: dict[str, Measure] = {
+        "warm": _warm,
+        "far": _far,
+        "encoding": encoding.figures,
+        "memory": memory.figures,
+        "import": own_start.figures,
+        "download": download.figures,
+    }
+    if all(os.environ.get(name) for name in NEEDS):
+        return parts | {"start": start.figures, "cold": cold_start.figures, "loading": loading.figures}
+    sys.stderr.write(f"the starts are not measured: they need a real ComfyUI ({' and '.join(NEEDS)})\n")
+    return parts
+
+
+def _warm() -> list[Figure]:
     jobs = {size: warm_job.measure(size) for size in warm_job.SIZES}
-    for size, (warm, plain) in jobs.items():
-        found += warm_job.figures(size, warm, plain)
-    small = warm_job.SIZES[0]
-    found += warm_job.far_figures(small, *warm_job.measure(small, warm_job.ROUND_TRIP))
-    found += memory.figures()
     PLOTS.mkdir(exist_ok=True)
     (PLOTS / "warm-job.svg").write_text(_stages(jobs), encoding="utf-8")
-    return found
+    return [figure for size, (warm, plain) in jobs.items() for figure in warm_job.figures(size, warm, plain)]
+
+
+def _far() -> Iterable[Figure]:
+    size = warm_job.SIZES[0]
+    return warm_job.far_figures(size, *warm_job.measure(size, warm_job.ROUND_TRIP))
 
 
 def _stages(jobs: dict[warm_job.Size, tuple[list[warm_job.Warm], list[float]]]) -> str:
@@ -69,4 +95,4 @@ def _stages(jobs: dict[warm_job.Size, tuple[list[warm_job.Warm], list[float]]]) 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,11 +4,12 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
@@ -21,21 +22,35 @@ PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
 
 @dataclass(frozen=True)
+class Part:
+    """Figures that were measured together, and the machine that they were measured on, in words."""
+
+    machine: str
+    when: str
+    figures: Sequence[Figure]
+
+
+@dataclass(frozen=True)
 class Record:
-    """Figures that are the same on every machine, and those that were measured on the one that `machine` describes."""
+    """Figures that are the same on every machine, and the parts that need a clock, by their names."""
 
     same: Sequence[Figure]
-    measured: Sequence[Figure] = ()
-    machine: dict[str, str] | None = None
+    parts: Mapping[str, Part]
 
     @property
     def figures(self) -> dict[str, Figure]:
         """By their names."""
-        return {one.name: one for one in (*self.same, *self.measured)}
+        measured = [one for part in self.parts.values() for one in part.figures]
+        return {one.name: one for one in (*self.same, *measured)}
 
-    def with_measured(self, figures: Sequence[Figure]) -> "Record":
+    def with_same(self, figures: Sequence[Figure]) -> "Record":
+        """Found just now."""
+        return replace(self, same=figures)
+
+    def with_part(self, name: str, figures: Sequence[Figure]) -> "Record":
         """Measured just now, on this machine."""
-        return replace(self, measured=figures, machine=_machine())
+        part = Part(_machine(), f"{datetime.now(UTC):%Y-%m-%d}", figures)
+        return replace(self, parts={**self.parts, name: part})
 
     def write(self) -> None:
         """The file, and the page made of it."""
@@ -57,9 +72,7 @@ noise and its length are others. A test fails where a figure is a fifth worse th
 requests or connections is worse at all.
 
 {table(self.same)}
-## Measured on one machine
-
-{self._where()}
+## Measured with a clock
 
 The worker runs in the real SDK against a control plane and a bucket on this machine, with the simulator for ComfyUI and
 10.01 s of sound; the plain sequence ran in turns with it: fetch one source after the other, convert the voice, hand
@@ -69,27 +82,29 @@ H200 takes 6 s at 400x704 and 44 s at 720x1280), so that the encoder has less ti
 PNGs of a window come at the pace of the node pack's threads; what those take of the processor is left out. Far away is
 a proxy that adds half a round trip to each piece, and a whole one to each new connection.
 
-{table(self.measured)}
+{self._measured()}
 ![seconds of a warm job](benchmarks/warm-job.svg)
 """
 
-    def _where(self) -> str:
-        return "\n".join(f"- {name}: {value}" for name, value in (self.machine or {}).items())
+    def _measured(self) -> str:
+        parts = [f"{part.when}, {part.machine}:\n\n{table(part.figures)}" for part in self.parts.values()]
+        return "\n".join(parts)
 
 
 def committed(file: Path = FILE) -> Record:
     """What the file says."""
     told = json.loads(file.read_text(encoding="utf-8"))
-    same, measured = ([Figure(**one) for one in told[part]] for part in ("same", "measured"))
-    return Record(same, measured, told["machine"])
+    parts = {name: Part(**{**part, "figures": _read(part["figures"])}) for name, part in told["parts"].items()}
+    return Record(_read(told["same"]), parts)
 
 
-def _machine() -> dict[str, str]:
+def _read(figures: Sequence[dict[str, Any]]) -> list[Figure]:
+    return [Figure(**one) for one in figures]
+
+
+def _machine() -> str:
     first = subprocess.run([get_ffmpeg_exe(), "-version"], capture_output=True, text=True, check=True).stdout.split()[2]
     packages = ", ".join(f"{name} {version(name)}" for name in ("runpod", "pillow", "pydub"))
-    return {
-        "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "processor": f"{processor_name() or platform.machine()}, {os.cpu_count()} threads",
-        "load when it ended": f"{os.getloadavg()[1]:.1f} processes that wanted a processor, over five minutes",
-        "versions": f"Python {platform.python_version()}, ffmpeg {first}, {packages}",
-    }
+    processor = f"{processor_name() or platform.machine()} with {os.cpu_count()} threads"
+    load = f"{os.getloadavg()[1]:.1f} processes wanted a processor over the last five minutes"
+    return f"{processor} ({load}), Python {platform.python_version()}, ffmpeg {first}, {packages}"

@@ -36,7 +36,7 @@ TAIL_GOALS = {(400, 704): 0.4, (720, 1280): 1.0}
 ROUND_TRIP, FAR_GOAL = 0.05, 0.60
 JOBS = 3
 FRAMES = 251
-STAGES = ("validate", "fetch", "prepare", "encode", "upload")
+STAGES = ("fetch", "prepare", "encode", "upload")
 EXECUTED = re.compile(r"Prompt executed in ([\d.]+) seconds")
 
 
@@ -79,9 +79,9 @@ def measure(size: Size, round_trip: float = 0.0, jobs: int = JOBS) -> tuple[list
     """Jobs of this worker, and as many plain sequences, in turns; inputs and store `round_trip` seconds away."""
     with _place(size, round_trip) as (place, bucket), ExitStack() as stack:
         (place.room / "stand").mkdir()
-        settings = {"S3_ENDPOINT_URL": place.bucket, "COMFYUI_URL": place.engine}
         ports = ",".join(str(urlsplit(url).port) for url in (place.files, place.bucket))
-        stand = stack.enter_context(standing(place.room / "stand", bucket, **settings, ALLOWED_PORTS=ports))
+        at = {"S3_ENDPOINT_URL": place.bucket, "COMFYUI_URL": place.engine, "ALLOWED_PORTS": ports}
+        stand = stack.enter_context(standing(place.room / "stand", bucket, hold_seconds=1.0, **at))
         _one(stand, "first", place, size)
         pairs = [(_one(stand, f"job-{n}", place, size), _plain(place, size)) for n in range(jobs)]
     return [warm for warm, _ in pairs], [plain for _, plain in pairs]
@@ -105,7 +105,8 @@ def _place(size: Size, round_trip: float) -> Iterator[tuple[Place, Store]]:
         folders = ("--frames", str(room / "frames"), "--output-directory", str(room / "output"))
         engine = launch_simulator(room / "simulator.log", "--speed", f"{SPEEDS[size]:g}", *folders)
         stack.callback(engine.stop)
-        yield Place(room, *(f"http://127.0.0.1:{port}" for port in ports), engine=engine.url), bucket
+        sources, videos = (f"http://127.0.0.1:{port}" for port in ports)
+        yield Place(room, sources, videos, engine.url), bucket
 
 
 def _speech(path: Path) -> None:

@@ -27,3 +27,6 @@ def test_an_exception_is_told_by_what_it_is(kind: str, message: str, code: Error
     with pytest.raises(WorkerError) as caught:
         outputs_of(entry)
     assert caught.value.code is code
+    # One of the two without the other does nothing.
+    advised = [name in caught.value.message for name in ("use_block_swap true", "blocks_to_swap")]
+    assert advised == [code is ErrorCode.OUT_OF_MEMORY] * 2

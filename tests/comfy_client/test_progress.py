@@ -35,22 +35,18 @@ def heard(reader: ProgressReader, ticks: Iterable[tuple[int, int]]) -> list[Posi
     return positions[1:]
 
 
-def rising(windows: int, count: int = STEPS) -> list[Position]:
-    """From the last weight to the last step."""
-    places = [(1, 0), *((window, step) for window in range(1, windows + 1) for step in range(1, count + 1))]
-    return [Position(window, windows, step, count) for window, step in places]
-
-
 @pytest.mark.parametrize("mode", ["infinitetalk", "multitalk"])
 @pytest.mark.parametrize(("windows", "announced", "count"), [(4, 20, 4), (4, 24, 4), (1, 20, 20), (2, 12, 4)])
 def test_a_tiled_vae_is_not_taken_for_the_sampler(mode: str, windows: int, announced: int, count: int) -> None:
     """Windows of 77 pictures are 20 in the VAE, which for 281 frames is also what the sampler counts to."""
-    ticks = list(WEIGHTS)
+    reader = ProgressReader("p", "sampler", windows, count, announced, vae_ticks=20)
+    assert heard(reader, WEIGHTS) == [Position(1, windows, 0, count)]
     for window in range(1, windows + 1):
         motion = vae(1 if window == 1 else 3, 9) if mode == "infinitetalk" else []
-        ticks += [*vae(20, 9), *motion, *steps(window, announced, count), *vae(20, 6)]
-    reader = ProgressReader("p", "sampler", windows, count, announced, vae_ticks=20)
-    assert heard(reader, ticks) == rising(windows, count)
+        assert heard(reader, [*vae(20, 9), *motion]) == []
+        made = [Position(window, windows, step, count) for step in range(1, count + 1)]
+        assert heard(reader, steps(window, announced, count)) == made
+        assert heard(reader, vae(20, 6)) == []
 
 
 def test_messages_that_were_lost_beside_a_tiled_vae_are_made_up_for() -> None:
@@ -64,9 +60,7 @@ def test_messages_that_were_lost_beside_a_tiled_vae_are_made_up_for() -> None:
 
 def test_without_a_tiled_vae_each_step_counts_at_once_and_gaps_do_not_matter() -> None:
     reader = ProgressReader("p", "sampler", 4, STEPS, 20)
-    assert heard(reader, [*WEIGHTS, *steps(1, 20)]) == rising(1)[:0] + [
-        Position(1, 4, step, STEPS) for step in range(STEPS + 1)
-    ]
+    assert heard(reader, [*WEIGHTS, *steps(1, 20)]) == [Position(1, 4, step, STEPS) for step in range(STEPS + 1)]
     assert heard(reader, steps(3, 20)[2:]) == [Position(3, 4, 3, STEPS), Position(3, 4, 4, STEPS)]
     assert heard(reader, [(3, 20)]) == [], "what comes again is no step back"
 

@@ -233,6 +233,9 @@ def test_the_three_layers_are_the_lock_and_each_is_cached_while_its_own_pins_sta
 def test_sage_attention_is_built_for_the_five_generations() -> None:
     targets = next(arg.words[0] for arg in STAGES["sage-1"].all("ARG") if arg.words[0].startswith("SAGE_TARGETS"))
     assert targets == "SAGE_TARGETS=8.0;8.6;8.9;9.0;12.0"
+    compiles = next(run.text for run in STAGES["sage-1"].all("RUN") if "build_sage.py" in run.text)
+    for name in ("MAX_JOBS", "NVCC_THREADS"):  # of the memory that the build takes they are the factors
+        assert f'{name}="${name}"' in compiles
 
 
 def test_the_notice_names_the_labels_with_the_commits() -> None:

@@ -173,12 +173,15 @@ def _build(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_wheel_has_every_target(tmp_path: Path) -> None:
-    done = _build(tmp_path)
+    done = _build(tmp_path, NVCC_THREADS="3")
     assert done.returncode == 0, done.stderr
     assert "_qattn_sm89 has ['89', '90', '120']" in done.stdout
     assert "_qattn_sm90 has ['90']" in done.stdout
     (wheel,) = (tmp_path / "wheels").iterdir()
-    assert len(zipfile.ZipFile(wheel).namelist()) == 4
+    with zipfile.ZipFile(wheel) as opened:
+        compiled = [opened.read(name).decode() for name in opened.namelist()]
+    assert len(compiled) == 4
+    assert all(flags.endswith("--threads=3") for flags in compiled)
 
 
 @pytest.mark.parametrize(

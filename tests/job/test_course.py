@@ -142,6 +142,7 @@ def test_what_follows_the_last_step_is_left_after_it() -> None:
     forecast = worker.pace.forecast(work_of(plan), "models")
     course = Course(0.0, forecast)
     course.enter(Stage.SAMPLE, Position(1, 1, 0, 4), 0.0)
+    assert (course.left(10_000.0) or 0) > 40, "a step that does not end is one step, not the rest of them"
     course.enter(Stage.SAMPLE, Position(1, 1, 4, 4), 70.0)
     later = forecast.seconds[Stage.ENCODE] + forecast.seconds[Stage.UPLOAD]
     assert course.left(70.0) == pytest.approx(later + 3.3, abs=1)

@@ -1,5 +1,7 @@
 """The folder of a job: who may remove it, and when."""
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.errors import ErrorCode, WorkerError
 from job.workspace import job_folder, remove_leftovers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -70,6 +73,20 @@ def test_nothing_is_left_after_a_job_that_failed(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT])
+def test_what_its_disk_refuses_is_the_workers_fault(number: int, tmp_path: Path) -> None:
+    """Also where the disk has room for a probe again by then."""
+    with pytest.raises(WorkerError) as caught, job_folder(tmp_path):
+        raise OSError(number, os.strerror(number))
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.WORKER_UNFIT, True)
+    assert os.strerror(number) in caught.value.message
+
+
+def test_what_is_no_fault_of_the_disk_is_not_told_as_one(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), job_folder(tmp_path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def test_folders_without_a_lock_are_nobodys(tmp_path: Path) -> None:

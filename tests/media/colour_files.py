@@ -78,6 +78,7 @@ def converted(image: Image.Image, profile: bytes) -> Image.Image:
     target = ImageCms.ImageCmsProfile(BytesIO(profile))
     found = ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), target, outputMode="RGB")
     assert found is not None
+    found.info.clear()  # else it would be saved with the profile, whatever else a file is to say of its colours
     return found
 
 

@@ -26,11 +26,12 @@ KINDS = {
 }
 # Of these a hole of zeros leaves a trace; in samples that are not packed it is silence.
 HOLES = ("whole.flac", "whole.mp3", "index_in_front.m4a")
-UNTOLD = ("frames.aac", "frames.mp3", "pages.ogg")
+UNTOLD = ("frames.aac", "frames.mp3", "pages.ogg", "live.webm")
 UNTOLD_KINDS = {
     "frames.aac": ("-c:a", "aac"),
     "frames.mp3": ("-c:a", "libmp3lame", "-b:a", "32k", "-write_xing", "0", "-id3v2_version", "0"),
     "pages.ogg": ("-c:a", "libopus", "-page_duration", "200000"),
+    "live.webm": ("-c:a", "libopus", "-live", "1", "-cluster_time_limit", "200"),  # as a browser records
 }
 
 
@@ -143,9 +144,17 @@ def test_a_file_that_begins_in_the_middle_of_a_frame_is_taken(name: str, tmp_pat
     assert voice.told == ()
 
 
-def test_two_mp4_files_in_a_row_are_refused(tmp_path: Path) -> None:
-    data = _encoded(tmp_path, "index_in_front.m4a")
-    assert "several MP4 files" in _refused(_file(tmp_path, 2 * data), tmp_path)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("index_in_front.m4a", "MP4"), ("whole.aiff", "AIFF"), ("whole.caf", "CAF"), ("whole.wma", "WMA"), ("", "AMR")],
+)
+def test_files_in_a_row_of_which_only_the_first_would_be_heard_are_refused(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    data = _encoded(tmp_path, name) if name else b"#!AMR\n" + (b"\x3c" + bytes(range(31))) * 100
+    assert f"several {kind} files" in _refused(_file(tmp_path, 2 * data), tmp_path)
+    if name:
+        assert decoded(_file(tmp_path, data), tmp_path).told == ()
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,26 @@ def test_a_part_of_a_frame_is_not_there_yet(share: float, tmp_path: Path) -> Non
     assert not path.exists()
 
 
+@pytest.mark.parametrize("early", [True, False], ids=["known-before", "new"])
+def test_what_an_attempt_left_of_a_frame_hides_no_later_one(early: bool, tmp_path: Path) -> None:
+    """A ComfyUI that was ended in the middle of a frame; both folders in the order of their names and of their age."""
+    parent, first = frames_folder(tmp_path)
+    whole = grey(99)
+    for name in ("a_second", "z_second"):
+        frame_path(first, 0).write_bytes(whole[: len(whole) // 2])
+        second = parent / name
+        folder = FrameFolder(parent, 96, 64)
+        if early:
+            second.mkdir()
+        assert not folder.is_whole(0)
+        assert folder.take(0) is None
+        second.mkdir(exist_ok=True)
+        frame_path(second, 0).write_bytes(whole)
+        assert folder.is_whole(0)
+        assert folder.take(0) == whole
+        second.rmdir()
+
+
 def test_no_part_of_a_frame_whatsoever_is_taken(tmp_path: Path) -> None:
     parent, inner = frames_folder(tmp_path)
     whole = grey(99)

@@ -44,6 +44,13 @@ def test_without_an_end_mark_it_is_equal_to_the_whole(kind: str, behind: str, tm
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("behind", ["nothing", "zeros"])
+def test_half_an_end_mark_is_none(kind: str, behind: str, tmp_path: Path) -> None:
+    whole = _jpeg(kind)
+    assert _opened(whole[:-1] + BEHIND[behind], tmp_path) == _opened(whole, tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "behind", [*BEHIND.values(), noise(5000), b"\xff\xc4\xff\xff"], ids=[*BEHIND, "noise", "table"]
 )

@@ -33,7 +33,7 @@ from tests.recording.node_facts import node_facts
 from tests.recording.record import Recorder
 from tests.recording.session import GRAPHS, Session
 from tests.simulator.simulator_process import load_graph
-from worker.early_start import WRAPPER
+from worker.early_start import OUR_NODES, WRAPPER, own_node_folder
 from worker.model_search import find_models
 
 OBJECT_INFO = "simulator/object_info.json"
@@ -73,25 +73,32 @@ def recordings(comfyui: Path, python: Path) -> Iterator[tuple[str, Any]]:
         "ComfyUI commit": commit(comfyui, "COMFYUI_COMMIT"),
         f"{WRAPPER} commit": commit(comfyui / "custom_nodes" / WRAPPER, "WANVIDEOWRAPPER_COMMIT"),
     }
-    with tempfile.TemporaryDirectory(prefix="facts-") as name, running(comfyui, python, Path(name)) as url:
+    with tempfile.TemporaryDirectory(prefix="facts-") as name:
         work = Path(name)
-        recorder = Recorder(url, {name: "", str(comfyui): "/comfyui", str(python.parent.parent): "/venv"})
-        yield RECORDED_WITH, {**recorder.versions(), **commits}
-        graphs = [*map(load_graph, GRAPHS), *Session(work).prompts().values()]
-        yield OBJECT_INFO, node_facts(recorder.object_info(), graphs)
-        for trace, entries in recorder.traces(work):
-            yield f"{TRACES}/{trace}.json", entries
+        hidden = {name: "", str(comfyui): "/comfyui", str(python.parent.parent): "/venv"}
+        with running(comfyui, python, work / "ours", OUR_NODES) as url:
+            recorder = Recorder(url, hidden)
+            yield RECORDED_WITH, {**recorder.versions(), **commits}
+            graphs = [*map(load_graph, GRAPHS), *Session(work).prompts().values()]
+            yield OBJECT_INFO, node_facts(recorder.object_info(), graphs)
+        with running(comfyui, python, work / "alone") as url:
+            for trace, entries in Recorder(url, hidden).traces(work):
+                yield f"{TRACES}/{trace}.json", entries
 
 
 @contextmanager
-def running(comfyui: Path, python: Path, work: Path) -> Iterator[str]:
-    """The URL of a fresh server on the CPU, with the node pack and tiny weights."""
-    models = Path(os.environ.get("TINY_MODELS") or work / "tiny")
+def running(comfyui: Path, python: Path, work: Path, *ours: str) -> Iterator[str]:
+    """The URL of a fresh server on the CPU, with upstream's node pack, perhaps with ours, and tiny weights.
+
+    Traces are of upstream alone: our pack leaves weights on the device, for one.
+    """
+    models = Path(os.environ.get("TINY_MODELS") or work.parent / "tiny")
     settings = real_settings(comfyui, python, tiny_models(python, models), work)
-    packs = (WRAPPER, *TINY_NODES)
+    packs = (WRAPPER, *ours, *TINY_NODES)
     install = ComfyInstall(comfyui, python, work / "comfyui", work / "frames", packs, cpu=True)
-    install.state.mkdir()
-    write_extra_model_paths(find_models(settings)[1], settings.comfyui_node_folders, install.search_paths)
+    install.state.mkdir(parents=True)
+    folders = (own_node_folder(install.state), *settings.comfyui_node_folders)
+    write_extra_model_paths(find_models(settings)[1], folders, install.search_paths)
     with EngineProcess(comfyui_command(install)) as server:
         server.wait_until_ready(START_SECONDS, Cancellation())
         yield server.url

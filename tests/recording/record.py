@@ -57,6 +57,8 @@ class Recorder:
         for name, graph in session.prompts().items():
             yield name, self.prompt(graph)
         yield INTERRUPTED, self.prompt(session.interrupted(), interrupt=True)
+        for name, graph in session.by_hand().items():
+            yield name, self.prompt(graph)
         for name in REFUSED:
             yield name, self.prompt(session.refused(name))
 

@@ -16,7 +16,7 @@ from tests.simulator.simulator_process import (
 )
 
 GRAPHS = ("infinitetalk_one_speaker", "infinitetalk_two_speakers_block_swap", "multitalk_two_speakers_masks")
-"""Of `tests/simulator/graphs`, kept by hand: what a real server runs to its end."""
+"""Of `tests/simulator/graphs`, kept by hand: what a real server runs to its end, as the traces `graph_…` show."""
 INTERRUPTED = "interrupted"
 REFUSED = ("invalid_no_outputs", "invalid_node_class", "invalid_prompt_values")
 
@@ -62,6 +62,10 @@ class Session:
             del graph[extra]
         return graph
 
+    def by_hand(self) -> dict[str, Graph]:
+        """Trace name to each of `GRAPHS`, with the inputs of the session; they come after the interrupted one."""
+        return {f"graph_{name}": self._with_inputs(load_graph(name)) for name in GRAPHS}
+
     def refused(self, name: str) -> Graph:
         """One of `REFUSED`."""
         graph = self._in_memory("t", 1)
@@ -70,6 +74,14 @@ class Session:
         if name == "invalid_node_class":
             return {"x": {"class_type": "NoSuchNode", "inputs": {}}}
         return changed(changed(graph, "model", model="missing.gguf"), "sample", steps=None)
+
+    def _with_inputs(self, graph: Graph) -> Graph:
+        inputs = self._graph["img"]["inputs"]["image"], self._graph["audio1"]["inputs"]["audio"]
+        values = zip(("img", "audio1", "audio2", "mimg"), (*inputs, self._second, self._masks), strict=True)
+        for node, value in values:
+            if node in graph:
+                graph[node]["inputs"]["audio" if node.startswith("audio") else "image"] = value
+        return changed(graph, "i2v", output_path=self._frames)
 
     def _on_disk(self) -> Graph:
         graph = changed(self._graph, "i2v", output_path=self._frames)

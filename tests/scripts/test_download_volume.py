@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.model_runs import Runs, entry
+from tests.scripts.model_runs import Runs, add_program, entry
 from tests.scripts.model_server import each_file, linked, serving
 from tests.serverless.disks import small_disk
 
@@ -31,6 +31,16 @@ def test_without_a_volume_a_folder_must_be_named(curl_runs: Runs, tmp_path: Path
     assert "--dest" in ended.lines("ERROR")[0]
     assert list((tmp_path / "plain").iterdir()) == []
     assert curl_runs.run(NOWHERE, "--list", dest="").code == 0
+
+
+def test_a_pods_volume_is_one(curl_runs: Runs, tmp_path: Path) -> None:
+    """A pod has it at /workspace."""
+    curl_runs.list_files(entry("file", CONTENT))
+    (tmp_path / "own").mkdir()
+    add_program(tmp_path / "own", "mountpoint", '[ "${!#}" = /workspace ]')
+    curl_runs.variables["PATH"] = f"{tmp_path / 'own'}:{curl_runs.programs}"
+    ended = curl_runs.run(NOWHERE, "--verify", dest="")
+    assert (ended.code, "/workspace/models" in ended.lines("ERROR")[0]) == (5, True)
 
 
 def test_the_first_volume_that_is_mounted_is_taken_and_opened_for_the_worker(curl_runs: Runs, volume: Path) -> None:

@@ -1,4 +1,5 @@
-"""`make setup` installs a lock as it was written: a package whose bytes are others, or are not told, is refused."""
+"""`make setup` installs a lock as it was written: a package whose bytes are others, or are not told, is refused. And
+what starts a real ComfyUI shares the processors with it."""
 
 import hashlib
 import os
@@ -50,3 +51,12 @@ def test_only_the_bytes_of_the_lock_are_installed(folder: Path) -> None:
     done = _setup(folder, f"--hash=sha256:{right}")
     assert done.returncode == 0, done.stderr
     assert list((folder / ".venv").glob("lib/python*/site-packages/tiny_package.py"))
+
+
+@pytest.mark.parametrize("target", ["test-real", "test-real-long", "facts"])
+def test_a_real_comfyui_and_its_tests_do_not_spin_each_other_to_a_standstill(target: str) -> None:
+    """Two torch processes on the same processors: their threads must not spin while they wait."""
+    done = subprocess.run(["make", "-n", target], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    started = [line for line in done.stdout.splitlines() if " -m pytest " in line or " -m tests.recording " in line]
+    assert started
+    assert all(line.startswith("OMP_WAIT_POLICY=passive ") for line in started)

@@ -1,5 +1,6 @@
 """ComfyUI is begun before everything else, and what is wrong is told in the order of the checks all the same."""
 
+import re
 from pathlib import Path
 
 from tests.programs import FreshProgram
@@ -44,4 +45,6 @@ def test_the_card_decides_in_the_end_and_the_weights_are_read_meanwhile(tmp_path
     assert "--cpu" not in last
     assert ["--cpu" in line for line in before] == ([True] if before else [])
     assert alive_with(str(tmp_path)) == []
+    (nodes,) = re.findall(r'custom_nodes: "(.*)"', Path(last.split("-paths-config ")[1].split()[0]).read_text())
+    assert [path.name for path in Path(nodes).iterdir()] == ["comfy_nodes"]  # of more ComfyUI would complain
     assert cached(weights) > 0.9 * weights.stat().st_size  # the kernel may have taken some back

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -246,6 +247,29 @@ def test_a_full_disk_fails_the_job_and_stays_as_it_was(small_disk: Path, video: 
     assert files_under(small_disk) == ["talk.mp4"]
     video.write_bytes(VIDEO)
     assert path_of(storage.put(video, "talk.mp4", Cancellation()).url) == small_disk / "videos/talk.mp4"
+
+
+def test_a_volume_that_became_full_or_read_only_is_no_fault_of_the_settings(small_disk: Path) -> None:
+    """Before a job, as another one may find it well. One that takes nothing may be this machine's: two end it."""
+    storage = LocalStorage(small_disk)
+    storage.check()
+    with suppress(OSError), (small_disk / "others").open("wb", buffering=0) as others:
+        while True:
+            others.write(bytes(4096))
+    with pytest.raises(WorkerError, match="No space left on device") as full:
+        storage.check(Stage.VALIDATE)
+    (small_disk / "others").unlink()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(WorkerError, match="Read-only file system") as broken:
+        storage.check(Stage.VALIDATE)
+    found = [(error.code, error.stage, error.retryable, error.elsewhere) for error in (full.value, broken.value)]
+    assert found == [
+        (ErrorCode.STORAGE_FAILED, Stage.VALIDATE, True, False),
+        (ErrorCode.STORAGE_FAILED, Stage.VALIDATE, True, True),
+    ]
+    with pytest.raises(WorkerError) as at_start:
+        storage.check()
+    assert at_start.value.code is ErrorCode.STORAGE_MISCONFIGURED
 
 
 def test_a_stored_video_is_found_by_key_and_size(folder: Path, video: Path) -> None:

@@ -128,15 +128,21 @@ def test_a_check_that_passes_leaves_nothing_behind(s3_url: str) -> None:
 
 def test_a_stored_video_is_found_by_key_and_size_with_a_fresh_url(s3_url: str, video: Path) -> None:
     storage: Storage = S3Storage(s3_config(s3_url, key_prefix="talks", presign_seconds=60))
-    storage.put(video, "a/talk.mp4", Cancellation())
+    stored = storage.put(video, "a/talk.mp4", Cancellation())
     found = storage.find("a/talk.mp4", len(VIDEO))
     assert found is not None
     assert found.size_bytes == len(VIDEO)
+    assert found.version == stored.version is not None
     assert found.expires_at is not None
     assert found.expires_at > datetime.now(UTC)
     assert get(found.url).content == VIDEO
     assert storage.find("a/talk.mp4", len(VIDEO) + 1) is None
     assert storage.find("talk.mp4", len(VIDEO)) is None
+    video.write_bytes(VIDEO[::-1])
+    storage.put(video, "a/talk.mp4", Cancellation())
+    other = storage.find("a/talk.mp4", len(VIDEO))
+    assert other is not None
+    assert other.version != found.version  # of the same size
 
 
 def test_a_cancelled_upload_leaves_no_open_upload_behind(s3_url: str, tmp_path: Path) -> None:

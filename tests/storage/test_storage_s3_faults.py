@@ -176,6 +176,28 @@ def test_an_answer_is_judged_by_its_code(
     assert (caught.value.code, caught.value.stage) == (at_check, Stage.START)
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "elsewhere"),
+    [
+        *((403, clock, True) for clock in ("RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired")),
+        *((403, entry, True) for entry in ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")),
+        (400, "ExpiredToken", True),
+        *((403, full, False) for full in ("QuotaExceeded", "StorageQuotaExceeded")),
+        (404, "NoSuchBucket", False),
+        (503, "SlowDown", False),
+    ],
+)
+def test_what_another_worker_may_not_meet_is_retryable(status: int, reason: str, elsewhere: bool) -> None:
+    """A wrong clock, and an own bucket that turns this worker away; at the start nobody has seen it go well."""
+    with scripted_server(lambda _: s3_error(status, reason)) as server:
+        storage = S3Storage(s3_config(server.url), attempts=1)
+        for stage in (Stage.VALIDATE, Stage.START):
+            with pytest.raises(WorkerError) as caught:
+                storage.check(stage)
+            assert caught.value.elsewhere is (elsewhere and stage is Stage.VALIDATE)
+            assert caught.value.retryable is (caught.value.elsewhere or caught.value.code is FAILED)
+
+
 def test_a_code_that_is_not_a_plain_word_is_not_repeated(video: Path) -> None:
     expected = r"failed at CreateMultipartUpload on bucket 'videos' \(400\)"
     answer = s3_error(400, "see http://evil/?x=1")
