@@ -53,5 +53,6 @@ def _told(words: _Words) -> str:
     lines = [(words.head, *SIZES), ("---",) * (1 + len(SIZES))]
     lines += [(label, *(shown[f"{name}, {size}"] for size in SIZES)) for name, label in words.rows.items()]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    processor, when = parts["warm"]["machine"].partition(" (")[0], parts["warm"]["when"]
+    warm = parts[f"warm-{SIZES[0]}"]
+    processor, when = warm["machine"].partition(" (")[0], warm["when"]
     return f"{table}\n\n{words.where.format(processor=processor, when=when)}\n"

@@ -2,13 +2,14 @@
 and the pages that are made of it.
 
 Each figure is a ratio inside one run, a count, or stands beside a goal. Without arguments every part is measured, some
-minutes in all; of parts that are left out, what was measured before stays. --pure leaves out all that needs a clock, and
-so a machine that does nothing else. The exit code is 1 where a figure is a fifth worse than its goal.
+minutes in all; of parts that are left out, what was measured before stays. --pure leaves out all that needs a clock,
+and so a machine that does nothing else. The exit code is 1 where a figure is a fifth worse than its goal.
 """
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from statistics import median
 
 from tests.bench import (
@@ -25,7 +26,7 @@ from tests.bench import (
 )
 from tests.bench.figures import Figure, bars, table
 from tests.bench.real_worker import NEEDS
-from tests.bench.record import PAGE, Record, committed
+from tests.bench.record import PAGE, committed
 from tests.job.test_forecast import LEARNED, MOST_OFF, errors
 from worker import reference
 
@@ -57,7 +58,7 @@ def main(asked: list[str]) -> int:
 def _parts() -> dict[str, Measure]:
     """By name, in the order of the page. Those of a real ComfyUI are there where it is."""
     parts: dict[str, Measure] = {
-        "warm": _warm,
+        **{f"warm-{width}x{height}": partial(_warm, (width, height)) for width, height in warm_job.SIZES},
         "far": _far,
         "encoding": encoding.figures,
         "memory": memory.figures,
@@ -70,11 +71,11 @@ def _parts() -> dict[str, Measure]:
     return parts
 
 
-def _warm() -> list[Figure]:
-    jobs = {size: warm_job.measure(size) for size in warm_job.SIZES}
+def _warm(size: warm_job.Size) -> Iterable[Figure]:
+    warm, plain = warm_job.measure(size)
     PLOTS.mkdir(exist_ok=True)
-    (PLOTS / "warm-job.svg").write_text(_stages(jobs), encoding="utf-8")
-    return [figure for size, (warm, plain) in jobs.items() for figure in warm_job.figures(size, warm, plain)]
+    (PLOTS / f"warm-{size[0]}x{size[1]}.svg").write_text(_stages(warm, plain), encoding="utf-8")
+    return warm_job.figures(size, warm, plain)
 
 
 def _far() -> Iterable[Figure]:
@@ -82,15 +83,11 @@ def _far() -> Iterable[Figure]:
     return warm_job.far_figures(size, *warm_job.measure(size, warm_job.ROUND_TRIP))
 
 
-def _stages(jobs: dict[warm_job.Size, tuple[list[warm_job.Warm], list[float]]]) -> str:
-    rows: list[tuple[str, float, str, bool]] = []
-    for size, (warm, plain) in jobs.items():
-        name = f"{size[0]}x{size[1]}"
-        stages = {stage: median(one.stages[stage] for one in warm) for stage in warm_job.STAGES}
-        whole = median(one.overhead for one in warm)
-        rows += [(f"{name}: {stage}", seconds, f"{seconds:.2f} s", True) for stage, seconds in stages.items()]
-        rows += [(f"{name}: all but the GPU's work", whole, f"{whole:.2f} s", True)]
-        rows += [(f"{name}: the plain sequence", median(plain), f"{median(plain):.2f} s", False)]
+def _stages(warm: Sequence[warm_job.Warm], plain: Sequence[float]) -> str:
+    stages = {stage: median(one.stages[stage] for one in warm) for stage in warm_job.STAGES}
+    whole = {"all but the GPU's work": median(one.overhead for one in warm)}
+    rows = [(name, seconds, f"{seconds:.2f} s", True) for name, seconds in (stages | whole).items()]
+    rows += [("the plain sequence", median(plain), f"{median(plain):.2f} s", False)]
     return bars("Seconds of a warm job beside the GPU's work, 10 s of sound", rows)
 
 

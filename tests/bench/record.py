@@ -83,7 +83,9 @@ PNGs of a window come at the pace of the node pack's threads; what those take of
 a proxy that adds half a round trip to each piece, and a whole one to each new connection.
 
 {self._measured()}
-![seconds of a warm job](benchmarks/warm-job.svg)
+![seconds of a warm job, 400x704](benchmarks/warm-400x704.svg)
+
+![seconds of a warm job, 720x1280](benchmarks/warm-720x1280.svg)
 """
 
     def _measured(self) -> str:
