@@ -138,14 +138,14 @@ while piece := sys.stdin.buffer.raw.read(1 << 20):
 print(found.hexdigest())'
 }
 
-# Whether a file is as it should be (its sha256 is looked at only if asked for, and not taken again where that was done
-# while it came); `why` says what is wrong.
+# Whether a file is as it should be (its sha256 is looked at only if asked for, and not taken again where it was right
+# while the file came); `why` says what is wrong.
 right() {
   local have
   have=$(size "$1")
   if [[ $bytes && $have != "$bytes" ]]; then why="it has $have bytes, not $bytes"; return 1; fi
   [[ $sum && $2 ]] || return 0
-  if [[ $1 == "$part" && -s $hashed ]]; then have=$(<"$hashed"); else have=$(sha256 <"$1") || return; fi
+  if [[ $1 != "$part" || ! -s $hashed || $(<"$hashed") != "$sum" ]]; then have=$(sha256 <"$1") || return; else have=$sum; fi
   if [[ $have != "$sum" ]]; then why="its sha256 is $have, not $sum"; return 1; fi
 }
 
