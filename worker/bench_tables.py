@@ -54,5 +54,5 @@ def _told(words: _Words) -> str:
     lines += [(label, *(shown[f"{name}, {size}"] for size in SIZES)) for name, label in words.rows.items()]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     warm = parts[f"warm-{SIZES[0]}"]
-    processor, when = warm["machine"].partition(" (")[0], warm["when"]
+    processor, when = warm["machine"].partition(" (")[0].replace(" with ", ", "), warm["when"]
     return f"{table}\n\n{words.where.format(processor=processor, when=when)}\n"
