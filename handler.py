@@ -8,13 +8,40 @@ All three answer a job in the same way. This is the only file that imports the R
 where errors become replies.
 """
 
-import asyncio
 import contextlib
+import signal
+import sys
+
+from worker import logs
+from worker.early_start import EarlyComfyUI, begin
+from worker.settings import SettingsError, read_settings
+
+HELP = {"-h", "--help"}
+
+
+def begin_comfyui(arguments: list[str]) -> EarlyComfyUI | None:
+    """Begin what takes the longest before everything else is imported, which takes half a second. None where no
+    ComfyUI of this machine is asked for, or the settings are bad: `main` tells it."""
+    # As the first process of a container it would not be ended by a signal that nobody handles. The SDK sets its own
+    # handler once it takes jobs.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda sent, _: sys.exit(128 + sent))
+    if HELP & set(arguments):
+        return None
+    try:
+        settings = read_settings()
+    except SettingsError:
+        return None
+    logs.set_up(settings.log_level_number, settings.log_format, settings.secrets)
+    return begin(settings)
+
+
+EARLY = begin_comfyui(sys.argv[1:]) if __name__ == "__main__" else None
+
+import asyncio
 import json
 import logging
 import os
-import signal
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -29,19 +56,17 @@ from contract.version import VERSION
 from job.pipeline import run_job
 from job.reporter import PAUSE_SECONDS, Reporter, Update
 from job.resources import Resources
-from worker import logs
 from worker.children import end_with_this_process
 from worker.job_thread import JobThread, is_any_left
 from worker.late_jobs import with_late_jobs
 from worker.local_run import LOCAL_ID, USAGE, USUAL_FILE, LocalRun, show_preview
-from worker.processor import processor_name_only
-from worker.settings import Settings, SettingsError, read_settings
+from worker.sdk_import import sparing_import
+from worker.settings import Settings
 from worker.slips import misspelt
 from worker.startup import Startup
 
 log = logging.getLogger(__name__)
 EXIT_INTERRUPTED = 130
-HELP = {"-h", "--help"}
 JOBS_COME = {"RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT"}  # set by RunPod
 # After these the engine may not be what it was; the next job gets a fresh one.
 ENGINE_FAULTS = (ErrorCode.ENGINE_UNAVAILABLE, ErrorCode.ENGINE_CRASHED, ErrorCode.GPU_FAULT)
@@ -162,11 +187,7 @@ def _failed(error: WorkerError, job_id: str, stage: Stage | None) -> dict[str, A
 
 
 def main() -> None:
-    """Read the settings, begin the engine, register or run the checks (the last waits for it), hand over to the SDK."""
-    # As the first process of a container it would not be ended by a signal that nobody handles. The SDK sets its own
-    # handler once it takes jobs.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda sent, _: sys.exit(128 + sent))
+    """Read the settings, register or run the checks (the last waits for ComfyUI), hand over to the SDK."""
     arguments = sys.argv[1:]
     if HELP & set(arguments):
         sys.stdout.write(USAGE)
@@ -215,9 +236,8 @@ def _serve(settings: Settings, local: LocalRun | None) -> None:
         sys.argv[1:] = local.arguments
     on_runpod = settings.runpod_webhook_get_job is not None and not local and "--rp_serve_api" not in sys.argv
     with contextlib.ExitStack() as stack:
-        startup = Startup(settings, stack, remembers=on_runpod)
-        startup.begin()
-        with processor_name_only():
+        startup = Startup(settings, stack, EARLY, remembers=on_runpod)
+        with sparing_import():
             import runpod  # noqa: PLC0415 - it reads the environment when it is imported
 
         _begin_log(settings)
@@ -293,4 +313,5 @@ class ProgressSender:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.closing(EARLY) if EARLY else contextlib.nullcontext():
+        main()

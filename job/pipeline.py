@@ -10,7 +10,8 @@ worker is handed over once, in `Resources`.
 """
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class _JobContext:
     report: Reporter
     stopwatch: Stopwatch
     warnings: list[str]
-    step_timer: StepTimer
+    step_timer: StepTimer = field(default_factory=StepTimer)
 
 
 def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Reporter) -> dict[str, Any]:
@@ -87,9 +88,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     with job_folder(resources.work_dir, resources.least_disk_bytes) as folder:
         warnings = list(request.warnings)
         with cancel.deadline(limit.left(stopwatch.total), limit.message) as deadline:
-            context = _JobContext(
-                resources, request, folder, limit, cancel, deadline, report, stopwatch, warnings, StepTimer()
-            )
+            context = _JobContext(resources, request, folder, limit, cancel, deadline, report, stopwatch, warnings)
             if request.dry_run:
                 return _quote(job_id, storage.note, context)
             finished, video = _make_video(job_id, context)
@@ -99,6 +98,24 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     else:
         resources.pace.unload()
     return with_times(reply, stopwatch)
+
+
+def rehearse(
+    raw: Mapping[str, Any], resources: Resources, cancel: Cancellation, report: Reporter
+) -> Mapping[Stage, float]:
+    """Make the video of a raw `input`, throw it away, and learn no more of it than what is loaded now; the seconds of
+    each stage. Raises WorkerError as `run_job`."""
+    stopwatch, limit, request = Stopwatch(), TimeLimit(resources.job_seconds), parse_request(raw)
+    resources.engine.ensure_ready(cancel)
+    with (
+        job_folder(resources.work_dir, resources.least_disk_bytes) as folder,
+        cancel.deadline(limit.left(0), limit.message) as deadline,
+    ):
+        context = _JobContext(resources, request, folder, limit, cancel, deadline, report, stopwatch, [])
+        plan = _make_video("rehearsal", context)[0].prepared.plan
+    loading = {Stage.LOAD: stopwatch.of(Stage.LOAD)}
+    resources.pace.learn(work_for(request, plan, 1), loading, models=models_of(request, 1, resources.variants))
+    return stopwatch.seconds
 
 
 def _quote(job_id: str, note: str | None, context: _JobContext) -> dict[str, Any]:

@@ -6,22 +6,15 @@ Nothing is asked of the network but a timestamp, where an authority is named. c2
 
 import io
 import json
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
 from contract.version import VERSION
 from media.mark import DIGITAL_SOURCE_TYPE, TOOL
 
 MP4 = "video/mp4"
-CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 # A copy of the file is made in memory up to this size, and in the temporary folder beyond it.
 SETTINGS = {"core": {"backing_store_memory_threshold_in_mb": 16}}
 VALID = ("Valid", "Trusted")  # c2pa's words: whether a reader trusts the signer is the reader's business
@@ -45,7 +38,7 @@ class SigningError(Exception):
 
 @dataclass(frozen=True)
 class Signer:
-    """A certificate with its chain, the leaf first, and its private key, all PEM; `load_signer` makes it.
+    """A certificate with its chain, the leaf first, and its private key, all PEM; `credentials.load_signer` makes it.
 
     Attributes:
         algorithm: C2PA's name for it: es256, es384, es512, ps256 or ed25519.
@@ -131,61 +124,6 @@ def validation_state(signed: IO[bytes]) -> str:
             return str(json.loads(reader.json()).get("validation_state"))
     except c2pa.C2paError:
         return "Invalid"
-
-
-def load_signer(certificate: str, key: str, timestamp_url: str | None = None) -> Signer:
-    """A signer of PEM text; of a file's path, the file is read.
-
-    Raises:
-        SigningError: what is wrong with either, or with both together.
-    """
-    chain = _pem("C2PA_CERT", certificate)
-    try:
-        leaf = x509.load_pem_x509_certificates(chain.encode())[0]
-    except ValueError:
-        raise SigningError("C2PA_CERT is no certificate in PEM form") from None
-    private = _private_key(_pem("C2PA_KEY", key))
-    if private.public_key() != leaf.public_key():
-        raise SigningError("C2PA_KEY does not belong to C2PA_CERT: its chain begins with the signer's own certificate")
-    plain = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return Signer(
-        chain=chain,
-        key=plain.decode(),
-        algorithm=_algorithm(private),
-        not_before=leaf.not_valid_before_utc,
-        not_after=leaf.not_valid_after_utc,
-        timestamp_url=timestamp_url,
-    )
-
-
-def _pem(name: str, value: str) -> str:
-    text = value.replace("\\n", "\n")  # as one line of an environment has it
-    if "-----BEGIN" in text:
-        return text
-    with suppress(OSError, ValueError):
-        return Path(value).read_text(encoding="ascii")
-    raise SigningError(f"{name} is neither PEM text nor a file that this worker can read")
-
-
-def _private_key(pem: str) -> Any:
-    try:
-        return serialization.load_pem_private_key(pem.encode(), password=None)
-    except TypeError:
-        raise SigningError("C2PA_KEY is encrypted: send it without a passphrase") from None
-    except (ValueError, UnsupportedAlgorithm):
-        raise SigningError("C2PA_KEY is no private key in PEM form") from None
-
-
-def _algorithm(key: Any) -> str:
-    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in CURVES:
-        return CURVES[key.curve.name]
-    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= 2048:
-        return "ps256"
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return "ed25519"
-    raise SigningError("C2PA_KEY is of a kind that C2PA does not take: EC P-256, P-384 or P-521, RSA, or Ed25519")
 
 
 def _words(said: str) -> str:

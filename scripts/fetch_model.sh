@@ -128,15 +128,24 @@ persist() {
 
 # --- the proof ------------------------------------------------------------------------------------------------------
 
-# Whether a file is as it should be (its sha256 is looked at only if asked for, and not taken again where that was done
-# while it came); `why` says what is wrong.
+# Of what comes on stdin. Python's goes by OpenSSL, which has the processor's own instructions: 0.8 s for 1 GB where
+# coreutils' sha256sum takes 4.5 s.
+sha256() {
+  python3 -IS -c 'import hashlib, sys
+found = hashlib.sha256()
+while piece := sys.stdin.buffer.raw.read(1 << 20):
+    found.update(piece)
+print(found.hexdigest())'
+}
+
+# Whether a file is as it should be (its sha256 is looked at only if asked for, and not taken again where it was right
+# while the file came); `why` says what is wrong.
 right() {
   local have
   have=$(size "$1")
   if [[ $bytes && $have != "$bytes" ]]; then why="it has $have bytes, not $bytes"; return 1; fi
   [[ $sum && $2 ]] || return 0
-  if [[ $1 == "$part" && -s $hashed ]]; then have=$(<"$hashed"); else have=$(sha256sum <"$1") || return; fi
-  have=${have%% *}
+  if [[ $1 != "$part" || ! -s $hashed || $(<"$hashed") != "$sum" ]]; then have=$(sha256 <"$1") || return; else have=$sum; fi
   if [[ $have != "$sum" ]]; then why="its sha256 is $have, not $sum"; return 1; fi
 }
 

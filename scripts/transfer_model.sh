@@ -41,7 +41,7 @@ into_part() {
   local code=0 sink writer start
   start=$(size "$part")
   if [[ $sum && $start == 0 ]]; then
-    exec {sink}> >(tee -- "$part" 2>"$errors.tee" | sha256sum >"$hashed")
+    exec {sink}> >(tee -- "$part" 2>"$errors.tee" | sha256 >"$hashed")
   else
     exec {sink}> >(tee -a -- "$part" 2>"$errors.tee" >/dev/null)
   fi
@@ -72,15 +72,43 @@ with_curl() {
   esac
 }
 
+# Prints the sha256 of a file that aria2c writes, soon after stdin ends; until then it hashes what there is from the
+# begin on. What was seen of the file is believed half a second later: of its last page a part may not be written yet.
+sha256_of_growing() {
+  python3 -IS -c 'import collections, hashlib, os, select, sys
+found, at, seen, ended = hashlib.sha256(), 0, collections.deque([0], maxlen=6), False
+while not ended:
+    ended = bool(select.select([0], [], [], 0.1)[0])
+    try:
+        file = os.open(sys.argv[1], os.O_RDONLY)
+    except FileNotFoundError:
+        continue
+    try:
+        seen.append(os.lseek(file, at, os.SEEK_HOLE))
+    except OSError:
+        seen.append(at)
+    end = os.fstat(file).st_size if ended else seen[0]
+    while at < end and (piece := os.pread(file, min(1 << 20, end - at), at)):
+        found.update(piece)
+        at += len(piece)
+    os.close(file)
+print(found.hexdigest())' "$part"
+}
+
 with_aria2c() {
-  local code=0 answer
+  local code=0 answer told hasher
   if [[ -f $part.aria2 && ! -s $part.aria2 ]]; then discard "a full disk left it an empty control file"; fi
+  exec {told}> >(sha256_of_growing >"$hashed")
+  hasher=$!
   printf '%s\n' "$location" " dir=${part%/*}" " out=${part##*/}" | aria2c --no-conf --no-netrc --input-file=- \
     --continue --allow-overwrite --auto-file-renaming=false --file-allocation=none --disk-cache=0 \
-    --split=8 --max-connection-per-server=8 --min-split-size=1M --auto-save-interval=10 \
+    --split=8 --max-connection-per-server=8 --min-split-size=4M --stream-piece-selector=inorder --auto-save-interval=10 \
     --connect-timeout=30 --timeout=60 --lowest-speed-limit=1K \
     --console-log-level=error --summary-interval=0 --download-result=hide \
     --show-console-readout=false --stop-with-process=$$ >"$errors" 2>&1 || code=$?
+  ((code == 0)) || kill "$hasher" 2>/dev/null || :
+  exec {told}>&-
+  wait "$hasher" || rm -f -- "$hashed"
   why="aria2c ended with code $code: $(reason)"
   case $code in
     0) ;;

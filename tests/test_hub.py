@@ -37,6 +37,7 @@ NOT_OFFERED = {
         "MODEL_ROOTS",
         "MODEL_CACHE",
         "READ_AHEAD",
+        "WARM_UP",
         "OUTPUT_DIR",
         "OUTPUT_BASE_URL",
     ),

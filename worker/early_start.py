@@ -48,11 +48,26 @@ class Begun:
     process: EngineProcess | None
 
 
+def volumes_of(settings: Settings) -> Volumes:
+    """What the folders of this worker are on."""
+    return Volumes(settings.volume_dir, settings.volume_seconds)
+
+
+def begin(settings: Settings) -> "EarlyComfyUI | None":
+    """ComfyUI of this machine, on its way; None where these settings want no such."""
+    if settings.engine != "comfyui" or settings.comfyui_url:
+        return None
+    early = EarlyComfyUI(settings, volumes_of(settings))
+    early.begin()
+    return early
+
+
 class EarlyComfyUI:
-    """From `begin` on it is on its way. What goes wrong is told where it is asked for."""
+    """From `begin` on it is on its way. What goes wrong is told where it is asked for; `volumes` are what its folders
+    are on."""
 
     def __init__(self, settings: Settings, volumes: Volumes) -> None:
-        self._settings, self._volumes = settings, volumes
+        self._settings, self.volumes = settings, volumes
         self._left = False
         self._handed_out = False
         self._ahead: ReadAhead | None = None
@@ -127,7 +142,7 @@ class EarlyComfyUI:
         return begun
 
     def _find(self) -> tuple[tuple[Mode, ...], list[tuple[WantedFile, Path]]]:
-        volume = self._volumes.of(self._settings.volume_dir)
+        volume = self.volumes.of(self._settings.volume_dir)
         try:
             modes, files = volume.do(lambda pulse: find_models(self._settings, pulse))
             return modes, files + volume.do(lambda _: find_separator(self._settings))

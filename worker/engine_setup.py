@@ -5,10 +5,11 @@ graphs need.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import requests
 
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 LARGE_GPU_GB = 70.0
 GGUF_BASES = ("q4_k_m", "q8_0")
+Nodes = Mapping[str, Any]  # a server's node facts by class
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,16 @@ def running_engine(settings: Settings, volumes: Volumes, early: EarlyComfyUI | N
         server = RunningServer(settings.comfyui_url)
         server.ensure_ready(Cancellation())
         precision = choose_precision(settings, GpuFacts(device="cuda"))
-        modes = modes_of_server(server.client, settings, precision)
-        yield ReadyEngine(server, precision, modes, own_nodes=own_nodes_of(server.client))
+        nodes = nodes_of(server.client)
+        modes = modes_of_server(nodes, settings, precision)
+        yield ReadyEngine(server, precision, modes, own_nodes=own_nodes_of(nodes))
         return
     if settings.engine == "simulator":
         command = partial(simulator_command, settings.simulator_speed, settings.simulator_faults.split())
-        start = _starter(settings, lambda: EngineProcess(command()), tuple(MODES), Precision())
+        start = _Start(settings, lambda: EngineProcess(command()), tuple(MODES), Precision())
         with SupervisedEngine(start) as engine:
             log.info("the simulator is ready: no GPU is used, and the frames are stand-ins")
-            yield ReadyEngine(engine, Precision(), tuple(MODES), own_nodes=own_nodes_of(engine.client))
+            yield ReadyEngine(engine, Precision(), tuple(MODES), own_nodes=start.own_nodes)
         return
     with ExitStack() as stack:
         if early is None:
@@ -86,40 +89,54 @@ def _comfyui_of_this_machine(settings: Settings, early: EarlyComfyUI) -> Iterato
         *(facts.name, facts.memory_gb, precision.attention, precision.base, precision.force_offload),
         f"block swap advised: {advised_block_swap(facts, settings.base_model)}",
     )
-    with SupervisedEngine(_starter(settings, early.launch, modes, precision)) as engine:
+    start = _Start(settings, early.launch, modes, precision)
+    with SupervisedEngine(start) as engine:
         log.info("ComfyUI is ready for %s", " and ".join(modes))
-        yield ReadyEngine(engine, precision, modes, facts.name, own_nodes_of(engine.client))
+        yield ReadyEngine(engine, precision, modes, facts.name, start.own_nodes)
 
 
-def own_nodes_of(client: ComfyClient) -> frozenset[str]:
-    """The nodes of our pack that a server has; none where it tells nothing, or runs without the pack."""
-    try:
-        told = client.object_info()
-    except requests.RequestException:
-        told = {}
-    found = OWN_NODES.intersection(told)
-    if found != OWN_NODES:
-        log.warning("the server lacks nodes of ours: %s; what needs them is refused", ", ".join(OWN_NODES - found))
-    return found | separation_nodes(told)
+class _Start:
+    """Starts the engine, again and again, and holds every graph of the modes against its nodes.
 
+    `own_nodes` are those of our pack that the newest one has.
+    """
 
-def _starter(
-    settings: Settings, launch: Callable[[], EngineProcess], modes: tuple[Mode, ...], precision: Precision
-) -> Callable[[Cancellation], EngineProcess]:
-    def start(cancel: Cancellation) -> EngineProcess:
-        process = launch()
+    def __init__(
+        self, settings: Settings, launch: Callable[[], EngineProcess], modes: tuple[Mode, ...], precision: Precision
+    ) -> None:
+        self._settings, self._launch, self._modes, self._precision = settings, launch, modes, precision
+        self.own_nodes: frozenset[str] = frozenset()
+
+    def __call__(self, cancel: Cancellation) -> EngineProcess:
+        process = self._launch()
         with ExitStack() as on_failure:
             on_failure.callback(process.stop)
-            process.wait_until_ready(settings.comfyui_start_seconds, cancel)
+            process.wait_until_ready(self._settings.comfyui_start_seconds, cancel)
             with closing(ComfyClient(process.url)) as client:
-                check_nodes_and_models(client, settings, modes, precision)
+                nodes = nodes_of(client)
+            check_nodes_and_models(nodes, self._settings, self._modes, self._precision)
+            self.own_nodes = own_nodes_of(nodes)
             on_failure.pop_all()
         return process
 
-    return start
+
+def nodes_of(client: ComfyClient) -> Nodes:
+    """What a server says of its nodes, which takes a while: it is asked once. Raises WorkerError ENGINE_UNAVAILABLE."""
+    try:
+        return client.object_info()
+    except requests.RequestException as error:
+        raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "ComfyUI does not tell its nodes", stage=Stage.START) from error
 
 
-def modes_of_server(client: ComfyClient, settings: Settings, precision: Precision) -> tuple[Mode, ...]:
+def own_nodes_of(nodes: Nodes) -> frozenset[str]:
+    """The nodes of our pack that a server has; none where it runs without the pack."""
+    found = OWN_NODES.intersection(nodes)
+    if found != OWN_NODES:
+        log.warning("the server lacks nodes of ours: %s; what needs them is refused", ", ".join(OWN_NODES - found))
+    return found | separation_nodes(nodes)
+
+
+def modes_of_server(nodes: Nodes, settings: Settings, precision: Precision) -> tuple[Mode, ...]:
     """The enabled modes that a running server has everything for.
 
     Raises:
@@ -130,7 +147,7 @@ def modes_of_server(client: ComfyClient, settings: Settings, precision: Precisio
     lacking: list[WorkerError] = []
     for mode in wanted_modes(settings):
         try:
-            check_nodes_and_models(client, settings, (mode,), precision)
+            check_nodes_and_models(nodes, settings, (mode,), precision)
             modes.append(mode)
         except WorkerError as error:
             if settings.modes != "auto" or error.code is not ErrorCode.MODELS_MISSING:
@@ -142,23 +159,17 @@ def modes_of_server(client: ComfyClient, settings: Settings, precision: Precisio
     return tuple(modes)
 
 
-def check_nodes_and_models(
-    client: ComfyClient, settings: Settings, modes: tuple[Mode, ...], precision: Precision
-) -> None:
-    """Hold every graph of the enabled modes against the server's /object_info.
+def check_nodes_and_models(nodes: Nodes, settings: Settings, modes: tuple[Mode, ...], precision: Precision) -> None:
+    """Hold every graph of the enabled modes against the server's nodes.
 
     Raises:
         WorkerError: MODELS_MISSING or ENGINE_UNAVAILABLE, naming every missing piece.
     """
-    try:
-        object_info = client.object_info()
-    except requests.RequestException as error:
-        raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "ComfyUI does not tell its nodes", stage=Stage.START) from error
     models: dict[str, None] = {}
     others: dict[str, None] = {}
     for mode in modes:
         for chosen in variants(settings).all_of(mode):
-            lacks = shortcomings(template_graph(mode, chosen, precision), object_info)
+            lacks = shortcomings(template_graph(mode, chosen, precision), nodes)
             models |= dict.fromkeys(lacks.models)
             others |= dict.fromkeys(lacks.others)
     if models:

@@ -10,13 +10,24 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 # The door, which is __main__ where it is the program, and the folders of the worker.
 OURS = ("__main__", "handler", "worker", "job", "sources", "media", "workflows", "comfy_client", "storage", "contract")
 SHORTEST_SECRET = 8  # characters; what is shorter also stands in words that are no secret
 job_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("job_id", default=None)
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Meanwhile this thread's lines have this in the place of a job's id."""
+    before = job_id.set(name)
+    try:
+        yield
+    finally:
+        job_id.reset(before)
 
 
 # A word with a slash, and what follows it from ? or # on. An apostrophe inside an address is part of it.

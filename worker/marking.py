@@ -2,7 +2,7 @@
 
 from contract.errors import ErrorCode, Stage, WorkerError
 from job.marking import CANNOT_SIGN, Marks
-from media.signing import SigningError, load_signer
+from media.signing import SigningError
 from worker.settings import Settings
 
 
@@ -14,6 +14,8 @@ def marks_of(settings: Settings) -> Marks:
     try:
         if settings.c2pa_cert is None or key is None:
             raise SigningError("C2PA_CERT and C2PA_KEY belong together: set both, or neither")
+        from media.credentials import load_signer  # noqa: PLC0415 - it takes a while, for those who sign
+
         signer = load_signer(settings.c2pa_cert, key, settings.c2pa_timestamp_url)
     except SigningError as error:
         message = CANNOT_SIGN.format(error)

@@ -4,11 +4,13 @@ A cold network volume gives a few hundred megabytes a second, and ComfyUI asks i
 until then comes out of memory. What is in the page cache belongs to nobody, and goes when anybody needs the room.
 """
 
+import errno
 import logging
 import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -69,14 +71,22 @@ class ReadAhead:
         )
 
     def _read(self, path: Path) -> int:
-        piece, place = bytearray(PIECE_BYTES), 0
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            while not self._stopped.is_set() and (got := os.preadv(descriptor, [piece], place)):
+        place = 0
+        with path.open("rb", buffering=0) as file, Path(os.devnull).open("wb", buffering=0) as nowhere:
+            while not self._stopped.is_set() and (got := _read_piece(file, nowhere, place)):
                 place += got
-        finally:
-            os.close(descriptor)
         return place
+
+
+def _read_piece(file: FileIO, nowhere: FileIO, place: int) -> int:
+    """Have the kernel read a piece; how many bytes there were. They are not copied, which would take 0.6 s of processor
+    for 1 GB beside a ComfyUI that needs it."""
+    try:
+        return os.sendfile(nowhere.fileno(), file.fileno(), place, PIECE_BYTES)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS):
+            raise
+        return len(os.pread(file.fileno(), PIECE_BYTES, place))  # a file system, or a kernel, that knows no other way
 
 
 def free_bytes(meminfo: Path = MEMINFO, cgroups: Path = CGROUPS) -> int:

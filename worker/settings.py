@@ -93,8 +93,10 @@ class Settings(BaseSettings):
     )
 
     read_ahead: bool = Field(
-        True,
-        description="read the weights into memory while ComfyUI starts, as far as half of the free memory goes",
+        True, description="read the weights into memory while ComfyUI starts, as far as half of the free memory goes"
+    )
+    warm_up: bool = Field(
+        False, description="make one smallest window before jobs are taken: the first one finds everything loaded"
     )
 
     job_timeout_seconds: float | None = Field(

@@ -22,12 +22,14 @@ from job.disk import check_disk, unfit
 from job.health import Health
 from job.pace import Pace
 from job.resources import Resources
+from job.warm_up import warm_up as make_warm
 from job.workspace import remove_leftovers
 from media.faces import check_detector
 from media.ffmpeg import installed
 from sources.fetch import FetchLimits
 from storage.base import Storage
-from worker.early_start import EarlyComfyUI
+from worker import logs
+from worker.early_start import EarlyComfyUI, volumes_of
 from worker.engine_setup import ReadyEngine, running_engine
 from worker.marking import marks_of
 from worker.model_search import variants
@@ -44,22 +46,17 @@ class Startup:
     """Goes through the checks in order; after the last one `resources` are there.
 
     Args:
+        stack: what the checks start, and `early`, ends with it.
+        early: ComfyUI, which loads while they run; None: it is begun where it is waited for, or there is none.
         remembers: whether job ids are unique, so that a job that comes again gets its stored result.
-        stack: what the checks start ends with it.
     """
 
-    def __init__(self, settings: Settings, stack: ExitStack, *, remembers: bool) -> None:
+    def __init__(self, settings: Settings, stack: ExitStack, early: EarlyComfyUI | None, *, remembers: bool) -> None:
         self._settings, self._stack, self._remembers = settings, stack, remembers
         self._resources: Resources | None = None
         self._own_storage: Storage | None = None
-        self._volumes = volumes_of(settings)
-        self._early: EarlyComfyUI | None = None
-
-    def begin(self) -> None:
-        """Start what takes the longest, before the checks: they run while it loads."""
-        if self._settings.engine == "comfyui" and not self._settings.comfyui_url:
-            self._early = self._stack.enter_context(closing(EarlyComfyUI(self._settings, self._volumes)))
-            self._early.begin()
+        self._volumes = early.volumes if early else volumes_of(settings)
+        self._early = stack.enter_context(closing(early)) if early else None
 
     @property
     def checks(self) -> list[Callable[[], None]]:
@@ -88,11 +85,21 @@ class Startup:
             self._resources = make_resources(
                 self._settings, ready, own, remembers=self._remembers, volumes=self._volumes
             )
-            ready.engine.rest()
-            log.info("ready for jobs %.1f s after the start of this process", _own_seconds())
+            if not self._settings.warm_up:
+                self._take_jobs()
+
+        def warm_up() -> None:
+            with logs.naming("warm-up"):
+                make_warm(self.resources, Cancellation())
+            self._take_jobs()
 
         signs = [signing] if self._settings.c2pa_cert or self._settings.c2pa_key else []
-        return [self._guarded(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui)]
+        warms = [warm_up] if self._settings.warm_up else []
+        return [self._guarded(check) for check in (ffmpeg, faces, disk, *signs, storage, comfyui, *warms)]
+
+    def _take_jobs(self) -> None:
+        self.resources.engine.rest()
+        log.info("ready for jobs %.1f s after the start of this process", _own_seconds())
 
     def _guarded(self, check: Callable[[], None]) -> Callable[[], None]:
         """The check; where it fails, what was begun is ended, as the SDK leaves no time for it afterwards."""
@@ -100,8 +107,7 @@ class Startup:
         @wraps(check)
         def look() -> None:
             with ExitStack() as on_failure:
-                if self._early:
-                    on_failure.callback(self._early.close)
+                on_failure.callback(self._stack.close)
                 _telling(check)
                 on_failure.pop_all()
 
@@ -162,11 +168,6 @@ def check_work_dir(settings: Settings, volumes: Volumes) -> None:
         why = error.message if isinstance(error, WorkerError) else unfit(error.strerror or type(error).__name__).message
         hint = f"{why}. Mount something that can be written at {settings.work_dir}, or set WORK_DIR to another folder"
         raise WorkerError(ErrorCode.WORKER_UNFIT, hint, stage=Stage.START) from error
-
-
-def volumes_of(settings: Settings) -> Volumes:
-    """What the folders of this worker are on."""
-    return Volumes(settings.volume_dir, settings.volume_seconds)
 
 
 def make_resources(

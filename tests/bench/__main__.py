@@ -16,9 +16,10 @@ from typing import Any
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from tests.bench import encoding, planning, start, warm_job
+from tests.bench import cold_start, download, encoding, loading, own_start, planning, start, warm_job
 from tests.bench.encoding import REPOSITORY
 from tests.bench.figures import Figure, bars, table
+from tests.bench.real_worker import NEEDS
 from tests.job.test_forecast import LEARNED, MOST_OFF, errors
 from worker.processor import processor_name
 
@@ -52,10 +53,11 @@ def main() -> int:
 
 def _measured() -> list[Figure]:
     found = list(encoding.figures())
-    if all(os.environ.get(name) for name in start.NEEDS):
-        found += start.figures()
+    found += [*own_start.figures(), *download.figures()]
+    if all(os.environ.get(name) for name in NEEDS):
+        found += [*start.figures(), *cold_start.figures(), *loading.figures()]
     else:
-        sys.stderr.write(f"the start is not measured: it needs a real ComfyUI ({' and '.join(start.NEEDS)})\n")
+        sys.stderr.write(f"the starts are not measured: they need a real ComfyUI ({' and '.join(NEEDS)})\n")
     jobs = {size: warm_job.measure(size) for size in SIZES}
     for size, (warm, plain) in jobs.items():
         found += warm_job.figures(size, warm, plain)

@@ -10,8 +10,8 @@ import pytest
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from job.marking import Marks
+from media.credentials import load_signer
 from media.mark import DIGITAL_SOURCE_TYPE
-from media.signing import load_signer
 from tests.media.certificates import certificate
 from tests.media.test_media_mark import plain, samples
 from tests.media.test_media_signing import told

@@ -13,8 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
+from media.credentials import load_signer
 from media.mark import DIGITAL_SOURCE_TYPE, add_xmp
-from media.signing import SigningError, load_signer, validation_state
+from media.signing import SigningError, validation_state
 from tests.media.certificates import certificate
 from tests.media.test_media_mark import boxes, plain, samples
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+import time
 import wave
 from array import array
 from collections.abc import Callable
@@ -26,15 +27,18 @@ from workflows.template import Graph
 SIDE = 64
 RATE = 16_000
 STEPS = 2
+LOADERS = frozenset({"model", "talk", "lora", "vae", "clip", "clip_vision", "wav2vec"})
 
 
 @dataclass
 class Outcome:
-    """A finished graph: its frames in order, the nodes that ran, the largest step that was reported."""
+    """A finished graph: its frames in order, the nodes that ran, the largest step that was reported, the seconds until
+    the last weights were there."""
 
     frames: list[Image.Image]
     nodes: list[str] = field(default_factory=list)
     steps: int = 0
+    loading: float = 0.0
 
 
 @dataclass
@@ -94,7 +98,10 @@ class RealBench:
             if read.node and outcome.nodes[-1:] != [read.node]:
                 outcome.nodes.append(read.node)
             outcome.steps = max(outcome.steps, read.position.done)
+            if read.position.window and not outcome.loading:
+                outcome.loading = time.monotonic() - begun
 
+        begun = time.monotonic()
         callbacks = Callbacks(watching.get("on_poll", lambda: None), moved, lambda: 0)
         self.client.run(graph, reader, callbacks, StallTimeouts(1800, 1800), watching.get("cancel") or Cancellation())
         files = sorted(made["frames_parent"].glob("*/frame_*.png"))

@@ -12,9 +12,9 @@ import pytest
 
 from tests.real.bench import RealBench
 from tests.real.engine import real_settings, tiny_models
+from worker.early_start import volumes_of
 from worker.engine_setup import ReadyEngine, running_engine
 from worker.settings import Settings
-from worker.startup import volumes_of
 
 HOW = "needs a real ComfyUI: set COMFYUI_DIR and COMFYUI_PYTHON and call `make test-real`"
 

@@ -34,3 +34,15 @@ def real_settings(comfyui: Path, python: Path, models: Path, work: Path) -> Sett
         load_seconds=1800,
         stall_seconds=900,
     )
+
+
+def real_environment(settings: Settings) -> dict[str, str]:
+    """What the process of a worker needs to have these settings."""
+    fields = ("comfyui_dir", "comfyui_python", "model_cache", "work_dir", "output_dir", "load_seconds", "stall_seconds")
+    return {
+        **{name.upper(): str(getattr(settings, name)) for name in fields},
+        "ENGINE": "comfyui",
+        "MODEL_ROOTS": ":".join(map(str, settings.model_roots)),
+        "COMFYUI_NODE_PACKS": ":".join(settings.comfyui_node_packs),
+        "COMFYUI_NODE_FOLDERS": ":".join(map(str, settings.comfyui_node_folders)),
+    }

@@ -16,14 +16,13 @@ from comfy_client.supervisor import SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from handler import answer
-from tests.real.bench import RealBench
+from tests.real.bench import LOADERS, RealBench
 from tests.worker.bench import Bench, probe
 from worker.engine_setup import ReadyEngine
 from worker.settings import Settings
 from worker.startup import make_resources
 
 SECRET = "a person who tells a secret"
-LOADERS = {"model", "talk", "lora", "vae", "clip", "clip_vision", "wav2vec"}
 
 
 def test_a_second_job_finds_the_models_loaded(real: RealBench) -> None:
@@ -31,6 +30,13 @@ def test_a_second_job_finds_the_models_loaded(real: RealBench) -> None:
     again = real.run(real.arguments(seed=2, references=real.reference(3)))
     assert LOADERS.isdisjoint(again.nodes)
     assert "sampler" in again.nodes
+
+
+def test_the_other_mode_and_the_way_back_load_what_the_modes_do_not_share(real: RealBench) -> None:
+    real.run(real.arguments("infinitetalk", seed=11))
+    other = real.run(real.arguments("multitalk", seed=12))
+    back = real.run(real.arguments("infinitetalk", seed=13))
+    assert LOADERS.intersection(other.nodes) == LOADERS.intersection(back.nodes) == {"model", "talk"}
 
 
 def test_a_cancelled_job_ends_and_the_next_one_runs(real: RealBench) -> None:

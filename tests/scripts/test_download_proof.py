@@ -1,6 +1,7 @@
 """Every file is proved, or said to be unproved; what is there is never changed without being told to."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,19 +35,20 @@ def test_what_the_list_lacks_is_taken_from_the_server_and_recorded(curl_runs: Ru
 
 
 @pytest.mark.parametrize("begun", [0, 10_000])
-def test_the_sum_is_taken_while_the_bytes_arrive(curl_runs: Runs, tmp_path: Path, begun: int) -> None:
-    """One reading, of what comes; what an earlier run had begun is read from the disk, once, in the end."""
-    curl_runs.programs = make_programs(tmp_path / "programs", "curl")
-    add_program(curl_runs.programs, "sha256sum", 'readlink /proc/$$/fd/0 >>"$PAUSES"; exec /usr/bin/sha256sum')
-    curl_runs.list_files(entry("file", CONTENT))
+def test_the_sum_is_taken_while_the_bytes_arrive(runs: Runs, tmp_path: Path, begun: int) -> None:
+    """One reading, of what comes; what an earlier run of curl had begun is read from the disk, once, in the end."""
+    runs.programs = make_programs(tmp_path / "programs", runs.tool)
+    noting = 'case "$*" in *hashlib*) readlink /proc/$$/fd/0 >>"$PAUSES" ;; esac'
+    add_program(runs.programs, "python3", f'{noting}; exec {Path(sys.executable).resolve()} "$@"')
+    runs.list_files(entry("file", CONTENT))
     if begun:
-        curl_runs.put("file.part", CONTENT[:begun])
+        runs.put("file.part", CONTENT[:begun])
     with serving(SERVED) as server:
-        ended = curl_runs.run(server.url)
+        ended = runs.run(server.url)
     assert ended.code == 0, ended.log
-    assert curl_runs.present() == {"vae/file": CONTENT}
-    (read,) = curl_runs.pauses()
-    assert read.startswith(f"{curl_runs.dest}/vae/file.part" if begun else "pipe:")
+    assert runs.present() == {"vae/file": CONTENT}
+    (read,) = runs.pauses()
+    assert read.startswith(f"{runs.dest}/vae/file.part" if begun and runs.tool == "curl" else "pipe:")
 
 
 def test_what_the_list_has_is_not_recorded(curl_runs: Runs) -> None:

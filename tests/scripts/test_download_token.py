@@ -97,7 +97,7 @@ def test_no_program_is_started_with_it(private: Runs, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     real = private.programs
     private.programs = make_programs(tmp_path / "noting", private.tool)
-    for program in {"curl", "sha256sum", "stat", private.tool}:
+    for program in {"curl", "python3", "stat", private.tool}:
         text = f'tr "\\0" " " <"/proc/$$/environ" >>"{notes}"; echo "$0" "$@" >>"{notes}"; exec {real / program} "$@"'
         add_program(private.programs, program, text)
     with (

@@ -45,6 +45,15 @@ def test_files_are_read_in_their_order_as_far_as_there_is_room(tmp_path: Path) -
     assert cached(files[1]) == 0, "half of a file is of little use"
 
 
+def test_a_file_of_which_the_kernel_can_only_give_a_copy_is_read_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    """The kernel's own are such."""
+    caplog.set_level("INFO", "worker.read_ahead")
+    ahead = ReadAhead([Path("/proc/self/maps")])
+    ahead.start()
+    ahead.wait()
+    assert "read ahead 1 of 1 files" in caplog.text
+
+
 def test_nothing_is_read_once_it_is_stopped(tmp_path: Path) -> None:
     path = cold_file(tmp_path / "a")
     ahead = ReadAhead([path], room=SIZE)

@@ -36,6 +36,7 @@ DEFAULTS: dict[str, object] = {
     "WAV2VEC_PRECISION": None,
     "FORCE_OFFLOAD": None,
     "READ_AHEAD": True,
+    "WARM_UP": False,
     "JOB_TIMEOUT_SECONDS": 3540,
     "MIN_DISK_GB": 2,
     "STORAGE": None,
