@@ -137,7 +137,11 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("force_offload", "base_precision", "attention_mode", "precision", "quantization"), _SETTING),
     **dict.fromkeys(("presigned_url", "put_url", "output_url", "output_path", "save_path", "output"), _FILE),
     "video_quality": "did you mean 'quality' ('fast', 'balanced', 'best'), or 'crf' (0 to 40, smaller is better)?",
-    **dict.fromkeys(("audio_strength", "audio_weight", "lip_strength"), "did you mean 'audio_scale'?"),
+    **dict.fromkeys(
+        ("audio_strength", "audio_weight", "lip_strength", "lipsync_strength", "lip_sync_strength"),
+        "did you mean 'audio_scale'?",
+    ),
+    **dict.fromkeys(("format", "output_format", "video_format", "container"), "the result is always an MP4"),
     **dict.fromkeys(("aspect_ratio", "ratio"), "send width and height, or resolution, which keeps the picture's own"),
     **dict.fromkeys(("lora", "loras", "lora_url", "lora_name"), "the only LoRA is the speed LoRA: use_speed_lora"),
     **dict.fromkeys(("motion_frame", "motion_frames", "overlap_frames", "overlap"), "the mode sets the overlap"),
@@ -149,7 +153,8 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("source_url", "start_keyframe_url"), "did you mean 'image_url' or 'video_url'?"),
     **dict.fromkeys(("webhook", "webhook_url", "callback", "callback_url"), _BESIDE.format("webhook")),
     **dict.fromkeys(
-        ("s3_config", "access_id", "access_secret", "endpoint_url", "bucket_name"), _BESIDE.format("s3Config")
+        ("s3_config", "s3", "bucket", "access_id", "access_secret", "endpoint_url", "bucket_name"),
+        _BESIDE.format("s3Config"),
     ),
     **dict.fromkeys(("policy", "execution_timeout", "ttl", "timeout"), _BESIDE.format("policy")),
     **dict.fromkeys(("id", "job_id"), _BESIDE.format("id")),

@@ -39,9 +39,10 @@ def round_blanks(pattern: str) -> str:
 
 
 def spelled(word: str) -> str:
-    """The pattern of a word in capitals or not, its parts joined by a dash, a low line, a blank or nothing."""
-    letters = [f"[{c.lower()}{c.upper()}]" if c.isalpha() else f"[{c}]" for c in word if c not in "-_ "]
-    return "[-_ ]?".join(letters)
+    """The pattern of a word in capitals or not, its parts joined by a dash, a slash, a low line, a blank or nothing;
+    a plus may be a p, as in ComfyUI's dpmpp."""
+    letters = [f"[{c.lower()}{c.upper()}]" if c.isalpha() else f"[{c}]" for c in word if c not in "-_/ "]
+    return "[-_/ ]?".join(letters).replace("[+]", "[+pP]")
 
 
 def whole(value: object) -> object:

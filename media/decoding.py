@@ -34,6 +34,7 @@ END = b"\xff\xd9"
 # In place of scan data that may be missing: read as pixels only if the scan was not complete.
 PADDINGS = (bytes(64), b"\x55\xaa\x33" * 21)
 GREY = range(127, 130)  # of blocks that a JPEG's decoder found no data for
+STRIP_ROWS = 256
 BIG_ENDIAN, LITTLE_ENDIAN = "RGB;16B", "RGB;16L"
 
 
@@ -102,11 +103,19 @@ def _jpeg(picture: Picture) -> Image.Image:
         if picture.costly or not all(part in GREY for part in seen):
             return image
         del image
-    first = hashlib.blake2b(_decoded_jpeg(picture, picture.data + PADDINGS[0] + END).tobytes()).digest()
+    first = _digest(_decoded_jpeg(picture, picture.data + PADDINGS[0] + END))
     image = _decoded_jpeg(picture, picture.data + PADDINGS[1] + END)
-    if hashlib.blake2b(image.tobytes()).digest() != first:
+    if _digest(image) != first:
         raise damaged("the pixels end before the picture does")
     return image
+
+
+def _digest(image: Image.Image) -> bytes:
+    """Of the pixels, a strip at a time: all of them at once would be the whole picture once more."""
+    digest = hashlib.blake2b()
+    for top in range(0, image.height, STRIP_ROWS):
+        digest.update(image.crop((0, top, image.width, min(image.height, top + STRIP_ROWS))).tobytes())
+    return digest.digest()
 
 
 def _decoded_jpeg(picture: Picture, data: bytes) -> Image.Image:

@@ -22,7 +22,7 @@ from worker.settings import Settings
 from workflows.models import read_models
 
 GOAL = 1.15
-TIMES = 3
+TIMES = 2
 # Of a file; with three of "talk" and one of each other role they are 4 GB.
 BYTES = {"base": 2_200_000_000, "text_encoder": 800_000_000, "talk": 300_000_000}
 OTHER_BYTES = 20_000_000

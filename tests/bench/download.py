@@ -20,7 +20,7 @@ from tests.bench.figures import Figure
 BYTES = 1_000_000_000
 PIECE = 1 << 20
 GOAL = 1.05  # 0.95 of the better one's rate
-TIMES = 3
+TIMES = 2
 # What a connection gives, in bytes a second: as much as this machine can, or as a distant server does.
 RATES = {"unbounded": 0.0, "60 MB/s a connection": 60e6}
 ARIA2C = ("--split=8", "--max-connection-per-server=8", "--min-split-size=1M", "--file-allocation=none", "--quiet")

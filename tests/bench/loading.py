@@ -19,7 +19,7 @@ from worker.settings import Settings
 from worker.startup import make_resources
 
 GOAL = 1.2
-JOBS = 4  # the first one, and those of which it is held against the median
+JOBS = 3  # the first one, and those of which it is held against the median
 
 
 def figures() -> Iterator[Figure]:

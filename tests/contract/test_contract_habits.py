@@ -36,6 +36,8 @@ def test_the_fields_names_mean_themselves() -> None:
         ("frame_rate", 30, "fps", 30),
         ("model", "InfiniteTalk", "mode", "infinitetalk"),
         ("sampler_name", "Euler", "scheduler", "euler"),
+        ("sampler", "dpmpp_sde", "scheduler", "dpm++_sde"),
+        ("solver", "UniPC beta", "scheduler", "unipc/beta"),
         ("flow_shift", 5, "shift", 5.0),
         ("lora_strength", 0.5, "speed_lora_strength", 0.5),
         ("maxAudioDuration", "10", "max_audio_duration", 10.0),
@@ -144,6 +146,9 @@ def test_two_names_with_one_value_are_taken(raw: dict[str, Any]) -> None:
         ("s3Config", "beside input"),
         ("s3_config", "s3Config stands beside input"),
         ("callbackUrl", "webhook stands beside input"),
+        ("bucket", "s3Config stands beside input"),
+        ("lipsync_strength", "'audio_scale'"),
+        ("outputFormat", "always an MP4"),
         ("executionTimeout", "policy stands beside input"),
     ],
 )

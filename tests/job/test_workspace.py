@@ -12,6 +12,7 @@ import pytest
 
 from contract.errors import ErrorCode, WorkerError
 from job.workspace import job_folder, remove_leftovers
+from tests.serverless.disks import small_disk
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOLD = """
@@ -84,9 +85,21 @@ def test_what_its_disk_refuses_is_the_workers_fault(number: int, tmp_path: Path)
     assert os.strerror(number) in caught.value.message
 
 
+def test_what_fails_while_its_disk_has_no_room_may_have_failed_for_want_of_it(tmp_path: Path) -> None:
+    """Whatever a decoder or ComfyUI says of it. The caller's own wish says what it means."""
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        for code, told in ((ErrorCode.AUDIO_INVALID, ErrorCode.WORKER_UNFIT), (ErrorCode.CANCELLED,) * 2):
+            with pytest.raises(WorkerError) as caught, job_folder(disk):
+                raise WorkerError(code, "it failed")
+            assert caught.value.code is told
+
+
 def test_what_is_no_fault_of_the_disk_is_not_told_as_one(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), job_folder(tmp_path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    with pytest.raises(WorkerError) as caught, job_folder(tmp_path):
+        raise WorkerError(ErrorCode.AUDIO_INVALID, "it is no sound")
+    assert caught.value.code is ErrorCode.AUDIO_INVALID
 
 
 def test_folders_without_a_lock_are_nobodys(tmp_path: Path) -> None:

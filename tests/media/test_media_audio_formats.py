@@ -43,7 +43,7 @@ STEREO_FILES = {
     "float.aifc": (("-c:a", "pcm_f32be", "-f", "aiff"), FEW_MS),
     "little_endian.aifc": (("-c:a", "pcm_s16le", "-f", "aiff"), FEW_MS),
     "pcm.caf": (("-c:a", "pcm_s24be"), FEW_MS),
-    "opus.caf": (("-c:a", "libopus", "-ar", "48000"), UNTOLD_OPUS),
+    "mulaw.caf": (("-c:a", "pcm_mulaw"), FEW_MS),
     "windows.wma": (("-c:a", "wmav2"), UNTOLD_WMA),
     "id3.mp3": (("-c:a", "libmp3lame", "-id3v2_version", "3", "-metadata", "title=a voice"), FEW_MS),
     "no_id3.mp3": (("-c:a", "libmp3lame", "-id3v2_version", "0"), FEW_MS),

@@ -80,6 +80,15 @@ def test_people_who_only_listen_hold_room_tone_and_nothing_else(tmp_path: Path) 
         _assert_room_tone(track)
 
 
+def test_a_voice_that_comes_parted_from_music_leaves_room_tone_in_its_track(tmp_path: Path) -> None:
+    """Somebody else lays it there; the other speaker's is as ever."""
+    voices = [(voice_of(tmp_path, name, model=_noise(16_000)), 0) for name in ("a", "b")]
+    paths = write_model_tracks(timeline_of(*voices), 1.0, tmp_path, listeners=0, cancel=Cancellation(), left_out={1})
+    parted, whole = (read_wav(path, MODEL_RATE)[0] for path in paths)
+    _assert_room_tone(parted)
+    assert rms_dbfs(whole) > -40
+
+
 def test_room_tone_is_not_lifted_with_a_soft_voice(tmp_path: Path) -> None:
     voice = voice_of(tmp_path, "a", model=sine(300, 1, MODEL_RATE, 0.01), lufs=-43.0, peak_dbfs=-40.0)
     (track,) = _tracks(timeline_of((voice, 0)), 81 / 25, tmp_path)

@@ -12,7 +12,7 @@ from tests.serverless.workers import Workers
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with standing(tmp_path_factory.mktemp("answers"), SIMULATOR_SPEED="0") as stand:
+    with standing(tmp_path_factory.mktemp("answers"), SIMULATOR_SPEED="0", LOG_LEVEL="DEBUG") as stand:
         yield stand
 
 
@@ -32,6 +32,11 @@ def give(stand: Stand) -> str:
     job_id = f"job-{len(stand.plane.taken)}"
     stand.give(job_id)
     return job_id
+
+
+def prompts(stand: Stand) -> int:
+    """How many the engine has got, as its own log says."""
+    return stand.worker.log.count("got a prompt")
 
 
 def assert_completed(stand: Stand, job_id: str, *warnings: str) -> None:
@@ -104,12 +109,14 @@ def test_an_odd_history_does_not_hide_why_a_job_failed(stand: Stand, answer: str
 )
 def test_a_healthy_comfyui_is_not_started_again_for_one_bad_answer(stand: Stand, faults: list[str]) -> None:
     """The prompt runs once: neither is it lost, nor posted again where it is known."""
+    before = prompts(stand)
     with stand.worker.engine() as engine:
         stand.break_engine(*faults)
         assert_completed(stand, give(stand))
         stand.break_engine()
         assert not engine.ended(0)
     stand.assert_over()
+    assert prompts(stand) == before + 1
 
 
 def test_a_comfyui_that_hangs_is_told_as_one_that_hangs(workers: Workers) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from media.mark import COMMENT, DIGITAL_SOURCE_TYPE
+from media.mark import COMMENT
 from tests.media.certificates import certificate
 from tests.media.test_media_signing import told
 from tests.storage.storage_servers import Answer, Seen, scripted_server
 from tests.worker.bench import Bench, Run
 from tests.worker.test_road import finished
 
+IPTC_TYPE = b"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"  # as platforms look for it
 PRIVATE = "a prompt of the caller's own"
 
 
@@ -41,7 +42,7 @@ def test_every_video_says_that_ai_made_it(bench: Bench) -> None:
     run = bench.run(_job(bench))
     data = finished(run).path.read_bytes()
     assert _tags(_path(run))["comment"] == COMMENT
-    assert DIGITAL_SOURCE_TYPE.encode() in data[: data.index(b"mdat")]
+    assert IPTC_TYPE in data[: data.index(b"mdat")]
     assert run.reply["video_info"]["marks"] == ["metadata"]
     assert _is_of(run.reply["video_info"], data)
     assert not [word for word in (PRIVATE, "c-1017", "portrait.png", "voice.wav") if word.encode() in data]
