@@ -2,8 +2,8 @@
 
 import contextvars
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -92,3 +92,22 @@ def watched(work: Callable[[threading.Event], T], look: Callable[[], None]) -> T
     finally:
         stop.set()
     return task.result()
+
+
+@contextmanager
+def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
+    """Do `work` in a thread of its own while the `with` block runs, which ends no earlier than the work.
+
+    Gives a function that waits for the work, and returns or raises what the work does.
+    """
+    task = Task(work, SimpleQueue())
+    task.start()
+
+    def result() -> T:
+        task.join()
+        return task.result()
+
+    try:
+        yield result
+    finally:
+        task.join()

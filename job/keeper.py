@@ -8,12 +8,14 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from contract.background import beside
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, KeptVideo, Stage, WorkerError
 from contract.volume import Volume
@@ -86,6 +88,13 @@ class Keeper:
             return self.fallback.recall_without_storage(job_id, fingerprint, cancel) if self.fallback else None
         url = record.get("url")
         return _with_place(record["reply"], StoredVideo(url, record["size"], None), CARRIED) if url else None
+
+    def knows(self, job_id: str, fingerprint: str, cancel: Cancellation) -> bool:
+        """Whether this very job was finished before."""
+        record = self._record(job_id, cancel)
+        if record is not None and record.get("job") == fingerprint:
+            return True
+        return self.fallback is not None and self.fallback.knows(job_id, fingerprint, cancel)
 
     def recall(self, job_id: str, fingerprint: str, storage: Storage, cancel: Cancellation) -> dict[str, Any] | None:
         """The reply of this very job, if it was finished before and its video is still there.
@@ -203,17 +212,33 @@ class Keeper:
 
 
 def recalled(
-    job_id: str, fingerprint: str, storage: Storage, keeper: Keeper, cancel: Cancellation
+    job_id: str, fingerprint: str, storage: Storage, keeper: Keeper, cancel: Cancellation, *, look: bool
 ) -> dict[str, Any] | None:
-    """The reply of this very job where it was done before; else None, after a look whether the storage can be used."""
+    """The reply of this very job where it was done before; else None.
+
+    Raises:
+        WorkerError: where the storage cannot be used: always with `look`, else where the job was done before.
+    """
     delivered = keeper.recall_without_storage(job_id, fingerprint, cancel)  # whose place may have expired since
-    if delivered is not None:
+    if delivered is not None or not (look or keeper.knows(job_id, fingerprint, cancel)):
         return delivered
     try:
         storage.check(Stage.VALIDATE, cancel)
     except WorkerError as error:
         raise keeper.with_kept_video(job_id, fingerprint, error, cancel) from error
     return keeper.recall(job_id, fingerprint, storage, cancel)
+
+
+@contextmanager
+def looking_at(storage: Storage | None, cancel: Cancellation) -> Iterator[None]:
+    """While the `with` block runs, see whether this storage can be used. What is wrong with it is told before what was
+    wrong in the block."""
+    look: Callable[[], None] = partial(storage.check, Stage.VALIDATE, cancel) if storage else lambda: None
+    with beside(look) as seen:
+        try:
+            yield
+        finally:
+            seen()
 
 
 def _found(storage: Storage, key: str, size: int, cancel: Cancellation) -> StoredVideo | None:

@@ -2,8 +2,8 @@
 
     request -> recall -> engine ready -> fetch -> prepare -> [graph -> sample, encoder beside it] -> reply -> deliver
 
-What stands in brackets is done again where `Recovery` says so. A dry run ends where files would be written for the
-graph; it needs no engine and no storage.
+Beside fetch and prepare the worker's own storage is looked at. What stands in brackets is done again where `Recovery`
+says so. A dry run ends where files would be written for the graph; it needs no engine and no storage.
 
 Blocking: it runs in a thread of its own and looks at a `Cancellation`. What a job needs from the
 worker is handed over once, in `Resources`.
@@ -24,7 +24,7 @@ from contract.job import Job
 from contract.request import Request, parse_request
 from job.attempts import AttemptFrames
 from job.disk import disk_faults
-from job.keeper import Delivery, fingerprint_of, recalled
+from job.keeper import Delivery, fingerprint_of, looking_at, recalled
 from job.limits import TimeLimit, hopeless, limit_of, refuse_hopeless
 from job.outlook import expected, models_of, work_for
 from job.pace import StepTimer
@@ -78,10 +78,10 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     refuse_without_source_node(request, resources.own_nodes)
     storage = resources.storage_of(job, request)
     fingerprint = fingerprint_of(job.get("input"), job.get("s3Config"))
+    named = request.upload_url is not None or job.get("s3Config") is not None  # looked at before anything is fetched
     if not request.dry_run:
         with cancel.deadline(limit.left(0), limit.message):
-            done_before = recalled(job_id, fingerprint, storage, resources.keeper, cancel)
-            if done_before is not None:
+            if done_before := recalled(job_id, fingerprint, storage, resources.keeper, cancel, look=named):
                 return done_before
             resources.engine.ensure_ready(cancel)
             stopwatch.lap(Stage.LOAD)
@@ -91,7 +91,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
             context = _JobContext(resources, request, folder, limit, cancel, deadline, report, stopwatch, warnings)
             if request.dry_run:
                 return _quote(job_id, storage.note, context)
-            finished, video = _make_video(job_id, context)
+            finished, video = _make_video(job_id, None if named else storage, context)
         reply = _deliver(finished, video, fingerprint, storage, context)
     if finished.attempts == 1:
         _learn(finished, context)
@@ -112,7 +112,7 @@ def rehearse(
         cancel.deadline(limit.left(0), limit.message) as deadline,
     ):
         context = _JobContext(resources, request, folder, limit, cancel, deadline, report, stopwatch, [])
-        plan = _make_video("rehearsal", context)[0].prepared.plan
+        plan = _make_video("rehearsal", None, context)[0].prepared.plan
     loading = {Stage.LOAD: stopwatch.of(Stage.LOAD)}
     resources.pace.learn(work_for(request, plan, 1), loading, models=models_of(request, 1, resources.variants))
     return stopwatch.seconds
@@ -169,17 +169,17 @@ def _learn(finished: FinishedVideo, context: _JobContext) -> None:
     )
 
 
-def _make_video(job_id: str, context: _JobContext) -> tuple[FinishedVideo, Path]:
-    """Everything up to the finished MP4 in the job's folder."""
+def _make_video(job_id: str, storage: Storage | None, context: _JobContext) -> tuple[FinishedVideo, Path]:
+    """Everything up to the finished MP4 in the job's folder. `storage`: which is still to be looked at."""
     request, resources, stopwatch, report = context.request, context.resources, context.stopwatch, context.report
     resources.marks.rehearse(context.cancel)
-    prepared = write_files(_laid_out(context), context.folder, context.cancel)
+    with looking_at(storage, context.cancel):
+        prepared = write_files(_laid_out(context), context.folder, context.cancel)
     refuse_hopeless(prepared.plan, resources.pace, context.limit, stopwatch.total)
     forecast = expected(request, prepared.plan, len(prepared.voices), resources.variants, resources.pace)
     report.expect(forecast)
     report.tell(context.warnings)
     stopwatch.lap(Stage.PREPARE)
-
     recovery = Recovery(MemoryOptions(request.blocks_to_swap), resources.engine, context.warnings, context.cancel)
     video, spec = None, replace(prepared.video, comment=resources.marks.comment)
     shown = frozenset(prepared.plan.window_ends if request.preview else ())

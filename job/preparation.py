@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from contract import rules
+from contract.background import beside
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.fields import ColorMatch
@@ -117,11 +118,13 @@ def lay_out_job(
     Raises:
         WorkerError: whatever is wrong with the inputs.
     """
-    view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
-    image = view.first()
-    framed = frame_picture(request, image, warnings)
-    fit = framed.fit
-    timeline = _voices(request, inputs, folder, warnings, cancel, longest=audio_max_seconds)
+    heard = list[str]()
+    with beside(lambda: _voices(request, inputs, folder, heard, cancel, longest=audio_max_seconds)) as voices:
+        view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
+        image = view.first()
+        framed = frame_picture(request, image, warnings)
+    fit, timeline = framed.fit, voices()
+    warnings += heard
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
     references = draw_references(view, fit, plan, folder / PORTRAIT)

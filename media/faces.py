@@ -6,8 +6,10 @@ size. Which detector, and how far it goes: docs/faces.md. The file beside this o
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ OVERLAP = 100
 STRIDES = (8, 16, 32)
 LEAST_SCORE = 0.6
 MOST_SHARED = 0.3
+THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,10 @@ def find_faces(image: Image.Image) -> tuple[Face, ...]:
     """
     net = _open_model()
     looks = [look for look in LOOKS if look <= SIDE or max(image.size) > SIDE]
-    found = [face for look in looks for face in _look(image, look, net)]
+    pieces = [piece for look in looks for piece in _pieces(image, look)]
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="faces") as pool:
+        told = pool.map(partial(_run, net), [piece.pixels for piece in pieces])
+        found = [face for piece, boxes in zip(pieces, told, strict=True) for face in piece.faces(boxes)]
     return tuple(sorted(_distinct(found), key=lambda face: face.middle))
 
 
@@ -81,6 +87,11 @@ def _open_model() -> Any:
         import onnxruntime  # noqa: PLC0415 - a quarter of a second, and 70 MB: not before there is a picture
     except ImportError as error:
         raise _not_installed(error.name or "onnxruntime", repr(error)) from error
+    return _session(onnxruntime, weights)
+
+
+@cache
+def _session(onnxruntime: Any, weights: bytes) -> Any:
     onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -102,25 +113,38 @@ def _not_installed(what: str, detail: str = "") -> WorkerError:
     return WorkerError(ErrorCode.INTERNAL, message, detail=detail, elsewhere=True)
 
 
-def _look(image: Image.Image, longest: int, net: Any) -> list[Face]:
-    """The faces of the picture at a size of `longest` pixels on its longer side."""
+@dataclass(frozen=True)
+class _Piece:
+    """What the detector sees at once: `pixels`, SIDE on each side, from `left` and `top` on of a picture of `size`."""
+
+    pixels: Image.Image
+    left: int
+    top: int
+    size: tuple[int, int]
+
+    def faces(self, told: Sequence[tuple[Box, float]]) -> Iterator[Face]:
+        """Of the boxes in it, those that are whole: what a piece cuts is in the next one, or at the smaller size."""
+        left, top, (width, height) = self.left, self.top, self.size
+        for (x1, y1, x2, y2), score in told:
+            if (left and x1 < 1) or (top and y1 < 1):
+                continue
+            if (left + SIDE < width and x2 > SIDE - 1) or (top + SIDE < height and y2 > SIDE - 1):
+                continue
+            box = _within((x1 + left, y1 + top, x2 + left, y2 + top), self.size)
+            if box:
+                yield Face(box, score)
+
+
+def _pieces(image: Image.Image, longest: int) -> Iterator[_Piece]:
+    """The picture at a size of `longest` pixels on its longer side."""
     scale = longest / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
     small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    found = []
     for top in _starts(height):
         for left in _starts(width):
             piece = Image.new("RGB", (SIDE, SIDE))
             piece.paste(small.crop((left, top, min(width, left + SIDE), min(height, top + SIDE))))
-            for (x1, y1, x2, y2), score in _run(net, piece):
-                # What a piece cuts is whole in the next one, or at the smaller size.
-                if (left and x1 < 1) or (top and y1 < 1):
-                    continue
-                if (left + SIDE < width and x2 > SIDE - 1) or (top + SIDE < height and y2 > SIDE - 1):
-                    continue
-                box = _within((x1 + left, y1 + top, x2 + left, y2 + top), (width, height))
-                found += [Face(box, score)] if box else []
-    return found
+            yield _Piece(piece, left, top, (width, height))
 
 
 def _starts(length: int) -> list[int]:

@@ -210,7 +210,7 @@ def write_listener_mix(
         gain = min(headroom, CEILING_DBFS - peak)
     with _wav_writer(path, channels=2, rate=LISTENER_RATE) as out:
         for number, block in enumerate(_mixed(layers, length, headroom, cancel)):
-            louder = block.apply_gain(gain).set_sample_width(2)
+            louder = _louder(block, gain).set_sample_width(2)
             out.writeframesraw(_cut(louder, length - number * BLOCK_SECONDS * LISTENER_RATE))
 
 
@@ -254,11 +254,16 @@ def _mixed(
         ]
         for begin in range(0, length, BLOCK_SECONDS * LISTENER_RATE):
             cancel.check()
-            blocks = [track.block(begin).set_sample_width(4).apply_gain(gain - headroom) for track, gain in tracks]
+            blocks = [_louder(track.block(begin).set_sample_width(4), gain - headroom) for track, gain in tracks]
             mixed = blocks[0]
             for block in blocks[1:]:
                 mixed = mixed.overlay(block)
             yield mixed
+
+
+def _louder(block: AudioSegment, gain: float) -> AudioSegment:
+    """pydub would go through every sample for no gain, too."""
+    return block.apply_gain(gain) if gain else block
 
 
 def _cut(block: AudioSegment, most: int) -> bytes:

@@ -54,6 +54,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--models-missing", action="append", default=[], metavar="NAME", help="leave a model file out")
     parser.add_argument("--nodes-missing", action="append", default=[], metavar="NAME", help="leave a node class out")
+    parser.add_argument(
+        "--frames", type=Path, metavar="FOLDER", help="PNGs that are handed out in turns, in place of drawn frames"
+    )
     parser.add_argument("--input-directory", type=Path, help="default: a temporary folder, removed at exit")
     parser.add_argument("--output-directory", type=Path, help="default: a temporary folder, removed at exit")
     parser.add_argument(
@@ -117,6 +120,7 @@ def main() -> None:
             (arguments.input_directory or Path(own) / "input").absolute(),
             (arguments.output_directory or Path(own) / "output").absolute(),
             (Path(own) / "temp").absolute(),
+            arguments.frames.absolute() if arguments.frames else None,
         )
         for folder in (folders.input, folders.output, folders.temp):
             folder.mkdir(parents=True, exist_ok=True)

@@ -255,6 +255,7 @@ def work(queue: PromptQueue, machine: Machine) -> None:
         taken = queue.get()
         if taken is not None:
             (_, prompt_id, graph, extra_data, outputs), key = taken
+            begun = time.perf_counter()
             run = executor.run(graph, prompt_id, extra_data, outputs)
             status = {
                 "status_str": "success" if run.success else "error",
@@ -263,6 +264,7 @@ def work(queue: PromptQueue, machine: Machine) -> None:
             }
             queue.done(key, run.result, status)
             machine.hub.send_own("executing", {"node": None, "prompt_id": prompt_id})
+            log.info("Prompt executed in %.2f seconds", time.perf_counter() - begun)
             machine.faults.at_end()
         if "free_memory" in queue.take_flags():
             executor.forget()

@@ -14,11 +14,12 @@ SUFFIXES = {"[output]": ("output", 9), "[input]": ("input", 8), "[temp]": ("temp
 
 @dataclass(frozen=True)
 class Folders:
-    """The three folders of a server, absolute."""
+    """The three folders of a server, absolute; `frames` has PNGs that stand in for the drawn frames."""
 
     input: Path
     output: Path
     temp: Path
+    frames: Path | None = None
 
     def by_type(self, name: str) -> Path | None:
         """`input`, `output` or `temp`, else None."""

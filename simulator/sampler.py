@@ -19,6 +19,7 @@ from simulator.call import Call
 from simulator.failures import NodeBaseError
 from simulator.frames import Artist, whole_frame
 from simulator.kept import Kept
+from simulator.ready_frames import ReadyFrames
 from simulator.values import ClipPlan, Samples, SourceVideo, TextEmbeds, VideoModel, VoiceEmbeds
 
 WEIGHTS = 1233
@@ -98,7 +99,8 @@ def sample(call: Call) -> Samples:
     total = windows.total_frames(voices.frames, voices.together)
     most = windows.estimated_windows(total, plan.window, plan.overlap) * clip.steps
     done = itertools.count(1)
-    artists = _Artists(clip)
+    ready = ReadyFrames(call.folders.frames, call.clock) if call.folders.frames else None
+    artists = _Artists(clip, ready)
     frames = 0
     kept = Kept(Path(plan.folder).parent) if plan.folder and plan.kept else None
     for window in windows.walk(total, plan.window, plan.overlap):
@@ -232,15 +234,21 @@ def _match_colours(clip: Clip) -> None:
 
 class _Artists:
     """Draws each frame after its window's reference, or after its own picture of a video that is followed; the last
-    artist is kept, as frames share it."""
+    artist is kept, as frames share it. Where frames are `ready`, these are taken."""
 
-    def __init__(self, clip: Clip) -> None:
-        self._clip = clip
+    def __init__(self, clip: Clip, ready: ReadyFrames | None) -> None:
+        self._clip, self._ready = clip, ready
         self._last: tuple[object, Artist] | None = None
         self._levels = list(_levels(clip.voices))
 
-    def of(self, window: int, frame: int) -> Artist:
-        """The artist of a frame, from 0, in a window, from 1."""
+    def write(self, path: Path, index: int, window: int, prompt: int | None) -> None:
+        """Write frame `index`, from 0, of a window, from 1."""
+        if self._ready is not None:
+            self._ready.write(path, index)
+        else:
+            self._of(window, index).write(path, index, window, prompt)
+
+    def _of(self, window: int, frame: int) -> Artist:
         clip, size = self._clip, (self._clip.plan.width, self._clip.plan.height)
         shown = clip.source.frame(frame) if clip.source else clip.reference(window)
         if self._last is None or self._last[0] is not shown:
@@ -275,5 +283,4 @@ def _levels(voices: VoiceEmbeds) -> Iterator[list[float]]:
 
 def _write(artists: _Artists, folder: Path, window: windows.Window, prompt: int | None) -> None:
     for index in range(window.first_frame, window.first_frame + window.frames):
-        artist = artists.of(window.number, index)
-        artist.write(folder / f"frame_{index:05d}.png", index, window.number, prompt)
+        artists.write(folder / f"frame_{index:05d}.png", index, window.number, prompt)

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from contract.errors import ERRORS
 from contract.fields import JobInput
-from worker import speed_tables
+from worker import bench_tables, speed_tables
 from worker.settings import Settings
 
 PAGES = ("request.md", "settings.md", "errors.md", "speed.md", "../README.md", "../README.vi.md")
@@ -41,6 +41,7 @@ def tables() -> dict[str, str]:
         "settings": _settings(),
         "errors": _errors(),
         **speed_tables.tables(),
+        **bench_tables.tables(),
     }
     return found | {
         f"fields of {name}": _fields(one, list(one["properties"])) for name, one in _objects(schema).items()
@@ -159,7 +160,12 @@ def _errors() -> str:
     return "\n".join(rows) + "\n"
 
 
-if __name__ == "__main__":
+def write(folder: Path) -> None:
+    """Every page anew, of a folder with documents and of the one above it."""
     for name in PAGES:
-        path = Path(sys.argv[1]) / name
+        path = folder / name
         path.write_text(page(path), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -19,7 +19,7 @@ from tests.bench.figures import Figure
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FRAMES, DISTINCT = 125, 25
-NOISE = 24
+NOISE = 6  # a pixel then takes 0.4 bit at crf 18: more than twice what a talking person takes (media/reserve.py)
 # New frames a second of the fastest card that was seen (docs/speed.md: H200, 81 frames, 9 of them known, in so long).
 FASTEST = {(400, 704): 12.0, (720, 1280): 72 / 44}
 TIMES = 3.0  # that rate, which the encoder must keep

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 BAR, GAP, LABEL, WIDTH = 18, 8, 260, 720
+WORSE = 1.2
 INK, PLAIN = "#0072b2", "#d55e00"
 
 
@@ -17,12 +18,18 @@ class Figure:
         value: as it is compared; smaller is better.
         shown: the value with its unit, and what it was made of.
         goal: what it should reach at most; None: told only.
+        exact: whether it is a count, which nothing but a change of the code makes another one.
     """
 
     name: str
     value: float
     shown: str
     goal: float | None = None
+    exact: bool = False
+
+    def is_worse_than(self, other: float) -> bool:
+        """By a fifth, or, where it is a count, at all."""
+        return self.value > other * (1.0 if self.exact else WORSE)
 
     @property
     def verdict(self) -> str:

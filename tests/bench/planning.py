@@ -6,7 +6,7 @@ from statistics import mean
 from contract.fields import Mode
 from tests.bench.figures import Figure
 from workflows.modes import MODES
-from workflows.plan import LONGEST_WINDOW, SHORTEST_WINDOW, make_plan, window_flop
+from workflows.plan import LONGEST_WINDOW, SHORTEST_OF_SEVERAL, SHORTEST_WINDOW, make_plan, window_flop
 
 SIZES = ((400, 704), (720, 1280))
 CLIPS = [tenth / 10 for tenth in range(10, 601)]  # 1.0 to 60.0 s
@@ -32,7 +32,8 @@ def _work(mode: Mode, size: tuple[int, int], seconds: float) -> tuple[float, flo
     """Of one clip: with the window that fits, with 81 frames, and where part of a window cost part of its price."""
     frames, overlap = round(seconds * 25), MODES[mode].overlap
     fit, always = (_flop(frames, mode, size, window) for window in (None, LONGEST_WINDOW))
-    windows = range(SHORTEST_WINDOW, LONGEST_WINDOW + 1, 4)
+    shortest = SHORTEST_WINDOW if frames <= LONGEST_WINDOW else SHORTEST_OF_SEVERAL
+    windows = range(shortest, LONGEST_WINDOW + 1, 4)
     least = min(window_flop(f, *size) * max(1.0, 1 + (frames - f) / (f - overlap)) for f in windows)
     return fit, always, 4 * least
 

@@ -110,10 +110,10 @@ class Store(Bucket):
 
 
 @contextmanager
-def store() -> Iterator[Store]:
-    """A running one."""
+def store(*, keeps: bool = False) -> Iterator[Store]:
+    """A running one. `keeps`: its connections stay open between requests, as S3's do."""
     made = Store()
-    with scripted_server(made.answer) as server:
+    with scripted_server(made.answer, keeps=keeps) as server:
         made.url = server.url
         yield made
 

@@ -206,7 +206,9 @@ class Scripted:
 
     answer: Callable[[Seen], Answer]
     pace: Callable[[int], object]
+    keeps: bool = False
     url: str = ""
+    connections: int = 0
     seen: list[Seen] = field(default_factory=list)
     broken: list[Seen] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
@@ -222,10 +224,17 @@ class Scripted:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     scripted: Scripted
 
+    def setup(self) -> None:
+        """Count the connection."""
+        super().setup()
+        with self.scripted.news:
+            self.scripted.connections += 1
+
     def _serve(self) -> None:
-        self.close_connection = True
+        self.close_connection = not self.scripted.keeps
         headers = {name.lower(): value for name, value in self.headers.items()}
         expected = int(headers.get("content-length", 0))
         seen = Seen(self.command, self.path, headers, self._body(expected))
@@ -255,7 +264,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
             for name, value in reply.headers.items():
                 self.send_header(name, value)
-            self.send_header("Connection", "close")
+            if self.close_connection:
+                self.send_header("Connection", "close")
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
@@ -268,14 +278,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def scripted_server(
-    answer: Callable[[Seen], Answer], *, pace: Callable[[int], object] = lambda _: None
+    answer: Callable[[Seen], Answer], *, pace: Callable[[int], object] = lambda _: None, keeps: bool = False
 ) -> Iterator[Scripted]:
     """A server that reads each request whole and then sends what `answer` returns for it.
 
     `pace` is called after each 64 KiB of a PUT's body, with the number of bytes that have been read. What it does not
     let the server read stays with the sender, but for what a socket holds back on Linux: at most 4 MiB as a rule.
+    Connections end with their first answer, unless it `keeps` them.
     """
-    served = Scripted(answer, pace)
+    served = Scripted(answer, pace, keeps)
 
     class Handler(_Handler):
         scripted = served

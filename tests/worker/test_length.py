@@ -1,72 +1,15 @@
 """A long job costs the worker no more memory than a short one, and the disk holds a few windows only."""
 
-import json
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-
 import pytest
 
-from tests.programs import REPOSITORY
-from tests.worker.bench import Bench, probe
-
-LOOK_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The most that was seen while a job ran: memory of the worker's own process in KiB, PNG files on the disk."""
-
-    memory: int
-    pictures: int
-    window: int
-
-
-def _run_and_watch(bench: Bench, seconds: float, size: tuple[int, int] = (400, 704), speed: str = "2") -> Cost:
-    name = f"{seconds:g}"
-    tone = ["-f", "lavfi", "-i", f"sine=f=220:r=16000:d={seconds}", str(bench.folder / f"{name}.wav")]
-    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *tone], check=True)
-    sent = {"image_url": bench.picture(size=size), "audio_urls": [f"{name}.wav"], "output_key": f"{name}.mp4"}
-    job = {**sent, "width": size[0], "height": size[1]}
-    command = [sys.executable, "handler.py", "--test_input", json.dumps({"input": job})]
-    environment = {
-        **bench.environment,
-        "SIMULATOR_SPEED": speed,
-        "AUDIO_MAX_SECONDS": "3600",
-        "JOB_TIMEOUT_SECONDS": "36000",
-    }
-    with (bench.folder / f"{name}.log").open("w+") as log:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.DEVNULL)
-        memory = pictures = 0
-        while process.poll() is None:
-            memory = max(memory, _high_water(process.pid))
-            pictures = max(pictures, sum(1 for _ in bench.work.glob("*/frames-*/*/*.png")))
-            try:
-                process.wait(LOOK_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-        assert process.returncode == 0
-        log.seek(0)
-        text = log.read()
-    reply = json.JSONDecoder().raw_decode(text[text.find("{\n") :])[0]
-    assert probe(bench.folder / "output" / f"{name}.mp4").frames == round(seconds * 25)
-    return Cost(memory, pictures, reply["generation_params"]["window_frames"])
-
-
-def _high_water(pid: int) -> int:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(lines[0].split()[1]) if lines else 0
+from tests.worker.bench import Bench
+from tests.worker.footprint import run_and_watch
 
 
 @pytest.mark.slow
 def test_390_seconds_need_the_memory_of_10_and_three_windows_of_disk(bench: Bench) -> None:
-    short = _run_and_watch(bench, 10)
-    long = _run_and_watch(bench, 390)
+    short = run_and_watch(bench, 10)
+    long = run_and_watch(bench, 390)
     assert short.memory > 0
     assert long.memory <= 1.2 * short.memory
     assert 0 < long.pictures <= 3 * long.window
@@ -75,7 +18,7 @@ def test_390_seconds_need_the_memory_of_10_and_three_windows_of_disk(bench: Benc
 @pytest.mark.slow
 def test_an_hour_needs_the_memory_of_ten_minutes(bench: Bench) -> None:
     small = (256, 256)
-    short = _run_and_watch(bench, 600, small, "0")
-    long = _run_and_watch(bench, 3600, small, "0")
+    short = run_and_watch(bench, 600, small, "0")
+    long = run_and_watch(bench, 3600, small, "0")
     assert short.memory > 0
     assert long.memory <= 1.1 * short.memory

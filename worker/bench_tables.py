@@ -1,0 +1,58 @@
+"""What the READMEs tell of the work beside the GPU, made of the benchmarks' own file (`make bench`)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.json"
+SIZES = ("400x704", "720x1280")
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Of one language: the head of the table, its rows by the names of their figures, and where it was measured."""
+
+    head: str
+    rows: Mapping[str, str]
+    of: str
+    where: str
+
+
+ENGLISH = _Words(
+    "beside the GPU's work, 10 s of sound, worker warm",
+    {
+        "overhead of a warm job, of the plain sequence": "a whole job, of the same done one thing after the other",
+        "seconds from the last frame to the MP4": "of that, from the last frame to the MP4",
+        "the fastest GPU's frames a second, of the encoder's": "frames a second of the fastest GPU, of the encoder's",
+    },
+    "of",
+    "Measured without a GPU, by `make bench`: {processor}, {when}. [docs/benchmarks.md](docs/benchmarks.md) says how.",
+)
+VIETNAMESE = _Words(
+    "ngoài phần việc của GPU, 10 giây âm thanh, worker đã chạy sẵn",
+    {
+        "overhead of a warm job, of the plain sequence": "cả công việc, so với làm lần lượt từng bước",
+        "seconds from the last frame to the MP4": "trong đó, từ khung hình cuối đến MP4",
+        "the fastest GPU's frames a second, of the encoder's": "khung hình mỗi giây của GPU nhanh nhất, trên bộ mã hóa",
+    },
+    "trên",
+    "Đo không có GPU, bằng `make bench`: {processor}, {when}. [docs/benchmarks.md](docs/benchmarks.md) nói rõ cách đo.",
+)
+
+
+def tables() -> dict[str, str]:
+    """Name to Markdown."""
+    return {"beside the GPU": _told(ENGLISH), "beside the GPU, in Vietnamese": _told(VIETNAMESE)}
+
+
+def _told(words: _Words) -> str:
+    parts = json.loads(FILE.read_text(encoding="utf-8"))["parts"]
+    figures = [one for part in parts.values() for one in part["figures"]]
+    shown = {one["name"]: one["shown"].replace(" of ", f" {words.of} ") for one in figures}
+    lines = [(words.head, *SIZES), ("---",) * (1 + len(SIZES))]
+    lines += [(label, *(shown[f"{name}, {size}"] for size in SIZES)) for name, label in words.rows.items()]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    warm = parts[f"warm-{SIZES[0]}"]
+    processor, when = warm["machine"].partition(" (")[0].replace(" with ", ", "), warm["when"]
+    return f"{table}\n\n{words.where.format(processor=processor, when=when)}\n"
