@@ -42,7 +42,6 @@ import asyncio
 import json
 import logging
 import os
-import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -60,6 +59,7 @@ from worker.children import end_with_this_process
 from worker.job_thread import JobThread, is_any_left
 from worker.late_jobs import with_late_jobs
 from worker.local_run import LOCAL_ID, USAGE, USUAL_FILE, LocalRun, show_preview
+from worker.progress_sender import ProgressSender
 from worker.sdk_import import sparing_import
 from worker.settings import Settings
 from worker.slips import misspelt
@@ -83,10 +83,6 @@ AT_ANY_STAGE = (
 # checks would open a CUDA context here beside ComfyUI's, and its system checks end workers without a way to the outside
 # or with a well-filled disk: `startup` checks what this worker needs. docs/facts/runpod.md#logging, #fitness-checks
 SDK_SWITCHES = {"RUNPOD_SKIP_GPU_CHECK": "true", "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_LOG_LEVEL": "INFO"}
-UPDATE_SECONDS = 8.0
-# In the name of the thread in which the SDK (1.12.0) sends an update: Python names a thread after its function, here
-# runpod.serverless.modules.rp_progress._thread_target. The SDK hands out no other sign of an update's end.
-SDK_THREAD = "_thread_target"
 LEAVE = "leave"  # in a reply on its way to `handle`, which takes it out again
 Send = Callable[[Job, Update], None]
 
@@ -288,28 +284,6 @@ def _mend_sdk() -> None:
 
     rp_scale.JobScaler = with_late_jobs(rp_scale.JobScaler, rp_scale.AsyncClientSession)
     rp_http.FibonacciRetry = partial(rp_http.FibonacciRetry, exceptions={ClientConnectionError})
-
-
-class ProgressSender:
-    """Hands updates to the SDK, which sends each in a thread of its own, so that none overtakes another.
-
-    docs/facts/runpod.md#progress-updates
-    """
-
-    def __init__(self, progress_update: Callable[[Job, Update], None]) -> None:
-        self._progress_update = progress_update
-        self._on_its_way: list[threading.Thread] = []
-
-    def __call__(self, job: Job, update: Update) -> None:
-        """Send one and wait for its end, for a while; where the one before has not ended yet, send none."""
-        if any(thread.is_alive() for thread in self._on_its_way):
-            return
-        before = set(threading.enumerate())
-        self._progress_update(job, update)
-        new = set(threading.enumerate()) - before
-        self._on_its_way = [thread for thread in new if SDK_THREAD in thread.name]
-        for thread in self._on_its_way:
-            thread.join(UPDATE_SECONDS)
 
 
 if __name__ == "__main__":

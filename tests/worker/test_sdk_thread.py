@@ -1,13 +1,13 @@
-"""The thread by which the handler knows that an update has arrived is the installed SDK's."""
+"""The thread by which the worker knows that an update has arrived is the installed SDK's."""
 
 import json
 import subprocess
 import sys
 from importlib.metadata import version
 
-from handler import SDK_THREAD
 from tests.programs import REPOSITORY
 from tests.serverless.control_plane import PATIENCE, ControlPlane
+from worker.progress_sender import SDK_THREAD
 
 SEND = """
 import json, sys, threading, runpod
@@ -19,7 +19,7 @@ sys.stdin.read()
 """
 
 
-def test_the_sdk_sends_an_update_in_a_thread_of_the_name_that_the_handler_looks_for() -> None:
+def test_the_sdk_sends_an_update_in_a_thread_of_the_name_that_the_worker_looks_for() -> None:
     """The update's answer is held back, so that its thread is there while the threads are counted.
 
     Libraries below the SDK begin threads of their own at any time (pycares one that closes its channels).
