@@ -20,19 +20,19 @@ class _Words:
 
 
 ENGLISH = _Words(
-    "beside the GPU's work, 10 s of sound, worker warm",
+    "10 s of sound, worker warm",
     {
-        "overhead of a warm job, of the plain sequence": "a whole job, of the same done one thing after the other",
+        "overhead of a warm job, of the plain sequence": "a job less its sampling; 1: one step after the other",
         "seconds from the last frame to the MP4": "of that, from the last frame to the MP4",
-        "the fastest GPU's frames a second, of the encoder's": "frames a second of the fastest GPU, of the encoder's",
+        "the fastest GPU's frames a second, of the encoder's": "the fastest GPU's frames a second, of the encoder's",
     },
     "of",
     "Measured without a GPU, by `make bench`: {processor}, {when}. [docs/benchmarks.md](docs/benchmarks.md) says how.",
 )
 VIETNAMESE = _Words(
-    "ngoài phần việc của GPU, 10 giây âm thanh, worker đã chạy sẵn",
+    "10 giây âm thanh, worker đã chạy sẵn",
     {
-        "overhead of a warm job, of the plain sequence": "cả công việc, so với làm lần lượt từng bước",
+        "overhead of a warm job, of the plain sequence": "một công việc trừ phần lấy mẫu; 1: làm lần lượt từng bước",
         "seconds from the last frame to the MP4": "trong đó, từ khung hình cuối đến MP4",
         "the fastest GPU's frames a second, of the encoder's": "khung hình mỗi giây của GPU nhanh nhất, trên bộ mã hóa",
     },
