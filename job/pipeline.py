@@ -100,7 +100,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     return with_times(reply, stopwatch)
 
 
-def rehearse(
+def make_and_discard(
     raw: Mapping[str, Any], resources: Resources, cancel: Cancellation, report: Reporter
 ) -> Mapping[Stage, float]:
     """Make the video of a raw `input`, throw it away, and learn no more of it than what is loaded now; the seconds of
@@ -112,7 +112,7 @@ def rehearse(
         cancel.deadline(limit.left(0), limit.message) as deadline,
     ):
         context = _JobContext(resources, request, folder, limit, cancel, deadline, report, stopwatch, [])
-        plan = _make_video("rehearsal", None, context)[0].prepared.plan
+        plan = _make_video("warm-up", None, context)[0].prepared.plan
     loading = {Stage.LOAD: stopwatch.of(Stage.LOAD)}
     resources.pace.learn(work_for(request, plan, 1), loading, models=models_of(request, 1, resources.variants))
     return stopwatch.seconds

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from contract.cancel import Cancellation
 from contract.errors import Stage, WorkerError
 from contract.fields import JobInput
-from job.pipeline import rehearse
+from job.pipeline import make_and_discard
 from job.reporter import Reporter
 from job.resources import Resources
 
@@ -39,7 +39,8 @@ def warm_up(resources: Resources, cancel: Cancellation) -> None:
     sources = {"image_url": portrait(), "audio_urls": [voice()]}
     try:
         with Reporter() as report:
-            seconds = rehearse({**sources, "width": SIDE, "height": SIDE, "mode": mode}, resources, cancel, report)
+            sent = {**sources, "width": SIDE, "height": SIDE, "mode": mode}
+            seconds = make_and_discard(sent, resources, cancel, report)
     except WorkerError as error:
         message = f"The warm-up failed: {error.message}"
         raise WorkerError(
