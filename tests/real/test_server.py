@@ -15,6 +15,7 @@ from comfy_client.server import EngineProcess
 from comfy_client.supervisor import SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from contract.fields import Mode
 from handler import answer
 from job.loaded import ROOM_BYTES, Loaded
 from tests.real.bench import LOADERS, RealBench, difference
@@ -42,7 +43,8 @@ def test_the_other_mode_and_the_way_back_load_what_the_modes_do_not_share(real: 
 
 def test_where_there_is_room_the_way_back_loads_nothing_and_shows_the_same(real: RealBench) -> None:
     loaded, made = Loaded(lambda: ROOM_BYTES), real.arguments("multitalk", seed=21, steps=3)
-    for number, mode in enumerate(("infinitetalk", "multitalk", "infinitetalk", "multitalk")):
+    modes: tuple[Mode, ...] = ("infinitetalk", "multitalk", "infinitetalk", "multitalk")
+    for number, mode in enumerate(modes):
         made = real.arguments(mode, seed=21, steps=3, references=real.reference(number))
         kept = real.run(made, lambda graph, mode=mode: loaded.keep_beside(graph, mode, mode))  # type: ignore[misc]
         if number:  # what ran before the first one is not known
