@@ -36,13 +36,13 @@ SEED = 42
 
 
 class Results:
-    """The results of one card, in one file."""
+    """The results of one card, in one file. `notes` in it is what people have to say about its runs."""
 
     def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
         name = re.sub(r"[^a-z0-9]+", "-", str(facts["card"]["name"]).lower()).strip("-")
         self._file = folder / f"{name}.json"
         self._told = json.loads(self._file.read_text()) if self._file.exists() else {"runs": []}
-        self._told = {**facts, "runs": self._told["runs"]}
+        self._told = {**self._told, **facts}
 
     def add(self, run: dict[str, Any]) -> None:
         """Write it; an earlier run of the same job at the same commit with the same settings goes."""

@@ -58,7 +58,7 @@ def _facts(told: dict[str, Any], inside: list[Run]) -> str:
     if facts:
         lines.append(f"- precision {facts.get('dtype')}, 4 steps, no guidance")
     lines.append("- frames of random weights are noise: PNGs and videos are larger than real ones, and slower to write")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *(f"- {note}" for note in told.get("notes", ()))]) + "\n"
 
 
 def _jobs(runs: list[Run]) -> str:
