@@ -18,11 +18,11 @@ class Loaded:
 
     Args:
         free_bytes: tells the memory of this machine that is free.
-        offloads: whether the GPU is free of weights between two jobs; else two models would share it.
+        holds_two: whether the GPU has room for the weights of two modes, or is free of weights between two jobs.
     """
 
-    def __init__(self, free_bytes: Callable[[], int] = lambda: 0, *, offloads: bool = True) -> None:
-        self._free_bytes, self._offloads = free_bytes, offloads
+    def __init__(self, free_bytes: Callable[[], int] = lambda: 0, *, holds_two: bool = True) -> None:
+        self._free_bytes, self._holds_two = free_bytes, holds_two
         self._known: dict[Mode, tuple[Hashable, Graph]] = {}
 
     def keep_beside(self, graph: Graph, mode: Mode, models: Hashable) -> None:
@@ -32,7 +32,7 @@ class Loaded:
             models: what those of the graph are known by.
         """
         own = models, loaders_of(graph)
-        room = self._offloads and self._free_bytes() >= ROOM_BYTES
+        room = self._holds_two and self._free_bytes() >= ROOM_BYTES
         others = {
             other: (models_there, loaders)
             for other, (models_there, loaders) in self._known.items()

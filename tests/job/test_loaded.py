@@ -56,7 +56,7 @@ def test_each_mode_finds_its_models_again_where_there_is_room(job: Jobs) -> None
 
 
 @pytest.mark.parametrize(
-    "loaded", [Loaded(lambda: ROOM_BYTES - 1), Loaded(lambda: ROOM_BYTES, offloads=False)], ids=["ram", "gpu"]
+    "loaded", [Loaded(lambda: ROOM_BYTES - 1), Loaded(lambda: ROOM_BYTES, holds_two=False)], ids=["ram", "gpu"]
 )
 def test_without_room_in_ram_or_on_the_gpu_the_models_of_one_mode_stay(job: Jobs, loaded: Loaded) -> None:
     for mode in ("multitalk", "infinitetalk", "multitalk"):
