@@ -6,6 +6,7 @@ what a person runs after each change, in minutes.
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
 import pytest
 
@@ -116,11 +117,18 @@ WIDE = {
 }
 
 
+@cache
+def _begins(file: str) -> list[str]:
+    """Those above that may be the begin of a test's name in this file."""
+    return [begin for begin in WIDE if file.startswith(begin.partition("::")[0])]
+
+
 def mark(items: Iterable[pytest.Item]) -> None:
     """Mark what is named above `wide`. Raises pytest.UsageError for a name that is no test's."""
     seen: Counter[str] = Counter()
     for item in items:
-        for begin in (begin for begin in WIDE if item.nodeid.startswith(begin)):
+        name = item.nodeid
+        for begin in (begin for begin in _begins(name.partition("::")[0]) if name.startswith(begin)):
             kept = WIDE[begin] and seen[begin] % WIDE[begin] == 0
             seen[begin] += 1
             if not kept:
