@@ -17,6 +17,8 @@ WAITING = ("tests/serverless/", "tests/worker/test_road", "tests/worker/test_fai
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+gc.disable()  # until everything is collected, of which nothing is garbage
+
 settings.register_profile("suite", deadline=None, database=None, derandomize=True)
 settings.load_profile("suite")
 
@@ -50,5 +52,5 @@ def pytest_unconfigure() -> None:
 def pytest_collection_finish() -> None:
     """What is imported and collected stays to the end: no collection of garbage, of which some tests ask for one,
     needs to walk through it again."""
-    gc.collect()
     gc.freeze()
+    gc.enable()

@@ -2,8 +2,8 @@
 
 A worker imports for a second of processor before it does anything, and the suite starts hundreds. Each program is a
 process of its own all the same: forked here where nothing has run yet, it gets its arguments, environment, folder and
-files, runs as `__main__`, and ends as Python ends. What reads the environment as it is imported, the RunPod SDK, is left
-to the program. `tests/programs.py` is the other end.
+files, runs as `__main__`, and ends as Python ends. What reads the environment as it is imported is left to the program:
+the RunPod SDK. `tests/programs.py` is the other end.
 """
 
 import contextlib
