@@ -44,7 +44,7 @@ check: setup-dev ## lint, types and import rules alone
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile docker/standin_devel.Dockerfile
 	$(BIN)/shellcheck -x scripts/*.sh docker/*.sh .ci/run
 	$(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml
 

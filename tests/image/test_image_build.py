@@ -171,7 +171,7 @@ def test_every_argument_of_a_target_is_one_of_the_dockerfile() -> None:
     for instruction in DOCKERFILE.instructions:
         if instruction.name == "ARG":
             taken |= {word.partition("=")[0] for word in instruction.words}
-    assert given >= {"CUDA_BASE", "WITH_SAGE", "MODELS", "BASE", "VERSION", "REVISION", "SOURCE"}
+    assert given >= {"CUDA_BASE", "CUDA_DEVEL", "WITH_SAGE", "SAGE_TARGETS", "MODELS", "BASE", "VERSION", "REVISION", "SOURCE"}
     assert given <= taken
 
 
