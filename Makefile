@@ -62,7 +62,7 @@ builder: ## a builder that `make push` needs, used from then on
 	docker buildx create --name talking-video --driver docker-container --use
 
 push: ## build the image with provenance and a bill of materials, and push it (IMAGE=registry/name VERSION=…)
-	@$(PYTHON) scripts/image.py $(TARGET) --push $(ARGS)
+	@$(PYTHON) scripts/image.py $(TARGET) --push --network $(NETWORK) $(ARGS)
 
 packages: # as root, on Debian or Ubuntu: the programs that the tests start
 	apt-get update -qq

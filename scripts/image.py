@@ -52,9 +52,12 @@ def definition(target: str, overrides: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def build_command(target: dict[str, Any], network: str, *, push: bool) -> list[str]:
-    """The build of a target. `docker buildx bake` itself knows no network in its older versions."""
-    sent = ["--push", "--provenance", "mode=max", "--sbom", "true"] if push else ["--load"]
+def build_command(target: dict[str, Any], network: str, push_sbom: str | None) -> list[str]:
+    """The build of a target. `docker buildx bake` itself knows no network in its older versions.
+
+    `push_sbom` is the value of --sbom; with it the image is pushed.
+    """
+    sent = ["--push", "--provenance", "mode=max", "--sbom", push_sbom] if push_sbom else ["--load"]
     command = ["docker", "buildx", "build", "--progress", "plain", *sent, "--network", network]
     for option, key in (("--platform", "platforms"), ("--tag", "tags"), ("--secret", "secret")):
         command += [text for value in target.get(key, ()) for text in (option, value)]
@@ -126,6 +129,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--network", default="default", help="host: for an engine that has no bridge")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for docker buildx bake")
     parser.add_argument("--push", action="store_true", help="push it, with provenance and SBOM, in place of the proof")
+    parser.add_argument("--sbom", default="true", help="generator=IMAGE: made by another scanner than BuildKit's own")
     parser.add_argument("--built", metavar="IMAGE", help="prove this image instead of building one")
     parser.add_argument(
         "--standin-models",
@@ -160,7 +164,7 @@ def make(asked: argparse.Namespace, standin: StandInModels | None) -> int:
         asked.set += [f"contexts.model-list={standin.list_folder}", f"args.HF_ENDPOINT={standin.endpoint}"]
     try:
         target = definition(asked.target, asked.set)
-        log = build(build_command(target, asked.network, push=asked.push))
+        log = build(build_command(target, asked.network, asked.sbom if asked.push else None))
     except subprocess.CalledProcessError as error:
         return error.returncode or 1
     if asked.push:
