@@ -152,8 +152,8 @@ class Pace:
     def __init__(self, gpu: Card | None = None) -> None:
         self._gpu = gpu
         self._seconds: dict[Stage, float] = {}
-        self._loads: dict[bool, float] = {}  # seconds, by whether the same models were used just before
-        self._loaded: Hashable = None
+        self._loads: dict[bool, float] = {}  # seconds, by whether the same models were loaded already
+        self._loaded: frozenset[Hashable] = frozenset()
         self._rates: dict[bool, dict[float, float]] = {}  # FLOP/s of steps, by block swap and operations of a pass
         self._fastest: dict[float, float] = {}  # likewise, the best that was seen
         self._beside: dict[int, tuple[float, float]] = {}  # seconds before and after the steps, by pixels of a window
@@ -162,9 +162,9 @@ class Pace:
         """What to expect of a job; None: nothing is known of it yet.
 
         Args:
-            models: what its model files are known by: those of the job before are loaded faster.
+            models: what its model files are known by: those that are loaded already take less time.
         """
-        warm = models is not None and models == self._loaded
+        warm = models in self._loaded
         load = self._loads.get(warm, self._loads.get(not warm, GUESS[Stage.LOAD]))
         seconds = {**GUESS, **self._seconds, Stage.LOAD: load}
         rates = {} if work is None else self._rates.get(work.swaps) or self._rates.get(not work.swaps, {})
@@ -197,6 +197,7 @@ class Pace:
         *,
         beside: Beside | None = None,
         models: Hashable = None,
+        others: frozenset[Hashable] = frozenset(),
     ) -> None:
         """Take what a finished job took. Stages that are missing, or took no time, teach nothing.
 
@@ -205,6 +206,7 @@ class Pace:
                 what is possible, too: a small job spends most of its time beside the steps.
             beside: what its windows took beside their steps; None where that was not timed.
             models: as in `forecast`.
+            others: likewise, what stayed loaded beside them.
         """
         if step and not work.swaps:
             rate = work.one_pass * work.passes_per_step / step
@@ -213,16 +215,16 @@ class Pace:
             took = seconds.get(stage, 0.0)
             if took > 0 and stage not in (Stage.LOAD, Stage.SAMPLE):
                 self._seconds[stage] = _learned(self._seconds.get(stage), took)
-        warm = models is not None and models == self._loaded
+        warm = models in self._loaded
         if (load := seconds.get(Stage.LOAD, 0.0)) > 0:
             self._loads[warm] = _learned(self._loads.get(warm), load)
         if (sampling := seconds.get(Stage.SAMPLE, 0.0)) > 0:
             self._learn_windows(work, sampling / work.windows, step, beside)
-        self._loaded = models
+        self._loaded = others if models is None else others | {models}
 
     def unload(self) -> None:
         """A job did not end as it should: nobody knows what is loaded."""
-        self._loaded = None
+        self._loaded = frozenset()
 
     def _learn_windows(self, work: Work, window: float, step: float | None, beside: Beside | None) -> None:
         """A window's seconds: what lay beside its steps, and the rest, which the steps took."""

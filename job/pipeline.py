@@ -19,13 +19,13 @@ from comfy_client.client import Callbacks, new_id
 from comfy_client.progress import Position, ProgressReader
 from contract.cancel import Cancellation, Deadline
 from contract.errors import ErrorCode, Stage, WorkerError
-from contract.fields import Mode
 from contract.job import Job
 from contract.request import Request, parse_request
 from job.attempts import AttemptFrames
 from job.disk import disk_faults
 from job.keeper import Delivery, fingerprint_of, looking_at, recalled
 from job.limits import TimeLimit, hopeless, limit_of, refuse_hopeless
+from job.loaded import refuse_without_models
 from job.outlook import expected, models_of, work_for
 from job.pace import StepTimer
 from job.preparation import Layout, PreparedJob, lay_out_job, write_files
@@ -73,7 +73,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
     report(Stage.VALIDATE)
     report.expect(resources.pace.forecast())
     request = parse_request(job.get("input"))
-    _require_models(request.mode, resources.modes)
+    refuse_without_models(request.mode, resources.modes)
     refuse_without_separator(request, resources.own_nodes)
     refuse_without_source_node(request, resources.own_nodes)
     storage = resources.storage_of(job, request)
@@ -97,6 +97,7 @@ def run_job(job: Job, resources: Resources, cancel: Cancellation, report: Report
         _learn(finished, context)
     else:
         resources.pace.unload()
+        resources.loaded.forget()
     return with_times(reply, stopwatch)
 
 
@@ -133,15 +134,6 @@ def _quote(job_id: str, note: str | None, context: _JobContext) -> dict[str, Any
     return make_quote(quoted, stopwatch)
 
 
-def _require_models(mode: Mode, modes: tuple[Mode, ...]) -> None:
-    if mode not in modes:
-        raise WorkerError(
-            ErrorCode.MODELS_MISSING,
-            f"Required models are missing: this worker has those of {' and '.join(modes)}, not of {mode}",
-            stage=Stage.VALIDATE,
-        )
-
-
 def _deliver(
     finished: FinishedVideo, video: Path, fingerprint: str, storage: Storage, context: _JobContext
 ) -> dict[str, Any]:
@@ -166,6 +158,7 @@ def _learn(finished: FinishedVideo, context: _JobContext) -> None:
         timer.seconds,
         beside=timer.beside,
         models=models_of(context.request, voices, context.resources.variants),
+        others=context.resources.loaded.models,
     )
 
 
@@ -248,6 +241,8 @@ def _generate(prepared: PreparedJob, memory: MemoryOptions, attempts: AttemptFra
         models=context.resources.variants.choose(context.request.mode, len(prepared.voices)),
         precision=context.resources.precision,
     )
+    known = models_of(context.request, len(prepared.voices), context.resources.variants)
+    context.resources.loaded.keep_beside(graph, context.request.mode, known)
     plan, prompt_id = prepared.plan, new_id()
     ticks = plan.latent_frames if memory.tiled_vae else None
     reader = ProgressReader(

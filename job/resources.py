@@ -12,6 +12,7 @@ from contract.job import Job
 from contract.request import Request
 from job.health import Health
 from job.keeper import Keeper
+from job.loaded import Loaded
 from job.marking import Marks
 from job.pace import Pace
 from sources.fetch import FetchLimits
@@ -45,5 +46,6 @@ class Resources:
     marks: Marks
     own_nodes: frozenset[str] = frozenset()
     health: Health = field(default_factory=Health)
+    loaded: Loaded = field(default_factory=Loaded)
     obey_seconds: float = 180.0
     gpu: str = ""

@@ -6,9 +6,9 @@
     python scripts/gpu_bench.py --table                           docs/gpu/README.md anew from the results there
 
 Jobs run one after the other, twice where you name one again with -again. After each one the results are written to
-docs/gpu/<card>.json, where they replace those of the same job and commit: a bench that is stopped has lost nothing, and
-a second one adds to the first. No downloaded weights are needed: `scripts/make_tiny_models.py DIR --full-size` writes
-some that take as long.
+docs/gpu/<card>.json, where they replace those of the same job, commit and settings: a bench that is stopped has lost
+nothing, and a second one adds to the first. A local worker gets the environment of the bench, FORCE_OFFLOAD=false, say.
+No downloaded weights are needed: `scripts/make_tiny_models.py DIR --full-size` writes some that take as long.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from gpu.cases import Case, parse, standard
 from gpu.meters import Gpu, Memory, card, machine
 from gpu.phases import summary
 from gpu.report import write_table
-from gpu.worker import REPOSITORY, JobError, Place, endpoint, local_worker
+from gpu.worker import REPOSITORY, JobError, Place, endpoint, local_worker, speed_settings
 
 RESULTS = REPOSITORY / "docs/gpu"
 LONGEST_JOB = 3600.0
@@ -36,18 +36,17 @@ SEED = 42
 
 
 class Results:
-    """The results of one card, in one file."""
+    """The results of one card, in one file. `notes` in it is what people have to say about its runs."""
 
     def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
         name = re.sub(r"[^a-z0-9]+", "-", str(facts["card"]["name"]).lower()).strip("-")
         self._file = folder / f"{name}.json"
         self._told = json.loads(self._file.read_text()) if self._file.exists() else {"runs": []}
-        self._told = {**facts, "runs": self._told["runs"]}
+        self._told = {**self._told, **facts}
 
     def add(self, run: dict[str, Any]) -> None:
-        """Write it; an earlier run of the same job at the same commit goes."""
-        same = [(run["case"], run["commit"])]
-        kept = [other for other in self._told["runs"] if (other["case"], other["commit"]) not in same]
+        """Write it; an earlier run of the same job at the same commit with the same settings goes."""
+        kept = [other for other in self._told["runs"] if identity(other) != identity(run)]
         self._told["runs"] = [*kept, run]
         if run.get("versions"):
             self._told["versions"] = run.pop("versions")
@@ -55,6 +54,11 @@ class Results:
         part = self._file.with_suffix(".part")
         part.write_text(json.dumps(self._told, indent=1, sort_keys=True) + "\n")
         part.replace(self._file)
+
+
+def identity(run: dict[str, Any]) -> tuple[Any, ...]:
+    """What two runs have in common that can be compared."""
+    return run["case"], run["commit"], run.get("settings", {})
 
 
 def measure(case: Case, place: Place, gpu: Gpu) -> dict[str, Any]:
@@ -130,7 +134,8 @@ def bench(asked: argparse.Namespace) -> int:
                 print(f"left out: {case.name} would take {expected:.0f} s, {left:.0f} s are left", flush=True)
                 continue
             run = measure(case, place, gpu)
-            results.add({**run, "commit": commit_of(asked), "worker_start_seconds": place.start_seconds})
+            run |= {"commit": commit_of(asked), "worker_start_seconds": place.start_seconds}
+            results.add(run if asked.endpoint else {**run, "settings": speed_settings()})
             failed += "error" in run
             inside = run.get("inside") or {}
             seconds_per_window[size] = inside.get("window_seconds") or run["wall_seconds"] / case.windows

@@ -32,8 +32,7 @@ from workflows.own_nodes import OWN_NODES
 
 log = logging.getLogger(__name__)
 
-LARGE_GPU_GB = 70.0
-GGUF_BASES = ("q4_k_m", "q8_0")
+LARGE_GPU_GB = 70.0  # room for the largest window, the weights of its mode, and those of the other one
 Nodes = Mapping[str, Any]  # a server's node facts by class
 
 
@@ -189,8 +188,7 @@ def choose_precision(settings: Settings, facts: GpuFacts) -> Precision:
         suits = Precision(
             base="fp16_fast" if accumulates else "fp16",
             attention="sageattn" if facts.sage else "sdpa",
-            # The weights of a GGUF base are read anew by every job, kept or not: keeping them only takes room.
-            force_offload=facts.memory_gb < LARGE_GPU_GB or settings.base_model in GGUF_BASES,
+            force_offload=facts.memory_gb < LARGE_GPU_GB,
         )
     return Precision(
         base=settings.base_precision or suits.base,

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     vae_precision: Literal["fp16", "fp32", "bf16"] | None = Field(None, description="of the VAE")
     wav2vec_precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="of the voice encoder")
     force_offload: bool | None = Field(
-        None, description="take the weights off the GPU after each job; default: by its memory"
+        None, description="take the weights off the GPU after each job; default: below 70 GB of its memory"
     )
 
     read_ahead: bool = Field(

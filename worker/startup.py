@@ -20,6 +20,7 @@ from contract.volume import Pulse, Volumes
 from job.cards import card_of
 from job.disk import check_disk, unfit
 from job.health import Health
+from job.loaded import Loaded
 from job.pace import Pace
 from job.resources import Resources
 from job.warm_up import warm_up as make_warm
@@ -33,6 +34,7 @@ from worker.early_start import EarlyComfyUI, volumes_of
 from worker.engine_setup import ReadyEngine, running_engine
 from worker.marking import marks_of
 from worker.model_search import variants
+from worker.read_ahead import free_bytes
 from worker.settings import Settings
 from worker.stores import GIGABYTE, MEGABYTE, default_storage, make_keeper, policy_of, storage_of
 
@@ -207,6 +209,7 @@ def make_resources(
         marks=marks_of(settings),
         own_nodes=ready.own_nodes,
         health=Health(volumes),
+        loaded=Loaded(free_bytes, offloads=ready.precision.force_offload),
         obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,
         gpu=ready.gpu,
     )

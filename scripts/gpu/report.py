@@ -13,8 +13,8 @@ PATCH_PIXELS, LINEAR_FLOP_PER_TOKEN, ATTENTION_FLOP_PER_TOKEN_PAIR = 16, 28.10e9
 HEAD = """# Measured on GPUs
 
 Made by `scripts/gpu_bench.py` from the JSON files beside this page; do not edit it. The jobs of a card ran one after
-the other in one worker, in the order of the tables: the first one loads everything, one that follows another of its
-mode finds its models there.
+the other, in the order of the tables; those with the same commit and settings in one worker: the first one loads
+everything, one that follows another of its mode finds its models there.
 """
 Run = dict[str, Any]
 
@@ -54,18 +54,20 @@ def _facts(told: dict[str, Any], inside: list[Run]) -> str:
     if machine:
         lines.append(f"- beside it {machine['processor']}, {machine['threads']} threads")
     if versions:
-        named = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()) if version)
-        lines.append(f"- {named}" + ("" if versions.get("sageattention") else "; no SageAttention"))
+        lines.append("- " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items()) if version))
     if facts:
-        lines.append(f"- attention `{facts.get('attention')}`, precision {facts.get('dtype')}, 4 steps, no guidance")
+        lines.append(f"- precision {facts.get('dtype')}, 4 steps, no guidance")
     lines.append("- frames of random weights are noise: PNGs and videos are larger than real ones, and slower to write")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *(f"- {note}" for note in told.get("notes", ()))]) + "\n"
 
 
 def _jobs(runs: list[Run]) -> str:
     columns: dict[str, Callable[[Run], str]] = {
         "job": lambda run: f"`{run['case']}`",
         "commit": lambda run: str(run["commit"]),
+        "settings": _settings,
+        "attention": lambda run: str((run.get("inside") or {}).get("facts", {}).get("attention") or ""),
+        "ready, s": lambda run: f"{run['worker_start_seconds']:.1f}" if run.get("worker_start_seconds") else "",
         "windows": lambda run: f"{run['video_info']['windows']} x {run['window_frames']}",
         "whole job, s": lambda run: f"{run['processing_time_seconds']:.1f}",
         "load, s": lambda run: f"{run['timings']['load']:.1f}",
@@ -79,8 +81,9 @@ def _jobs(runs: list[Run]) -> str:
         "GPU busy while sampling": _busy,
     }
     note = (
-        "`VRAM` is the peak that torch reserved; `RAM` the memory of worker and ComfyUI, without mapped files; "
-        "`rest` is fetch, prepare, encode and upload.\n"
+        "`settings` are those of the worker that are not its defaults. `ready` is the start of the worker that the job "
+        "ran in, up to where it takes jobs. `VRAM` is the peak that torch reserved; `RAM` the memory of worker and "
+        "ComfyUI, without mapped files; `rest` is fetch, prepare, encode and upload.\n"
     )
     return _table(columns, runs) + "\n" + note
 
@@ -89,6 +92,7 @@ def _windows(runs: list[Run]) -> str:
     columns: dict[str, Callable[[Run], str]] = {
         "job": lambda run: f"`{run['case']}`",
         "commit": lambda run: str(run["commit"]),
+        "settings": _settings,
         "colour match": lambda run: str(run["inside"]["facts"].get("colour_match")),
         "steps": lambda run: f"{_mean(run, lambda window: sum(window['steps'])):.2f}",
         "VAE encode": lambda run: f"{_mean(run, lambda window: window['encode']):.2f}",
@@ -115,6 +119,7 @@ def _loading(runs: list[Run]) -> str:
     columns: dict[str, Callable[[Run], str]] = {
         "job": lambda run: f"`{run['case']}`",
         "commit": lambda run: str(run["commit"]),
+        "settings": _settings,
         "sampler: weights": lambda run: f"{run['inside']['load_weights']:.2f}",
         "sampler: LoRA": lambda run: f"{run['inside']['set_lora']:.2f}",
     }
@@ -126,6 +131,10 @@ def _table(columns: dict[str, Callable[[Run], str]], runs: Iterable[Run]) -> str
     lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     lines += [f"| {' | '.join(cell(run) for cell in columns.values())} |" for run in runs]
     return "\n".join(lines) + "\n"
+
+
+def _settings(run: Run) -> str:
+    return ", ".join(f"`{name}={value}`" for name, value in sorted(run.get("settings", {}).items()))
 
 
 def _node(run: Run, name: str) -> str:

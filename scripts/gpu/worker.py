@@ -21,6 +21,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NODES = Path(__file__).parent / "nodes"
 TINY_NODES = REPOSITORY / "tests/real/nodes"
 POLL_SECONDS, STOP_SECONDS = 2.0, 30.0
+SPEED_SETTINGS = (
+    "ATTENTION_MODE",
+    "BASE_PRECISION",
+    "FORCE_OFFLOAD",
+    "READ_AHEAD",
+    "TALK_MODEL",
+    "VAE_PRECISION",
+    "WARM_UP",
+    "WAV2VEC_PRECISION",
+)
 ENDPOINTS = "https://api.runpod.ai/v2"
 OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT")
 
@@ -79,6 +89,11 @@ def _reply(told: dict[str, Any]) -> dict[str, Any]:
     if told["status"] != "COMPLETED" or output.get("error"):
         raise JobError(str(told.get("error") or output.get("error") or told["status"]))
     return dict(output)
+
+
+def speed_settings() -> dict[str, str]:
+    """What the environment tells a local worker that its speed depends on; what it leaves out is as by default."""
+    return {name: os.environ[name] for name in SPEED_SETTINGS if os.environ.get(name)}
 
 
 def endpoint(name: str) -> Place:

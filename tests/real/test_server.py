@@ -15,8 +15,10 @@ from comfy_client.server import EngineProcess
 from comfy_client.supervisor import SupervisedEngine
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
+from contract.fields import Mode
 from handler import answer
-from tests.real.bench import LOADERS, RealBench
+from job.loaded import ROOM_BYTES, Loaded
+from tests.real.bench import LOADERS, RealBench, difference
 from tests.worker.bench import Bench, probe
 from worker.engine_setup import ReadyEngine
 from worker.settings import Settings
@@ -37,6 +39,20 @@ def test_the_other_mode_and_the_way_back_load_what_the_modes_do_not_share(real: 
     other = real.run(real.arguments("multitalk", seed=12))
     back = real.run(real.arguments("infinitetalk", seed=13))
     assert LOADERS.intersection(other.nodes) == LOADERS.intersection(back.nodes) == {"model", "talk"}
+
+
+def test_where_there_is_room_the_way_back_loads_nothing_and_shows_the_same(real: RealBench) -> None:
+    loaded, made = Loaded(lambda: ROOM_BYTES), real.arguments("multitalk", seed=21, steps=3)
+    modes: tuple[Mode, ...] = ("infinitetalk", "multitalk", "infinitetalk", "multitalk")
+    for number, mode in enumerate(modes):
+        made = real.arguments(mode, seed=21, steps=3, references=real.reference(number))
+        kept = real.run(made, lambda graph, mode=mode: loaded.keep_beside(graph, mode, mode))  # type: ignore[misc]
+        if number:  # what ran before the first one is not known
+            assert LOADERS.isdisjoint(kept.nodes) is (number > 1), kept.nodes
+    real.run(real.arguments("infinitetalk", seed=22))
+    fresh = real.run({**made, "frames_parent": real.folder / "fresh"})
+    assert {"model", "talk"} <= set(fresh.nodes)
+    assert difference(kept.frames, fresh.frames) == 0
 
 
 def test_a_cancelled_job_ends_and_the_next_one_runs(real: RealBench) -> None:

@@ -161,6 +161,12 @@ def timed(function, name, record):
     return run
 
 
+def sdp_order():
+    """Names of torch's attention kernels, the one that it would rather take first."""
+    with suppress(AttributeError):
+        return [torch.nn.attention.SDPBackend(number).name for number in torch._C._get_sdp_priority_order()]
+
+
 def timed_loop(loop, record):
     """The loop with its VAE and its model timed; the facts of the model beside it."""
 
@@ -172,6 +178,7 @@ def timed_loop(loop, record):
             "dtype": str(options["dtype"]),
             "window": options["image_embeds"].get("frame_window_size"),
             "colour_match": options["image_embeds"].get("colormatch"),
+            "sdp_order": sdp_order(),
         }
         copied = not any(name.endswith("comfy_nodes.frames") for name in sys.modules)
         options["vae"] = TimedVae(options["vae"], record, copied=copied)
