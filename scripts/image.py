@@ -146,14 +146,12 @@ def main() -> int:
     if not runs("docker", "version"):
         print(NO_ENGINE, file=sys.stderr)
         return 1
-    if asked.built:
-        return proved(asked.built)
-    if not runs("docker", "buildx", "version"):
+    if not asked.built and not runs("docker", "buildx", "version"):
         print(NO_BUILDX, file=sys.stderr)
         return 1
     with ExitStack() as stack:
         standin = stack.enter_context(standin_models(asked.standin_models)) if asked.standin_models else None
-        return make(asked, standin)
+        return proved(asked.built, standin) if asked.built else make(asked, standin)
 
 
 def make(asked: argparse.Namespace, standin: StandInModels | None) -> int:
@@ -175,9 +173,9 @@ def make(asked: argparse.Namespace, standin: StandInModels | None) -> int:
 
 
 def proved(image: str, standin: StandInModels | None = None, log: Sequence[str] = ()) -> int:
-    """The exit code of all proofs that suit an image."""
+    """The exit code of all proofs that suit an image. Without the log of its build nothing is known of a token."""
     try:
-        if standin:
+        if standin and log:
             look_for_token(image, standin.token, log)
         more = proofs(image, standin)
     except Unproved as error:

@@ -89,8 +89,14 @@ class Proof:
     def run(
         self, *options: str, command: tuple[str, ...], given: bytes | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """A container of the image, until it ends."""
-        return docker("run", "--rm", "--network", "none", *options, self.image, *command, given=given, check=check)
+        """A container of the image, until it ends; one that takes too long is ended."""
+        name = f"talking-video-proof-{uuid.uuid4().hex}"
+        asked = ("run", "--rm", "--name", name, "--network", "none", *options, self.image, *command)
+        try:
+            return docker(*asked, given=given, check=check)
+        except subprocess.TimeoutExpired:
+            docker("rm", "--force", name, check=False)
+            raise
 
     def options(self, speed: int = 0, **settings: str) -> list[str]:
         """Of a container that makes a video of the inputs with the simulator, signed."""
