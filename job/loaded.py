@@ -8,9 +8,10 @@ from contract.fields import Mode
 from workflows.idle import add_idle, loaders_of
 from workflows.template import Graph
 
-# Must be free before a job beside which others' models are kept: what the largest base and talk models take, once more
-# (18 and 5 GB, docs/facts/talk-models.md#precision-and-memory).
-ROOM_BYTES = 24_000_000_000
+# Must be free before a job beside which others' models are kept. A GGUF base is a mapped file, and costs no memory that
+# the kernel could not take back (docs/benchmarks.md, "memory of ComfyUI with the loaders of both modes"); another base
+# without a LoRA is copied into memory when it leaves the GPU: 17 GB, and 5 for its talk model.
+ROOM_BYTES, ROOM_FOR_COPY_BYTES = 8_000_000_000, 24_000_000_000
 
 
 class Loaded:
@@ -18,11 +19,15 @@ class Loaded:
 
     Args:
         free_bytes: tells the memory of this machine that is free.
-        offloads: whether the GPU is free of weights between two jobs; else two models would share it.
+        mapped: whether the base model is a mapped file.
+        holds_two: whether the GPU has room for the weights of two modes, or is free of weights between two jobs.
     """
 
-    def __init__(self, free_bytes: Callable[[], int] = lambda: 0, *, offloads: bool = True) -> None:
-        self._free_bytes, self._offloads = free_bytes, offloads
+    def __init__(
+        self, free_bytes: Callable[[], int] = lambda: 0, *, mapped: bool = True, holds_two: bool = True
+    ) -> None:
+        self._free_bytes, self._holds_two = free_bytes, holds_two
+        self._room = ROOM_BYTES if mapped else ROOM_FOR_COPY_BYTES
         self._known: dict[Mode, tuple[Hashable, Graph]] = {}
 
     def keep_beside(self, graph: Graph, mode: Mode, models: Hashable) -> None:
@@ -32,7 +37,7 @@ class Loaded:
             models: what those of the graph are known by.
         """
         own = models, loaders_of(graph)
-        room = self._offloads and self._free_bytes() >= ROOM_BYTES
+        room = self._holds_two and self._free_bytes() >= self._room
         others = {
             other: (models_there, loaders)
             for other, (models_there, loaders) in self._known.items()

@@ -21,7 +21,7 @@ from media.audio import Voice, decode
 from media.crop import Box
 from media.faces import Face
 from media.footage import Footage
-from media.image import Fit
+from media.image import Fit, draw_fitted
 from media.losses import SPARE_SECONDS
 from media.masks import PixelBox, draw_masks, draw_masks_with_silent_rest, save_masks
 from media.seats import region_of
@@ -123,12 +123,15 @@ def lay_out_job(
         view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
         image = view.first()
         framed = frame_picture(request, image, warnings)
+        if not inputs.filmed:  # here, as the voices take longer
+            draw_fitted(image, framed.fit).save(folder / PORTRAIT, compress_level=1)
     fit, timeline = framed.fit, voices()
     warnings += heard
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
-    references = draw_references(view, fit, plan, folder / PORTRAIT)
-    if not inputs.filmed:
+    if isinstance(view, Dubbed):
+        references = draw_references(view, fit, plan, folder / PORTRAIT)
+    else:
         room = PictureRoom(folder, fit, request.fit, warnings, cancel)
         references = draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room)
     boxes = seat_speakers(request, framed, warnings)

@@ -25,7 +25,7 @@ JPEG_QUALITY = 95  # 60 to 150 kB each at 400x704, of what is mixed with noise
 
 
 class View(Protocol):
-    """Where the reference pictures come from."""
+    """What is seen."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -34,10 +34,6 @@ class View(Protocol):
 
     def first(self) -> Image.Image:
         """What is seen at the start, not fitted yet."""
-        ...
-
-    def pictures(self, fit: Fit, plan: Plan) -> Iterator[Image.Image]:
-        """One for each window, not fitted yet; the last serves all windows that have none."""
         ...
 
 
@@ -55,11 +51,6 @@ class Portrait:
     def first(self) -> Image.Image:
         """The one."""
         return self.image
-
-    def pictures(self, fit: Fit, plan: Plan) -> Iterator[Image.Image]:
-        """The one."""
-        del fit, plan
-        yield self.image
 
 
 @dataclass(frozen=True)
@@ -163,6 +154,6 @@ def open_view(inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancell
     return Portrait(open_portrait(inputs.image, warnings, cancel))
 
 
-def draw_references(view: View, fit: Fit, plan: Plan, file: Path) -> References:
+def draw_references(view: Dubbed, fit: Fit, plan: Plan, file: Path) -> References:
     """Write what the windows go by, fitted to the frame."""
     return References(file, save_references((draw_fitted(one, fit) for one in view.pictures(fit, plan)), file))

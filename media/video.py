@@ -24,6 +24,7 @@ from media.reserve import likely_bytes, release, reserve
 
 GENERATED_FPS = 25
 POLL_SECONDS = 0.02
+END_SECONDS = 0.004  # between two looks whether ffmpeg has ended: the job waits for nothing else then
 CLOSE_SECONDS = 600.0
 LOOKS = 50
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -183,10 +184,10 @@ class FrameEncoder:
         pipe.close()
         waited = 0.0
         while self._ffmpeg.poll() is None:
-            if self._stop.wait(POLL_SECONDS):
+            if self._stop.wait(END_SECONDS):
                 raise WorkerError(ErrorCode.CANCELLED, "The encoder was stopped")
             self._cancel.check()
-            waited += POLL_SECONDS
+            waited += END_SECONDS
             if waited > CLOSE_SECONDS:
                 raise WorkerError(ErrorCode.ENCODE_FAILED, "The encoder did not finish in time")
         if self._ffmpeg.returncode:

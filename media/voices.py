@@ -16,11 +16,10 @@ from functools import cache
 from pathlib import Path
 from statistics import NormalDist
 
-from pydub import AudioSegment
-
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from media.audio import LISTENER_RATE, MODEL_RATE, Voice, decode
+from media.segments import AudioSegment
 
 BLOCK_SECONDS = 5
 SHORTEST_SECONDS = 0.5

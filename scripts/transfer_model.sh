@@ -108,6 +108,7 @@ with_aria2c() {
     --show-console-readout=false --stop-with-process=$$ >"$errors" 2>&1 || code=$?
   ((code == 0)) || kill "$hasher" 2>/dev/null || :
   exec {told}>&-
+  sync -d -- "$part" 2>/dev/null || : # while the last of it is hashed
   wait "$hasher" || rm -f -- "$hashed"
   why="aria2c ended with code $code: $(reason)"
   case $code in

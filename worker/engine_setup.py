@@ -38,13 +38,15 @@ Nodes = Mapping[str, Any]  # a server's node facts by class
 
 @dataclass(frozen=True)
 class ReadyEngine:
-    """An engine that can take jobs, what suits its GPU, the modes whose models are there, and the nodes of our pack."""
+    """An engine that can take jobs, what suits its GPU, the modes whose models are there, and the nodes of our pack.
+    `holds_two` as `job.loaded` has it."""
 
     engine: Engine
     precision: Precision
     modes: tuple[Mode, ...]
     gpu: str = ""
     own_nodes: frozenset[str] = frozenset()
+    holds_two: bool = True
 
 
 @contextmanager
@@ -91,7 +93,11 @@ def _comfyui_of_this_machine(settings: Settings, early: EarlyComfyUI) -> Iterato
     start = _Start(settings, early.launch, modes, precision)
     with SupervisedEngine(start) as engine:
         log.info("ComfyUI is ready for %s", " and ".join(modes))
-        yield ReadyEngine(engine, precision, modes, facts.name, start.own_nodes)
+        yield ReadyEngine(engine, precision, modes, facts.name, start.own_nodes, _holds_two(precision, facts))
+
+
+def _holds_two(precision: Precision, facts: GpuFacts) -> bool:
+    return precision.force_offload or facts.device != "cuda" or facts.memory_gb >= LARGE_GPU_GB
 
 
 class _Start:

@@ -209,7 +209,7 @@ def make_resources(
         marks=marks_of(settings),
         own_nodes=ready.own_nodes,
         health=Health(volumes),
-        loaded=Loaded(free_bytes, offloads=ready.precision.force_offload),
+        loaded=Loaded(free_bytes, mapped=settings.base_model != "fp8", holds_two=ready.holds_two),
         obey_seconds=OBEY_VOLUME_SECONDS * settings.volume_seconds,
         gpu=ready.gpu,
     )

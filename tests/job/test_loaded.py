@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from contract.fields import Mode
-from job.loaded import ROOM_BYTES, Loaded
+from job.loaded import ROOM_BYTES, ROOM_FOR_COPY_BYTES, Loaded
 from tests.simulator.simulator_process import Simulator, tone, write_wav
 from tests.workflows.graph_checker import problems
 from tests.workflows.graph_samples import arguments, plan
@@ -56,7 +56,13 @@ def test_each_mode_finds_its_models_again_where_there_is_room(job: Jobs) -> None
 
 
 @pytest.mark.parametrize(
-    "loaded", [Loaded(lambda: ROOM_BYTES - 1), Loaded(lambda: ROOM_BYTES, offloads=False)], ids=["ram", "gpu"]
+    "loaded",
+    [
+        Loaded(lambda: ROOM_BYTES - 1),
+        Loaded(lambda: ROOM_FOR_COPY_BYTES - 1, mapped=False),
+        Loaded(lambda: ROOM_BYTES, holds_two=False),
+    ],
+    ids=["ram", "copy", "gpu"],
 )
 def test_without_room_in_ram_or_on_the_gpu_the_models_of_one_mode_stay(job: Jobs, loaded: Loaded) -> None:
     for mode in ("multitalk", "infinitetalk", "multitalk"):
