@@ -6,6 +6,8 @@
 # MODELS          none, multitalk, infinitetalk, all      models to put into the image (none: they come from the volume)
 # BASE            q4_k_m, q8_0, fp8                       base model to download, and the worker's default BASE_MODEL
 # WITH_SAGE       0, 1 (or no, yes)                       do without SageAttention, or compile it (12 min and more)
+# SAGE_TARGETS    such as 8.9 or 8.0;9.0                  compile it for these GPU generations alone: 8.0 A100; 8.6 3090,
+#                                                         A40, A6000; 8.9 4090, L4, L40S; 9.0 H100, H200; 12.0 5090
 # MAX_JOBS        a number (2)                            its compilers at a time, and
 # NVCC_THREADS    a number (2)                            the GPU generations that each compiles at a time: about 2 GB of
 #                                                         RAM for each, all compilers together
@@ -14,6 +16,7 @@
 #                                                         worker, for the image's labels
 #
 # MODELS from a repository that asks who you are: --secret id=hf_token,env=HF_TOKEN
+# Another list of models than workflows/models.json: --build-context model-list=FOLDER, where FOLDER has a models.json
 # RunPod builds from GitHub for 30 min at most and without arguments: hence WITH_SAGE=0. Releases are built with 1.
 #
 # What changes least comes first, so that a change of the worker's code costs seconds.
@@ -130,23 +133,27 @@ FROM sage-${WITH_SAGE} AS sage
 
 
 # --- models, if asked for --------------------------------------------------------------------------------------------
+FROM scratch AS model-list
+COPY workflows/models.json /
+
 FROM base AS models
+COPY docker/part_models.sh /opt/docker/
 COPY scripts/download_models.sh scripts/fetch_model.sh scripts/transfer_model.sh /opt/download/scripts/
-COPY workflows/models.json /opt/download/workflows/
+COPY --from=model-list /models.json /opt/download/workflows/
 ARG MODELS
 ARG BASE
 ARG HF_ENDPOINT=https://huggingface.co
 # The token is a file that the script reads: as a variable, the shell would print it into the build's log.
 RUN --mount=type=secret,id=hf_token \
     case "$BASE" in q4_k_m|q8_0|fp8) ;; *) echo "BASE=$BASE: use q4_k_m, q8_0 or fp8" >&2; exit 2 ;; esac; \
-    mkdir -p /opt/models; \
     case "$MODELS" in \
-      none) ;; \
+      none) /opt/docker/part_models.sh /opt/models /opt/parts </dev/null ;; \
       multitalk|infinitetalk|all) \
-        HF_TOKEN_PATH=/run/secrets/hf_token /opt/download/scripts/download_models.sh --mode "$MODELS" --base "$BASE" --dest /opt/models ;; \
+        HF_TOKEN_PATH=/run/secrets/hf_token /opt/download/scripts/download_models.sh --mode "$MODELS" --base "$BASE" --dest /opt/models; \
+        /opt/download/scripts/download_models.sh --mode "$MODELS" --base "$BASE" --list >/opt/list; \
+        /opt/docker/part_models.sh /opt/models /opt/parts </opt/list ;; \
       *) echo "MODELS=$MODELS: use none, multitalk, infinitetalk or all" >&2; exit 2 ;; \
-    esac; \
-    chmod -R a+rX /opt/models
+    esac
 
 
 # --- the worker's environment: no torch, or the SDK's start-up checks would hold a CUDA context in the worker --------
@@ -163,13 +170,16 @@ FROM comfyui-env AS worker
 COPY --from=comfyui /opt/ComfyUI /opt/ComfyUI
 RUN --mount=type=bind,from=sage,source=/wheels,target=/wheels \
     find /wheels -name '*.whl' -exec /opt/comfyui-venv/bin/pip install --no-cache-dir --no-index --no-deps {} +
-COPY --from=models /opt/models /opt/models
+COPY --from=models /opt/parts/base/ /opt/models/
+COPY --from=models /opt/parts/talk/ /opt/models/
+COPY --from=models /opt/parts/others/ /opt/models/
 COPY --from=worker-env /opt/worker-venv /opt/worker-venv
 
 WORKDIR /app
 COPY docker/NOTICE /NOTICE
 COPY docker/healthcheck.sh /opt/docker/
 COPY workflows/ workflows/
+COPY --from=model-list /models.json workflows/
 COPY scripts/download_models.sh scripts/fetch_model.sh scripts/transfer_model.sh scripts/
 COPY contract/ contract/
 COPY sources/ sources/
@@ -208,7 +218,7 @@ CMD ["/opt/worker-venv/bin/python", "-u", "handler.py"]
 
 # --- proof, without a GPU: `docker build --target verify` runs it alone -----------------------------------------------
 FROM worker AS verify
-COPY docker/verify.sh docker/verify_comfyui.py /opt/docker/
+COPY docker/verify.sh docker/verify_comfyui.py docker/verify_sage.py /opt/docker/
 RUN COMFYUI_LOCK=/opt/locks/comfyui-requirements.txt /opt/docker/verify.sh; \
     echo "docker/verify.sh passed" >/tmp/verified
 
@@ -219,6 +229,7 @@ COPY --from=verify /tmp/verified /opt/docker/verified
 ARG COMFYUI_COMMIT
 ARG WANVIDEOWRAPPER_COMMIT
 ARG SAGEATTENTION_COMMIT
+ARG MODELS
 ARG REVISION=unknown
 ARG SOURCE=unknown
 # Held equal to contract/version.py by tests/image.
@@ -229,6 +240,7 @@ LABEL org.opencontainers.image.title="talking-video worker" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.version="${VERSION}" \
+      models="${MODELS}" \
       comfyui.commit="${COMFYUI_COMMIT}" \
       wanvideowrapper.commit="${WANVIDEOWRAPPER_COMMIT}" \
       sageattention.commit="${SAGEATTENTION_COMMIT}"

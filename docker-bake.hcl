@@ -11,6 +11,8 @@ variable "SOURCE" { default = "" }   // where that repository is
 variable "MODELS" { default = "all" }
 variable "BASE" { default = "q4_k_m" }
 variable "BASE_IMAGE" { default = "" } // in place of NVIDIA's, where that cannot be pulled: docker/standin.sh
+variable "DEVEL_IMAGE" { default = "" } // the same for the image with the CUDA compiler: docker/standin_devel.Dockerfile
+variable "SAGE_TARGETS" { default = "" } // GPU generations to compile SageAttention for; all five where it is empty
 variable "CACHE" { default = "" }      // an image of a registry that keeps the layers between two builds
 
 target "common" {
@@ -19,6 +21,7 @@ target "common" {
   platforms  = ["linux/amd64"]
   args = {
     CUDA_BASE = BASE_IMAGE != "" ? BASE_IMAGE : null
+    CUDA_DEVEL = DEVEL_IMAGE != "" ? DEVEL_IMAGE : null
     VERSION   = VERSION != "" ? VERSION : null
     REVISION  = REVISION != "" ? REVISION : null
     SOURCE    = SOURCE != "" ? SOURCE : null
@@ -35,7 +38,7 @@ target "worker" {
 
 target "worker-sage" {
   inherits = ["common"]
-  args     = { WITH_SAGE = "1" }
+  args     = { WITH_SAGE = "1", SAGE_TARGETS = SAGE_TARGETS != "" ? SAGE_TARGETS : null }
   tags     = VERSION != "" ? ["${IMAGE}:${VERSION}"] : ["${IMAGE}:worker-sage"]
 }
 

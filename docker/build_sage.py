@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-FP8 = frozenset({"89", "90", "120"})
+FP8 = frozenset({"89", "90", "100", "120", "121"})
 HOPPER = frozenset({"90"})
 TARGETS_OF = {"_qattn_sm89": FP8, "_qattn_sm90": HOPPER}  # the other extensions run everywhere
 GENCODE = "-gencode"
@@ -60,7 +60,7 @@ def limit_threads(flags: Sequence[str], threads: int) -> list[str]:
 
 def expected_targets(extension: str, arch_list: str) -> set[str]:
     """The targets that must be in an extension, as the digits of sm_NN."""
-    asked = {part.strip().replace(".", "") for part in arch_list.split(";") if part.strip()}
+    asked = {re.sub(r"\D", "", part) for part in re.split("[;,]", arch_list)} - {""}
     wanted = TARGETS_OF.get(extension)
     return asked if wanted is None else asked & wanted
 

@@ -19,18 +19,8 @@ printf '#include <Python.h>\nint launcher(void) { return PY_MAJOR_VERSION; }\n' 
 headers=$("$comfyui_python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
 gcc -shared -fPIC -I"$headers" -o "$work/launcher.so" "$work/launcher.c"
 
-step "SageAttention imports, if it is there"
-"$comfyui_python" - <<'PYTHON'
-import importlib.util
-
-if importlib.util.find_spec("sageattention"):
-    import sageattention.core as core
-
-    # The Hopper kernels link the driver, which a build machine may not have.
-    assert core.SM80_ENABLED and core.SM89_ENABLED, "its kernels do not load"
-else:
-    print("SageAttention is not in this image: attention is sdpa")
-PYTHON
+step "SageAttention's kernels load, if it is there"
+"$comfyui_python" "$here/verify_sage.py"
 
 step "ComfyUI starts with the node pack, and with our own beside it"
 mkdir "$work/nodes"

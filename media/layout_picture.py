@@ -7,10 +7,10 @@ import wave
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
-from pydub import AudioSegment
 
 from media.audio import LISTENER_RATE, MODEL_RATE
 from media.masks import PixelBox
+from media.segments import AudioSegment
 from media.voices import FULL_SCALE, Placed, Timeline
 
 LONGEST_SIDE = 560

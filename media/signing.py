@@ -61,7 +61,8 @@ class Signer:
         now = datetime.now(UTC)
         if not self.not_before <= now <= self.not_after:
             when = "is not valid yet" if now < self.not_before else "has expired"
-            raise SigningError(f"C2PA_CERT {when} ({self.not_before:%Y-%m-%d} to {self.not_after:%Y-%m-%d})")
+            days = f"{self.not_before:%Y-%m-%d} to {self.not_after:%Y-%m-%d}"
+            raise SigningError(f"C2PA_CERT {when} ({days}); the clock here says {now:%Y-%m-%d}")
         signed = io.BytesIO()
         self._sign(io.BytesIO(SMALLEST_MP4), signed, "rehearsal", self.timestamp_url)
         state = validation_state(signed)

@@ -153,7 +153,10 @@ open_volume() {
 }
 
 take_lock() {
-  exec {lock}>"$dest/.download.lock"
+  if ! { exec {lock}>"$dest/.download.lock"; } 2>/dev/null; then
+    if [[ $verify && -z $repair ]]; then return; fi # nothing is changed: a look needs no leave to write
+    fail 1 "user $EUID may not write to $dest"
+  fi
   flock -n "$lock" && return
   say "another run is at work in $dest: waiting for it"
   flock "$lock" &

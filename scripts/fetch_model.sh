@@ -154,7 +154,7 @@ unverified() { warn "$name is unverified: neither the list nor $endpoint tells i
 
 # Keeps what the server said where the list says nothing: for later runs, and for `sha256sum -c`.
 record() {
-  [[ $sum ]] && [[ -z $list_sum || -z $list_bytes ]] || return 0
+  [[ $sum && -w ${final%/*} ]] && [[ -z $list_sum || -z $list_bytes ]] || return 0
   printf '# %s bytes; size and sha256 as %s gave them for %s on %s\n%s  %s\n' "${bytes:-?}" "$endpoint" "$source" \
     "$(date -u +%F)" "$sum" "$file" >"$final.sha256.part" && mv -f -- "$final.sha256.part" "$final.sha256"
 }

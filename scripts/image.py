@@ -6,16 +6,20 @@ step of the build took, and what each layer takes, is told too. Needs nothing bu
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from prove_image import prove
+from prove_image import Unproved, prove
+from prove_models import look_for_token, proofs
+from standin_models import StandInModels, standin_models
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 NO_ENGINE = """\
@@ -42,21 +46,25 @@ def definition(target: str, overrides: Sequence[str]) -> dict[str, Any]:
         subprocess.CalledProcessError: there is no such target.
     """
     options = [text for override in overrides for text in ("--set", f"{target}.{override}")]
-    command = ["docker", "buildx", "bake", "--print", *options, target]
+    command = ["docker", "buildx", "bake", "--file", "docker-bake.hcl", "--print", *options, target]
     told = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, check=True, text=True).stdout
     found: dict[str, Any] = json.loads(told)["target"][target]
     return found
 
 
-def build_command(target: dict[str, Any], network: str, *, push: bool) -> list[str]:
-    """The build of a target. `docker buildx bake` itself knows no network in its older versions."""
-    sent = ["--push", "--provenance", "mode=max", "--sbom", "true"] if push else ["--load"]
+def build_command(target: dict[str, Any], network: str, push_sbom: str | None) -> list[str]:
+    """The build of a target. `docker buildx bake` itself knows no network in its older versions.
+
+    `push_sbom` is the value of --sbom; with it the image is pushed.
+    """
+    sent = ["--push", "--provenance", "mode=max", "--sbom", push_sbom] if push_sbom else ["--load"]
     command = ["docker", "buildx", "build", "--progress", "plain", *sent, "--network", network]
     for option, key in (("--platform", "platforms"), ("--tag", "tags"), ("--secret", "secret")):
         command += [text for value in target.get(key, ()) for text in (option, value)]
     for option, key in (("--cache-from", "cache-from"), ("--cache-to", "cache-to")):
         command += [text for value in target.get(key, ()) for text in (option, value)]
-    command += [text for name, value in target["args"].items() for text in ("--build-arg", f"{name}={value}")]
+    for option, key in (("--build-arg", "args"), ("--build-context", "contexts")):
+        command += [text for name, value in target.get(key, {}).items() for text in (option, f"{name}={value}")]
     return [*command, "--file", target["dockerfile"], target["context"]]
 
 
@@ -114,35 +122,66 @@ def report(image: str, log: Sequence[str], seconds: float) -> None:
             print(f"  {took:7.1f} s   {name[:100]}")
 
 
-def main() -> int:
-    """Build, prove, report."""
+def parse() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description="Builds a target of docker-bake.hcl and proves it.")
     parser.add_argument("target", nargs="?", default="worker", help="worker, worker-sage or with-models")
     parser.add_argument("--network", default="default", help="host: for an engine that has no bridge")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as for docker buildx bake")
     parser.add_argument("--push", action="store_true", help="push it, with provenance and SBOM, in place of the proof")
+    parser.add_argument("--sbom", default="true", help="generator=IMAGE: made by another scanner than BuildKit's own")
     parser.add_argument("--built", metavar="IMAGE", help="prove this image instead of building one")
-    asked = parser.parse_args()
+    parser.add_argument(
+        "--standin-models",
+        type=Path,
+        metavar="FOLDER",
+        help="for with-models: these small files, of scripts/make_tiny_models.py, in place of 35 GB; --network host",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Build, prove, report."""
+    asked = parse()
     if not runs("docker", "version"):
         print(NO_ENGINE, file=sys.stderr)
         return 1
-    if asked.built:
-        return prove(asked.built)
-    if not runs("docker", "buildx", "version"):
+    if not asked.built and not runs("docker", "buildx", "version"):
         print(NO_BUILDX, file=sys.stderr)
         return 1
+    with ExitStack() as stack:
+        standin = stack.enter_context(standin_models(asked.standin_models)) if asked.standin_models else None
+        return proved(asked.built, standin) if asked.built else make(asked, standin)
+
+
+def make(asked: argparse.Namespace, standin: StandInModels | None) -> int:
+    """Build the target; push it, or report and prove it."""
     begun = time.monotonic()
+    if standin:
+        os.environ["HF_TOKEN"] = standin.token  # where the target's secret takes it from
+        asked.set += [f"contexts.model-list={standin.list_folder}", f"args.HF_ENDPOINT={standin.endpoint}"]
     try:
         target = definition(asked.target, asked.set)
-        log = build(build_command(target, asked.network, push=asked.push))
+        log = build(build_command(target, asked.network, asked.sbom if asked.push else None))
     except subprocess.CalledProcessError as error:
         return error.returncode or 1
     if asked.push:
         return 0
-    seconds = time.monotonic() - begun
     (image, *_) = target["tags"]
-    report(image, log, seconds)
-    return prove(image)
+    report(image, log, time.monotonic() - begun)
+    return proved(image, standin, log)
+
+
+def proved(image: str, standin: StandInModels | None = None, log: Sequence[str] = ()) -> int:
+    """The exit code of all proofs that suit an image. Without the log of its build nothing is known of a token."""
+    try:
+        if standin and log:
+            look_for_token(image, standin.token, log)
+        more = proofs(image, standin)
+    except Unproved as error:
+        print(f"NOT PROVED: {error}", file=sys.stderr)
+        return 1
+    return prove(image, more)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import sys
 import tarfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,15 +62,7 @@ class Proof:
 
     def __init__(self, image: str, stack: ExitStack) -> None:
         self.image, self._stack = image, stack
-        self._inputs = self.volume()
-        with io.BytesIO() as packed:
-            with tarfile.open(fileobj=packed, mode="w") as archive:
-                for name in ("portrait.png", "hello.wav"):
-                    archive.add(EXAMPLES / name, name)
-            sent = packed.getvalue()
-        self.run(
-            "--interactive", "--user", "0", "--volume", f"{self._inputs}:/in", command=("tar", "-xC", "/in"), given=sent
-        )
+        self._inputs = self.filled_volume({name: EXAMPLES / name for name in ("portrait.png", "hello.wav")})
         script = CERTIFICATES.read_text(encoding="utf-8") + "\nimport json\nprint(json.dumps(certificate()))\n"
         told = self.run("--interactive", command=(PYTHON, "-"), given=script.encode()).stdout
         self._chain, self._key = json.loads(told)
@@ -82,11 +74,29 @@ class Proof:
         self._stack.callback(docker, "volume", "rm", "--force", name, check=False)
         return name
 
+    def filled_volume(self, files: Mapping[str, Path]) -> str:
+        """One with these files and folders under these names."""
+        name = self.volume()
+        with io.BytesIO() as packed:
+            with tarfile.open(fileobj=packed, mode="w") as archive:
+                for place, path in files.items():
+                    archive.add(path, place)
+            sent = packed.getvalue()
+        options = ("--interactive", "--user", "0", "--volume", f"{name}:/new")
+        self.run(*options, command=("tar", "--no-same-owner", "-xC", "/new"), given=sent)
+        return name
+
     def run(
         self, *options: str, command: tuple[str, ...], given: bytes | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """A container of the image, until it ends."""
-        return docker("run", "--rm", "--network", "none", *options, self.image, *command, given=given, check=check)
+        """A container of the image, until it ends; one that takes too long is ended."""
+        name = f"talking-video-proof-{uuid.uuid4().hex}"
+        asked = ("run", "--rm", "--name", name, "--network", "none", *options, self.image, *command)
+        try:
+            return docker(*asked, given=given, check=check)
+        except subprocess.TimeoutExpired:
+            docker("rm", "--force", name, check=False)
+            raise
 
     def options(self, speed: int = 0, **settings: str) -> list[str]:
         """Of a container that makes a video of the inputs with the simulator, signed."""
@@ -197,13 +207,13 @@ PROOFS: tuple[Callable[[Proof], None], ...] = (
 )
 
 
-def prove(image: str) -> int:
-    """All of it, told line by line; 0 where all is as it should be, else 1."""
+def prove(image: str, more: Sequence[Callable[[Proof], None]] = ()) -> int:
+    """All of it and `more`, told line by line; 0 where all is as it should be, else 1."""
     print(f"\n{image}:")
     with ExitStack() as stack:
         try:
             proof = Proof(image, stack)
-            for one in PROOFS:
+            for one in (*PROOFS, *more):
                 begun = time.monotonic()
                 one(proof)
                 print(f"  proved in {time.monotonic() - begun:4.1f} s: {(one.__doc__ or '').strip()}", flush=True)

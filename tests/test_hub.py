@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 HUB: dict[str, Any] = json.loads((REPOSITORY / ".runpod/hub.json").read_text(encoding="utf-8"))
 TESTS: dict[str, Any] = json.loads((REPOSITORY / ".runpod/tests.json").read_text(encoding="utf-8"))
 INPUTS: dict[str, dict[str, Any]] = {one["key"]: one["input"] for one in HUB["config"]["env"] if "input" in one}
+KINDS = {bool: "boolean", int: "number", float: "number"}  # by a setting's type; all others: "string"
 POOLS = {
     *(
         "AMPERE_16",
@@ -37,7 +38,6 @@ NOT_OFFERED = {
         "MODEL_ROOTS",
         "MODEL_CACHE",
         "READ_AHEAD",
-        "WARM_UP",
         "OUTPUT_DIR",
         "OUTPUT_BASE_URL",
     ),
@@ -83,8 +83,9 @@ def test_every_setting_is_offered_or_has_a_reason_not_to_be() -> None:
 def test_what_is_offered_is_what_the_setting_takes(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     offered, field = INPUTS[key], Settings.model_fields[key.lower()]
     literals = {value for part in (field.annotation, *get_args(field.annotation)) for value in get_args(part)}
-    takes_numbers = {int, float} & {field.annotation, *get_args(field.annotation)}
-    assert offered["type"] == ("number" if takes_numbers else "string")
+    kinds = {KINDS[part] for part in (field.annotation, *get_args(field.annotation)) if part in KINDS}
+    assert offered["type"] == (kinds.pop() if kinds else "string")
+    assert not kinds
     assert offered["default"] == (field.default if field.default is not None else "")
     assert offered["name"]
     assert offered["description"]
@@ -95,6 +96,22 @@ def test_what_is_offered_is_what_the_setting_takes(key: str, monkeypatch: pytest
         assert not literals or value in {*literals, ""} or offered["type"] == "number"
         monkeypatch.setenv(key, value)
         Settings()
+
+
+SWITCHES = [key for key, offered in INPUTS.items() if offered["type"] == "boolean"]
+
+
+@pytest.mark.parametrize("key", SWITCHES)
+def test_a_switch_says_what_the_setting_reads(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = INPUTS[key]
+    assert {"trueValue", "falseValue"} <= offered.keys(), "without them nobody knows which text RunPod sets"
+    for text, meant in ((offered["trueValue"], True), (offered["falseValue"], False)):
+        monkeypatch.setenv(key, text)
+        assert getattr(Settings(), key.lower()) is meant
+
+
+def test_warming_up_is_offered() -> None:
+    assert "WARM_UP" in SWITCHES
 
 
 def test_the_secret_is_no_default() -> None:

@@ -57,7 +57,13 @@ def test_only_the_settings_read_the_environment() -> None:
         if attributes & {"environ", "getenv", "putenv"}:
             readers.append(str(path.relative_to(REPOSITORY)))
     # the node pack runs inside ComfyUI, which the worker tells by its environment; the others are no part of the worker
-    elsewhere = {"comfy_nodes/__init__.py", "docker/build_sage.py", "docker/verify_comfyui.py", "scripts/demo.py"}
+    elsewhere = {
+        "comfy_nodes/__init__.py",
+        "docker/build_sage.py",
+        "docker/verify_comfyui.py",
+        "scripts/image.py",
+        "scripts/demo.py",
+    }
     elsewhere |= {
         "endpoint/__main__.py",
         "examples/client.py",

@@ -1,6 +1,7 @@
 """The workflows of `.github/`: they cannot run here, so each step is a target that can. `make check` lints them."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,17 @@ def test_others_actions_are_pinned_and_hold_no_rights_that_they_do_not_need(path
 
 def test_a_release_says_what_it_is_made_of_and_is_proved_before_it_is_pushed() -> None:
     job = _jobs(WORKFLOWS[0])["release"]
-    assert {"IMAGE", "CACHE", "SOURCE", "REVISION"} <= job["env"].keys()
+    assert {"SOURCE", "REVISION"} <= job["env"].keys()
     runs = [step["run"] for step in job["steps"] if "run" in step]
     assert runs[-4:-1] == ["make builder", "make image TARGET=worker-sage", "make push TARGET=worker-sage"]
+
+
+def test_a_release_of_an_owner_with_capitals_has_a_name_that_registries_take(tmp_path: Path) -> None:
+    runs = [step.get("run", "") for step in _jobs(WORKFLOWS[0])["release"]["steps"]]
+    (tmp_path / "version.txt").write_text("1.2.3\n")
+    text = "\n".join(line for run in runs for line in run.splitlines() if line.startswith("echo "))
+    environment = {"PATH": "/usr/bin:/bin", "GITHUB_ENV": "given", "GITHUB_REPOSITORY": "Some-Owner/Talking.Video"}
+    subprocess.run(["bash", "-euc", text], cwd=tmp_path, env=environment, check=True)
+    given = dict(line.split("=", 1) for line in (tmp_path / "given").read_text().splitlines())
+    name = "ghcr.io/some-owner/talking.video"
+    assert given == {"VERSION": "1.2.3", "IMAGE": name, "CACHE": f"{name}:cache"}

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -33,8 +34,10 @@ def _list(*options: str) -> subprocess.CompletedProcess[str]:
 
 def _run(models: str, base: str) -> subprocess.CompletedProcess[str]:
     """The instruction's own shell text, with its files replaced by harmless words."""
-    text = RUN.removeprefix("--mount=type=secret,id=hf_token ").replace("/opt/models", "models")
+    text = RUN.removeprefix("--mount=type=secret,id=hf_token ")
+    text = text.replace("/opt/models", "models").replace("/opt/list", "list")
     text = text.replace("/opt/download/scripts/download_models.sh", "echo download")
+    text = f"part() {{ sed s/^/part:/; }}; {text.replace('/opt/docker/part_models.sh', 'part')}"
     environment = {"MODELS": models, "BASE": base, "PATH": "/usr/bin:/bin"}
     command = ["/bin/bash", "-euo", "pipefail", "-c", f"cd $(mktemp -d); {text}; rm -r $PWD"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -81,7 +84,7 @@ def test_the_script_takes_no_other(options: tuple[str, str]) -> None:
     ("models", "said"),
     [
         ("none", ""),
-        ("all", "download --mode all --base fp8 --dest models"),
+        ("all", "download --mode all --base fp8 --dest models\npart:download --mode all --base fp8 --list\n"),
         ("infinitetalk", "download --mode infinite"),
     ],
 )
@@ -113,7 +116,48 @@ def test_what_the_script_needs_is_in_the_stage() -> None:
         "scripts/download_models.sh": "/opt/download/scripts/",
         "scripts/fetch_model.sh": "/opt/download/scripts/",
         "scripts/transfer_model.sh": "/opt/download/scripts/",
-        "workflows/models.json": "/opt/download/workflows/",
+        "docker/part_models.sh": "/opt/docker/",
+        "/models.json": "/opt/download/workflows/",
     }
     installed = " ".join(run.text for run in DOCKERFILE.stages["base"].all("RUN"))
     assert all(f" {program} " in installed for program in ("aria2", "curl", "python3"))
+
+
+def test_a_list_of_your_own_takes_the_place_of_ours_in_both_places() -> None:
+    """A stage's name is that of a build context, too: BuildKit then takes the folder in place of the stage."""
+    assert DOCKERFILE.stages["model-list"].base == "scratch"
+    assert [copy.words for copy in DOCKERFILE.stages["model-list"].all("COPY")] == [["workflows/models.json", "/"]]
+    for stage in ("models", "worker"):
+        taken = [copy for copy in DOCKERFILE.stages[stage].all("COPY") if copy.options.get("from") == "model-list"]
+        assert [copy.words[0] for copy in taken] == ["/models.json"]
+    texts = [copy.text for copy in DOCKERFILE.stages["worker"].all("COPY")]
+    assert texts.index("workflows/ workflows/") < texts.index("--from=model-list /models.json workflows/")
+
+
+def _parted(tmp_path: Path, listing: str) -> set[str]:
+    script = REPOSITORY / "docker" / "part_models.sh"
+    command = [str(script), str(tmp_path / "models"), str(tmp_path / "parts")]
+    subprocess.run(command, input=listing, text=True, check=True, timeout=60)
+    assert not (tmp_path / "models").exists()
+    return {str(path.relative_to(tmp_path / "parts")) for path in (tmp_path / "parts").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("mode", ["multitalk", "all"])
+def test_models_come_into_layers_that_are_pulled_side_by_side(tmp_path: Path, mode: str) -> None:
+    listing = _list("--mode", mode).stdout
+    files = {row.split()[1]: row.split()[0] for row in listing.splitlines()[1:-1]}
+    recorded = next(file for file, role in files.items() if role == "talk")
+    for file in (*files, f"{recorded}.sha256", ".download.lock"):
+        (tmp_path / "models" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "models" / file).touch(0o600)
+    parts = {file: role if role in ("base", "talk") else "others" for file, role in files.items()}
+    wanted = {f"{part}/{file}" for file, part in parts.items()} | {f"talk/{recorded}.sha256"}
+    assert _parted(tmp_path, listing) == wanted
+    assert all(path.stat().st_mode & 0o044 for path in (tmp_path / "parts").rglob("*"))
+    copies = {copy.words[0]: copy.words[1] for copy in DOCKERFILE.stages["worker"].all("COPY")}
+    assert {copies[f"/opt/parts/{part}/"] for part in set(parts.values())} == {"/opt/models/"}
+
+
+def test_without_models_the_parts_are_empty(tmp_path: Path) -> None:
+    assert _parted(tmp_path, "") == set()
+    assert {path.name for path in (tmp_path / "parts").iterdir()} == {"base", "talk", "others"}

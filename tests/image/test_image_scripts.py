@@ -203,6 +203,51 @@ def test_fewer_targets_need_fewer_extensions() -> None:
     assert expected_targets("_fused", "8.0;8.9") == {"80", "89"}
     assert expected_targets("_qattn_sm89", "8.0;8.6") == set()
     assert expected_targets("_qattn_sm90", TARGETS) == {"90"}
+    assert expected_targets("_qattn_sm89", "8.6, 8.9+PTX;12.0a;10.0;") == {"89", "120", "100"}
+
+
+# --- verify_sage.py
+
+CORE = """
+try:
+    from . import sm80_compile
+    SM80_ENABLED = True
+except ImportError:
+    SM80_ENABLED = False
+try:
+    from . import sm89_compile
+    SM89_ENABLED = True
+except ImportError:
+    SM89_ENABLED = False
+"""
+
+
+@pytest.mark.parametrize(
+    ("compiled", "loads", "code", "said"),
+    [
+        (None, (), 0, "not in this image"),
+        (("sm80", "sm89", "sm90"), ("sm80", "sm89"), 0, "kernels: sm80, sm89"),
+        (("sm80",), ("sm80",), 0, "kernels: sm80\n"),  # for a 3090 alone
+        (("sm80", "sm89"), ("sm80",), 1, "do not load: sm89"),
+        (("sm80", "sm89"), (), 1, "do not load: sm80, sm89"),
+        ((), (), 1, "it has none"),
+    ],
+)
+def test_the_kernels_that_were_compiled_must_load(
+    tmp_path: Path, compiled: tuple[str, ...] | None, loads: tuple[str, ...], code: int, said: str
+) -> None:
+    if compiled is not None:
+        package = tmp_path / "sageattention"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "core.py").write_text(CORE)
+        for name in compiled:
+            (package / f"_qattn_{name}.cpython-312-x86_64-linux-gnu.so").touch()
+        for name in loads:
+            (package / f"{name}_compile.py").touch()
+    done = _run(sys.executable, DOCKER / "verify_sage.py", environment={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
 
 
 # --- verify_comfyui.py

@@ -119,6 +119,12 @@ def test_a_signer_that_cannot_sign_says_why_before_there_is_a_video(
     assert not refused.value.timestamp
 
 
+@pytest.mark.parametrize("days", [(-30, -2), (2, 30)])
+def test_what_the_clock_says_is_told_where_it_may_be_wrong(days: tuple[int, int]) -> None:
+    with pytest.raises(SigningError, match=f"the clock here says {datetime.now(UTC):%Y-%m-%d}$"):
+        load_signer(*certificate(days=days)).rehearse()
+
+
 def test_nobody_is_asked_but_the_authority_that_is_named(plain: Path, tmp_path: Path) -> None:
     """Not even where the certificate names a place to ask."""
     asked = []

@@ -77,6 +77,18 @@ def test_verify_downloads_nothing(curl_runs: Runs, there: bool) -> None:
         assert "vae/missing is missing" in ended.lines("ERROR")[0]
 
 
+def test_verify_looks_at_what_this_user_may_only_read(curl_runs: Runs) -> None:
+    """As in an image, or on a volume that is read-only. A folder in the place of the lock stops root, too."""
+    curl_runs.list_files(entry("file", CONTENT))
+    curl_runs.put("file", CONTENT)
+    (curl_runs.dest / ".download.lock").mkdir()
+    with serving(SERVED) as server:
+        looked, fetched = curl_runs.run(server.url, "--verify"), curl_runs.run(server.url, "--repair")
+    assert (looked.code, looked.lines("there")) == (0, ["there vae/file, sha256 proved"]), looked.log
+    assert fetched.code == 1
+    assert fetched.lines("ERROR")[0].endswith(f"may not write to {curl_runs.dest}")
+
+
 def test_repair_fetches_what_is_missing_too(curl_runs: Runs) -> None:
     curl_runs.list_files(entry("file", CONTENT))
     with serving(SERVED) as server:
