@@ -57,9 +57,9 @@ bench: setup-dev ffprobe ## measure what needs no GPU, and write docs/benchmarks
 image: ## build the image by this machine's Docker engine, and prove it (TARGET=worker-sage, BASE_IMAGE=…, NETWORK=host)
 	@$(PYTHON) scripts/image.py $(TARGET) --network $(NETWORK) $(ARGS)
 
-# Provenance, a bill of materials and a cache in a registry need a builder of its own: Docker's cannot make them.
+# Provenance, a bill of materials and a cache in a registry: Docker's own builder has them only with containerd's image store.
 builder: ## a builder that `make push` needs, used from then on
-	docker buildx create --name talking-video --driver docker-container --use
+	docker buildx use talking-video 2>/dev/null || docker buildx create --name talking-video --driver docker-container --use
 
 push: ## build the image with provenance and a bill of materials, and push it (IMAGE=registry/name VERSION=…)
 	@$(PYTHON) scripts/image.py $(TARGET) --push --network $(NETWORK) $(ARGS)
