@@ -14,22 +14,7 @@ from standin_models import StandInModels
 
 READ_ONLY = ("--read-only", "--tmpfs", "/tmp")  # noqa: S108 - in a container
 VERIFY = 'exec scripts/download_models.sh --verify --dest /opt/models --mode {} --base "$BASE_MODEL"'
-OTHERS_MAY_WRITE = (
-    "find",
-    "/opt/models",
-    "(",
-    "!",
-    "-user",
-    "0",
-    "-o",
-    "-perm",
-    "/022",
-    "-o",
-    "!",
-    "-perm",
-    "-044",
-    ")",
-)
+OTHERS_MAY_WRITE = tuple("find /opt/models ( ! -user 0 -o -perm /022 -o ! -perm -044 )".split())
 TINY_NODES = REPOSITORY / "tests" / "real" / "nodes"
 TINY_JOB = {
     **{**JOB, "mode": "infinitetalk", "width": 256, "height": 256},
