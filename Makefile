@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -rs
 TARGET ?= worker
 NETWORK ?= default
-JOBS ?= 3 # tests wait for processes a part of their time: more than there are cores; each collects all, for 8 s
+JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
 .PHONY: help demo playground endpoint test tests test-wide test-long test-real test-real-long facts bench check schema lock audit clean setup setup-dev ffprobe
 

@@ -16,7 +16,7 @@ WIDE = {
     "tests/serverless/test_engine_faults.py::test_one_that_answers_nothing": 0,
     "tests/serverless/test_engine_faults.py::test_no_more_progress": 0,
     "tests/serverless/test_engine_faults.py::test_out_of_memory_always": 0,
-    "tests/serverless/test_hung_volume.py": 8,
+    "tests/serverless/test_hung_volume.py": 16,
     "tests/serverless/test_full_disk.py": 4,
     "tests/serverless/test_broken_ffmpeg.py": 3,
     "tests/serverless/test_recall.py::test_a_job_may": 0,
