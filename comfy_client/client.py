@@ -117,6 +117,9 @@ class ComfyClient:
                 # RunPod ends the worker soon after its job's deadline, and what hangs will not hear an interrupt.
                 cancel_seconds = HOPELESS_CANCEL_SECONDS if error.code in HOPELESS else CANCEL_SECONDS
                 raise
+            except SystemExit:  # this process is told to end, and its server with it
+                cancel_seconds = HOPELESS_CANCEL_SECONDS
+                raise
             finally:
                 self.stalled = self.stalled or follower.stalled
                 if not over and not self.withdraw(reader.prompt_id, cancel_seconds):

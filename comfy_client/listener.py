@@ -56,7 +56,12 @@ class Listener:
 
     def _open(self) -> None:
         try:
-            self._socket = websocket.create_connection(self._address, timeout=OPEN_SECONDS, http_no_proxy=["*"])
+            self._socket = websocket.create_connection(
+                self._address,
+                timeout=OPEN_SECONDS,
+                http_no_proxy=["*"],
+                skip_utf8_validation=True,  # letter by letter in Python; json.loads does it again in C
+            )
         except (websocket.WebSocketException, OSError) as error:
             log.warning("no progress socket (%s)", type(error).__name__)
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from .endless import EndlessPictures
+from .residence import Residence
 from .resume import Run
 from .saver import FrameSaver
 
@@ -27,6 +28,7 @@ MATCHED_HERE = ("mkl", "mvgd")
 DISABLED = "disabled"
 MODES = ("multitalk", "infinitetalk")
 SOLVER = "color_matcher.mvgd_matcher"
+MANAGEMENT = "comfy.model_management"
 FRAMES_AT_ONCE = 4  # in double precision, 22 MB each at 720x1280
 
 
@@ -89,9 +91,15 @@ class FramesVae:
 
     def __init__(self, vae: Any, references: References | None, run: Run, saver: FrameSaver) -> None:
         self._vae, self._references, self._run, self._saver = vae, references, run, saver
+        self._residence = Residence(vae, importlib.import_module(MANAGEMENT).get_free_memory)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._vae, name)
+
+    def to(self, device: torch.device) -> "FramesVae":
+        """As the node pack's, but that it stays on a GPU with room for it."""
+        self._residence.move(device)
+        return self
 
     def encode(self, frames: torch.Tensor, *arguments: Any, **options: Any) -> Any:
         """As the node pack's, or nothing to speak of where the window is there already."""

@@ -1,9 +1,9 @@
 """Puts `Pictures` into ComfyUI-WanVideoWrapper at run time; no file of it is touched.
 
 Names are replaced, and only where all look as they do in commit 088128b: `Image` in multitalk/multitalk_loop.py;
-`multitalk_loop` as nodes_sampler.py calls it, so that the sampler returns after the last frame is saved and frames
-stay on the device until they are bytes; and `load_weights` there, so that weights are not copied twice. Anything else
-is left as it is, with one warning that says why.
+`multitalk_loop` as nodes_sampler.py calls it, so that the sampler returns after the last frame is saved, frames stay
+on the device until they are bytes, and garbage is looked for among this run's objects only; and `load_weights` there,
+so that weights are not copied twice. Anything else is left as it is, with one warning that says why.
 """
 
 import functools
@@ -17,6 +17,7 @@ from typing import Any
 
 import PIL.Image
 
+from .garbage import only_new_garbage
 from .pictures import Pictures
 from .saver import FrameSaver, thread_count
 from .weights import keep_weights
@@ -107,7 +108,7 @@ def install(target: Target, pictures: Pictures) -> None:
     @functools.wraps(loop)
     def saving_loop(*arguments: Any, **options: Any) -> Any:
         output = (options.get("image_embeds") or {}).get("output_path")
-        with pictures.saving() as saver:
+        with only_new_garbage(), pictures.saving() as saver:
             return loop(*arguments, **(prepare(options, saver) if pictures.takes(output) else options))
 
     setattr(target.writer, "Image", pictures)  # noqa: B010 - it is no attribute of ModuleType

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from contract.typed_fields import typed_fields
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+@cache
 def schemas() -> dict[str, str]:
     """File name to text, stable from run to run."""
     found = {"input.schema.json": input_schema.json_schema(), "reply.schema.json": reply_schema.json_schema()}

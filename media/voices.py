@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import NormalDist
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
@@ -274,9 +275,10 @@ def _cut(block: AudioSegment, most: int) -> bytes:
 @cache
 def _room_tone() -> AudioSegment:
     """BLOCK_SECONDS of soft noise, 16 kHz mono, at about -70 dBFS; the same in every job."""
-    source = random.Random(0)  # noqa: S311 - sound, not a secret
-    spread = FULL_SCALE * 10 ** (ROOM_TONE_DBFS / 20)
-    samples = array.array("h", (round(source.gauss(0, spread)) for _ in range(BLOCK_SECONDS * MODEL_RATE)))
+    bell = NormalDist(0, FULL_SCALE * 10 ** (ROOM_TONE_DBFS / 20))
+    levels = [round(bell.inv_cdf((byte + 0.5) / 256)) for byte in range(256)]
+    noise = random.Random(0).randbytes(BLOCK_SECONDS * MODEL_RATE)  # noqa: S311 - sound, not a secret
+    samples = array.array("h", map(levels.__getitem__, noise))
     return AudioSegment(data=samples.tobytes(), sample_width=2, frame_rate=MODEL_RATE, channels=1)
 
 

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from hypothesis import settings
 from tests import programs, wide
 
 WAITING = ("tests/serverless/", "tests/worker/test_road", "tests/worker/test_failures", "tests/hostile/test_secrets")
+BESIDE = 3  # files of other tests
 
 # The suite starts Python several hundred times: without its bytecode each would compile all sources anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+gc.disable()  # until everything is collected, of which nothing is garbage
 
 settings.register_profile("suite", deadline=None, database=None, derandomize=True)
 settings.load_profile("suite")
@@ -36,10 +40,15 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before those that are not asked for are taken out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for processes comes first, beside what keeps the processors busy; otherwise it would be left alone
-    at the end."""
+    """What waits for processes comes early, beside what keeps the processors busy; otherwise it would be left alone
+    at the end, or at the beginning."""
     wide.mark(items)
-    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    others = iter([file for file in files if not file.startswith(WAITING)])
+    order = [name for file in files if file.startswith(WAITING) for name in (file, *islice(others, BESIDE))]
+    items[:] = [item for file in (*order, *others) for item in files[file]]
 
 
 def pytest_unconfigure() -> None:
@@ -50,5 +59,5 @@ def pytest_unconfigure() -> None:
 def pytest_collection_finish() -> None:
     """What is imported and collected stays to the end: no collection of garbage, of which some tests ask for one,
     needs to walk through it again."""
-    gc.collect()
     gc.freeze()
+    gc.enable()

@@ -21,6 +21,13 @@ def sampled(cases: Iterable[Any], every: int) -> list[Any]:
     return [_marked(case) if number % every else case for number, case in enumerate(cases)]
 
 
+def chosen(request: pytest.FixtureRequest, name: str) -> list[Any]:
+    """The values of a parameter in those tests of a file that run, for a fixture that prepares for all of them."""
+    mine = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    calls = [item.callspec.params for item in mine if item.module is request.module and hasattr(item, "callspec")]
+    return list(dict.fromkeys(params[name] for params in calls if name in params))
+
+
 def _marked(case: Any) -> Any:
     return _with(pytest.mark.slow, case)
 

@@ -3,7 +3,7 @@
 A worker imports for a second of processor before it does anything, and the suite starts hundreds. Each program is a
 process of its own all the same: forked here where nothing has run yet, it gets its arguments, environment, folder and
 files, runs as `__main__`, and ends as Python ends. What reads the environment as it is imported is left to the program:
-the RunPod SDK, the worker's settings. `tests/programs.py` is the other end.
+the RunPod SDK. `tests/programs.py` is the other end.
 """
 
 import contextlib
@@ -24,7 +24,10 @@ from typing import Any
 IMPORTS = (
     *("aiohttp", "aiohttp.web", "boto3", "botocore.session", "botocore.httpsession", "cpuinfo", "paramiko", "tomlkit"),
     *("PIL.Image", "PIL.ImageDraw", "PIL.ImageFont", "pydantic", "pydantic_settings", "requests", "websocket"),
+    *("aiohttp_retry", "backoff", "onnxruntime", "tarfile", "tomli", "tqdm_loggable.auto"),
+    *("httpx", "rich.console", "rich.progress", "rich.table", "typer"),
     *("job.pipeline", "storage.job_bucket", "storage.s3_client", "storage.s3_urls", "simulator.server"),
+    *("worker.late_jobs", "worker.local_run", "worker.startup"),
 )
 LONGEST = 1 << 20  # bytes of one order
 FILES = 4  # standard input, output, errors, and the channel on which pid and exit code are told
@@ -114,10 +117,11 @@ def become(order: Order) -> None:
 
 def start() -> Order | None:
     """Import, and serve the socket whose number is the argument."""
+    gc.disable()
     for name in IMPORTS:
         importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # no program looks through it again
+    gc.freeze()  # no program looks through it
+    gc.enable()
     return Server(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 

@@ -21,6 +21,8 @@ PAGE = re.compile(r"(?<![\w./:-])((?:[\w.-]+/|\.\./)*[\w-]+\.md)\b((?:[:,]?[ ]?(
 OWN_ANCHOR = re.compile(r"\]\((#[\w-]+)\)")
 KINDS = "py|sh|json|toml|in|txt|png|wav|html|js|css"
 OTHER_FILE = re.compile(rf"(?<![\w./:$}}~-])((?:[\w-]+/)+[\w.-]*\w\.(?:{KINDS}))\b(?![/*{{])")
+TEST_FILE = re.compile(r"`(test_\w+)(?:\.py)?`")
+TEST = re.compile(r"\b(tests/[\w/]+\.py)::(test_\w+)")
 EXAMPLES = {"tests/test_citations.py"}  # they lead nowhere on purpose
 
 
@@ -71,6 +73,17 @@ def leads_nowhere(name: str, text: str) -> list[str]:
     return lost + sorted(mentioned for mentioned in files if target(name, mentioned) is None)
 
 
+def lost_tests(text: str) -> list[str]:
+    """Files of tests by their name alone, and tests by file and name, that a page names and nobody can run."""
+    files = {Path(known).stem for known in names() if known.startswith("tests/")}
+    lost = [name for name in TEST_FILE.findall(text) if name not in files]
+    for file, test in TEST.findall(text):
+        source = REPOSITORY / file
+        if not source.is_file() or not re.search(rf"^(?:async )?def {test}\(", source.read_text("utf-8"), re.MULTILINE):
+            lost.append(f"{file}::{test}")
+    return lost
+
+
 def test_what_a_text_names_is_there() -> None:
     lost = {name: leads_nowhere(name, text) for name, text in texts() if name not in EXAMPLES}
     assert {name: mentions for name, mentions in lost.items() if mentions} == {}
@@ -89,6 +102,12 @@ def test_what_a_text_names_is_there() -> None:
 )
 def test_a_citation_that_leads_nowhere_is_found(text: str) -> None:
     assert len(leads_nowhere("scripts/some.sh", text)) == 1
+
+
+def test_each_test_that_a_page_names_can_be_run() -> None:
+    lost = {name: lost_tests(text) for name, text in texts() if name.endswith(".md")}
+    assert {name: tests for name, tests in lost.items() if tests} == {}
+    assert len(lost_tests("`test_nothing`, `test_more.py` and tests/test_citations.py::test_nothing")) == 3
 
 
 @pytest.mark.parametrize("page", sorted((REPOSITORY / "docs" / "facts").glob("*.md")), ids=lambda page: page.name)

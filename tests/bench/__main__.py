@@ -48,6 +48,7 @@ def main(asked: list[str]) -> int:
     for name, measure in _parts().items():
         if not asked or name in asked:
             record = record.with_part(name, list(measure()))
+            record.write()  # a part that fails takes nothing of those before it away
     record.write()
     reference.write(PAGE.parent)
     figures = record.figures.values()

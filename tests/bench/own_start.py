@@ -12,6 +12,7 @@ from statistics import median
 
 import requests
 
+from tests.bench.encoding import REPOSITORY
 from tests.bench.figures import Figure
 from tests.programs import SIMULATOR, FreshProgram
 from tests.serverless.control_plane import ControlPlane
@@ -51,7 +52,7 @@ def _simulator(folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    url, environment = f"http://127.0.0.1:{port}", {**os.environ, "TMPDIR": str(folder)}
+    url, environment = f"http://127.0.0.1:{port}", {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(REPOSITORY)}
     process = FreshProgram(SIMULATOR, "--port", str(port), environment=environment, stdout=subprocess.DEVNULL)
     try:
         for _ in range(round(WAIT_SECONDS / LOOK_SECONDS)):

@@ -1,10 +1,12 @@
 """The hook: in place where all looks as known, else one warning and everything as upstream has it."""
 
+import gc
 import logging
 import os
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import PIL.Image
@@ -82,6 +84,28 @@ def test_an_interrupt_passes_and_the_next_run_works(comfy: Comfy, tmp_path: Path
     assert saver_threads() == []
     comfy.sample([Pixels(2)], str(tmp_path))
     assert level_of(frame(tmp_path, 0)) == 2
+
+
+class Ring:
+    """Garbage from the start, that only a collection finds."""
+
+    def __init__(self) -> None:
+        self._myself = self
+
+
+def test_between_two_windows_only_what_is_new_is_looked_at_for_garbage(comfy: Comfy, tmp_path: Path) -> None:
+    comfy.load_pack()
+    attach(str(tmp_path), comfy.modules)
+    seen: list[tuple[int, bool]] = []
+
+    def between() -> None:
+        garbage = weakref.ref(Ring())
+        gc.collect()
+        seen.append((gc.get_freeze_count(), garbage() is None))
+
+    comfy.sample([Pixels(1)], str(tmp_path), at_the_end=between)
+    assert [(frozen > 1000, gone) for frozen, gone in seen] == [(True, True)]
+    assert gc.get_freeze_count() == 0
 
 
 def test_a_pack_that_is_loaded_later_is_hooked_at_the_first_prompt(comfy: Comfy, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.endpoint.hooks import hooked
 from tests.programs import REPOSITORY
 from tests.worker.bench import Bench
 
-LONG = {"steps": 40, "scheduler": "dpm++_sde"}
+LONG = {"steps": 40, "scheduler": "dpm++_sde", "window_frames": 33}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_no_other_private_place_is_read(endpoint: RunningEndpoint, bench: Bench,
 
 
 def test_a_worker_that_dies_is_replaced_and_nothing_outlives_the_endpoint(tmp_path: Path, bench: Bench) -> None:
-    with running_endpoint(tmp_path, SIMULATOR_SPEED="4") as endpoint:
+    with running_endpoint(tmp_path, SIMULATOR_SPEED="1") as endpoint:
         endpoint.wait_for_log("worker-1 is ready for jobs")
         # Windows for most of a minute: it is not over before the worker is killed, however late this process is.
         job_id = endpoint.post("run", {"input": small(endpoint, bench, "long.wav", **LONG)})["id"]

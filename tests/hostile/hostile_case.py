@@ -14,12 +14,18 @@ VIDEO = "video_invalid"
 
 @dataclass(frozen=True)
 class Case:
-    """`expected` are error codes, or OK, of which one must come out. Sparse files end with `zeros` more bytes."""
+    """`data` may be what makes the file, where that costs much and few files are asked for. `expected` are error codes,
+    or OK, of which one must come out. Sparse files end with `zeros` more bytes."""
 
     name: str
-    data: bytes
+    data: bytes | Callable[[], bytes]
     expected: tuple[str, ...]
     zeros: int = 0
+
+    @property
+    def content(self) -> bytes:
+        """Made now, if it is not made yet."""
+        return self.data if isinstance(self.data, bytes) else self.data()
 
 
 def noise(size: int, seed: int = 0) -> bytes:

@@ -34,8 +34,7 @@ def _write(folder: Path, cases: Iterable[Case]) -> dict[str, tuple[str, ...]]:
     for case in cases:
         path = folder / case.name
         with path.open("xb") as file:
-            file.write(case.data)
-            file.truncate(len(case.data) + case.zeros)
+            file.truncate(file.write(case.content) + case.zeros)
         expected[f"{folder.name}/{case.name}"] = case.expected
     return expected
 

@@ -3,6 +3,7 @@
 import struct
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.hostile.hostile_case import AUDIO, LONG, OK, SHORT, Case, noise, truncations
@@ -92,15 +93,16 @@ def _long_ones(scratch: Path, seeds: dict[str, bytes]) -> Iterator[Case]:
     yield Case("many_hours.aac", frames * 6_000, (LONG,))
     mp3 = make_seed(scratch, "a.mp3", ("-c:a", "libmp3lame", "-ar", "8000", "-b:a", "8k", "-write_xing", "0"))
     yield Case("hours.mp3", mp3 * 30_000, (LONG,))
-    flac = make_seed(scratch, "a.flac", ("-af", "volume=0", "-c:a", "flac", "-ar", "8000"), seconds=900)
+    silence = ("-af", "volume=0", "-c:a", "flac", "-ar", "8000")
+    flac = cache(lambda: make_seed(scratch, "a.flac", silence, seconds=900))
     yield Case("a_quarter_of_an_hour.flac", flac, (LONG,))
     yield Case(
         "a_quarter_of_an_hour_that_says_a_second.flac",
-        flac[:18] + b"\x01\xf4\x00\xf0\0\0\x1f\x40" + flac[26:],
+        lambda: flac()[:18] + b"\x01\xf4\x00\xf0\0\0\x1f\x40" + flac()[26:],
         (LONG, AUDIO),
     )
-    opus = make_seed(scratch, "a.ogg", ("-c:a", "libopus", "-b:a", "6k", "-compression_level", "0"), seconds=395)
-    yield Case("395_seconds.opus", opus, (LONG,))
+    few = ("-c:a", "libopus", "-b:a", "6k", "-compression_level", "0")
+    yield Case("395_seconds.opus", lambda: make_seed(scratch, "a.ogg", few, seconds=395), (LONG,))
     yield Case("a_thousand_streams_in_a_row.ogg", seeds["voice.ogg"] * 1_000, (LONG, AUDIO))
     slow, fast = ("-c:a", "libvorbis", "-ar", "8000"), ("-c:a", "libvorbis", "-ar", "48000", "-ac", "2")
     both = make_seed(scratch, "s.ogg", slow) + make_seed(scratch, "f.ogg", fast)

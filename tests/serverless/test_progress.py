@@ -17,7 +17,8 @@ from tests.worker.bench import probe
 
 KEYS = {"stage", "percent", "window", "windows", "step", "steps", "eta_seconds"}
 VOICE = "several-windows.wav"
-STEPS = 36  # so that a job of few pictures takes some time
+STEPS = 12
+WINDOWS = {"audio_urls": [VOICE], "steps": STEPS, "window_frames": 33}  # ten of few pictures, which take some time
 PAUSE_SECONDS = 2.0
 HELD_SECONDS = 8.0  # that one update may take before the job no longer waits for it
 
@@ -36,16 +37,16 @@ class Told:
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with standing(tmp_path_factory.mktemp("progress"), hold_seconds=20, SIMULATOR_SPEED="2") as stand:
-        stand.bench.voice(VOICE, [(14.0, 0.5)])
+    with standing(tmp_path_factory.mktemp("progress"), hold_seconds=20, SIMULATOR_SPEED="0.7") as stand:
+        stand.bench.voice(VOICE, [(4.0, 0.5)])
         yield stand
 
 
 @pytest.fixture(scope="module")
 def told(stand: Stand) -> list[Told]:
-    """Of the first two jobs of a worker, each of about 7 s and several windows."""
+    """Of the first two jobs of a worker, each of about 8 s and several windows."""
     for job_id in ("first", "second"):
-        stand.give(job_id, audio_urls=[VOICE], steps=STEPS)
+        stand.give(job_id, **WINDOWS)
         assert stand.plane.wait_for_result(job_id)["output"]["status"] == "completed"
     return [posts_of(stand, job_id) for job_id in ("first", "second")]
 
@@ -81,8 +82,7 @@ def test_each_update_has_the_same_keys_and_windows_only_while_it_samples(told: l
 
 def test_each_new_window_is_shown_once_and_small(stand: Stand) -> None:
     """In a job that asks for it: the last frame of the window, as it is in the video; and nothing after the result."""
-    voice = stand.bench.voice("looked-at.wav", [(20.0, 0.5)])
-    stand.give("looked-at", audio_urls=[voice], steps=STEPS, preview=True, height=448)
+    stand.give("looked-at", **WINDOWS, preview=True, height=448)
     params = stand.plane.wait_for_result("looked-at")["output"]["generation_params"]
     job = posts_of(stand, "looked-at")
     shown = [body["preview"] for body in job.bodies if "preview" in body]
@@ -162,7 +162,7 @@ def test_a_control_plane_that_refuses_updates_gets_its_result(stand: Stand) -> N
 def test_a_control_plane_that_does_not_answer_updates_gets_one_and_the_result(stand: Stand) -> None:
     """The job takes longer than it waits for an answer, so that there is time for a second update."""
     with stand.plane.holding_progress():
-        stand.give("unheard", audio_urls=[VOICE], max_audio_duration=10, steps=50, cfg_scale=5, audio_cfg_scale=2)
+        stand.give("unheard", audio_urls=[VOICE], steps=50, cfg_scale=5, audio_cfg_scale=2)
         output = stand.plane.wait_for_result("unheard")["output"]
         assert output["processing_time_seconds"] > HELD_SECONDS + PAUSE_SECONDS
         assert len(posts_of(stand, "unheard").updates) == 1
@@ -172,8 +172,7 @@ def test_a_control_plane_that_does_not_answer_updates_gets_one_and_the_result(st
 
 def test_a_socket_that_is_cut_ten_times_changes_nothing(stand: Stand) -> None:
     stand.break_engine("drop-socket:times=10")
-    voice = stand.bench.voice("cut.wav", [(20.0, 0.5)])
-    stand.give("cut", audio_urls=[voice], steps=STEPS, scheduler="dpm++_sde")
+    stand.give("cut", **WINDOWS, scheduler="dpm++_sde")
     output = stand.plane.wait_for_result("cut")["output"]
     stand.assert_broken()
     assert (output["status"], output["warnings"]) == ("completed", [])

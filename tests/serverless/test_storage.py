@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.marks import chosen
 from tests.serverless.stand import Stand
 from tests.serverless.stores import (
     Fault,
@@ -45,7 +46,7 @@ TWO_LASTING = ("full", "refused")
 two_lasting = pytest.mark.parametrize("fault", TWO_LASTING)
 
 
-def give_broken(stand: Stand, bucket: Store, name: str, faults: Iterable[str] = LASTING) -> dict[str, dict[str, Any]]:
+def give_broken(stand: Stand, bucket: Store, name: str, faults: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Hand out a job for each of these faults; their results. The jobs are called by this name and the fault."""
     jobs = {fault: f"{name}-{fault}" for fault in faults}
     for fault, job_id in jobs.items():
@@ -53,6 +54,11 @@ def give_broken(stand: Stand, bucket: Store, name: str, faults: Iterable[str] = 
         bucket.faults[job_id] = Fault(answer, (kind,))
     stand.plane.give(*({"id": job_id, "input": stand.input()} for job_id in jobs.values()))
     return {fault: result(stand, job_id) for fault, job_id in jobs.items()}
+
+
+def asked_for(request: pytest.FixtureRequest, faults: Iterable[str] = LASTING) -> list[str]:
+    """Those of these faults that tests of this run name."""
+    return [fault for fault in faults if fault in chosen(request, "fault")]
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +109,12 @@ def test_a_storage_that_fails_for_a_moment_is_asked_again(
 
 
 @pytest.fixture(scope="module")
-def kept(on_volume: tuple[Stand, Path], bucket: Store) -> dict[str, tuple[dict[str, Any], bytes]]:
-    """For each lasting fault, the result of a job that met it and the video that was kept."""
+def kept(
+    request: pytest.FixtureRequest, on_volume: tuple[Stand, Path], bucket: Store
+) -> dict[str, tuple[dict[str, Any], bytes]]:
+    """For each lasting fault of a test that runs, the result of a job that met it and the video that was kept."""
     stand, _ = on_volume
-    bodies = give_broken(stand, bucket, "volume")
+    bodies = give_broken(stand, bucket, "volume", asked_for(request))
     return {fault: (body, Path(body["output"]["kept_video"]).read_bytes()) for fault, body in bodies.items()}
 
 
@@ -132,7 +140,7 @@ def healed(
 ) -> dict[str, Rescued]:
     """The same with the second result, once the storage is well again."""
     stand, _ = on_volume
-    jobs = {fault: f"volume-{fault}" for fault in LASTING}
+    jobs = {fault: f"volume-{fault}" for fault in kept}
     for job_id in jobs.values():
         del bucket.faults[job_id]
     bucket.stored.clear()
@@ -218,17 +226,21 @@ def test_a_storage_that_never_answers_costs_the_video_not(on_volume: tuple[Stand
 
 
 @pytest.fixture(scope="module")
-def inlined(tmp_path_factory: pytest.TempPathFactory, bucket: Store) -> Iterator[tuple[Stand, dict[str, Any]]]:
+def inlined(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, bucket: Store
+) -> Iterator[tuple[Stand, dict[str, Any]]]:
     """A worker without a volume, and for each of two lasting faults the result of a job that met it."""
     with quick(tmp_path_factory.mktemp("inlined"), bucket) as stand:
-        yield stand, give_broken(stand, bucket, "inlined", TWO_LASTING)
+        yield stand, give_broken(stand, bucket, "inlined", asked_for(request, TWO_LASTING))
 
 
 @pytest.fixture(scope="module")
-def on_disk(tmp_path_factory: pytest.TempPathFactory, bucket: Store) -> Iterator[tuple[Stand, dict[str, Any]]]:
+def on_disk(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, bucket: Store
+) -> Iterator[tuple[Stand, dict[str, Any]]]:
     """The same where no video is small enough for the reply."""
     with quick(tmp_path_factory.mktemp("disk"), bucket, {"INLINE_MAX_MB": "0"}) as stand:
-        yield stand, give_broken(stand, bucket, "disk", TWO_LASTING)
+        yield stand, give_broken(stand, bucket, "disk", asked_for(request, TWO_LASTING))
 
 
 @two_lasting

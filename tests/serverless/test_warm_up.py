@@ -54,6 +54,7 @@ def test_a_worker_that_is_ended_during_its_warm_up_leaves_nothing(tmp_path: Path
         worker.wait_for_log(lambda line: "% load" in line)
         worker.signal(signal.SIGTERM)
         assert worker.ended() == 128 + signal.SIGTERM
+        assert "the prompt could not be withdrawn in 8 s" in worker.log  # not in the minute that a job may take for it
         assert engine.ended(END_SECONDS)
         engine.close()
         assert plane.taken == []

@@ -79,7 +79,7 @@ class Client:
     def __init__(self, url: str, client_id: str, patience: float = PATIENCE) -> None:
         self.client_id = client_id
         address = f"{url.replace('http', 'ws', 1)}/ws?clientId={client_id}"
-        self._socket = websocket.create_connection(address, timeout=patience)
+        self._socket = websocket.create_connection(address, timeout=patience, skip_utf8_validation=True)
 
     def next(self) -> Message:
         text = self._socket.recv()

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.worker.bench import Bench
-from tests.worker.test_road import EXAMPLES, finished
+from tests.worker.test_road import EXAMPLES, finished, shorten
 
 ANNA, BEN = (0.25, 0.47), (0.75, 0.47)  # the middles of their faces in duo.png
 
@@ -14,6 +14,8 @@ ANNA, BEN = (0.25, 0.47), (0.75, 0.47)  # the middles of their faces in duo.png
 def test_two_people_in_a_landscape_picture_become_a_landscape_video_with_a_voice_each(bench: Bench) -> None:
     for name in ("duo.png", "anna.wav", "ben.wav"):
         shutil.copy(EXAMPLES / name, bench.folder)
+    for name in ("anna.wav", "ben.wav"):
+        shorten(bench.folder / name)
     run = bench.run(json.loads((EXAMPLES / "two-faces.json").read_text())["input"])
     video = finished(run)
     assert video.size[0] / video.size[1] == pytest.approx(1216 / 832, rel=0.02)

@@ -6,16 +6,17 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.programs import REPOSITORY
-from tests.worker.bench import Bench
+from tests.programs import HANDLER, REPOSITORY, FreshProgram, Program
+from tests.worker.bench import LONGEST_SECONDS, Bench
 
-HANDLER = str(REPOSITORY / "handler.py")
+Start = type[Program] | type[FreshProgram]
 
 
 def _job(bench: Bench) -> dict[str, Any]:
@@ -23,16 +24,24 @@ def _job(bench: Bench) -> dict[str, Any]:
     return {"input": {"image_url": bench.picture(size=(256, 256)), "audio_urls": voice, "resolution": "256x256"}}
 
 
-def _run(bench: Bench, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, HANDLER, *arguments],
-        cwd=bench.folder,
-        env={**bench.environment, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
+@dataclass(frozen=True)
+class Ended:
+    """What a run left on its streams."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def _run(bench: Bench, *arguments: str, start: Start = Program, **environment: str) -> Ended:
+    with (bench.folder / "out").open("w") as out, (bench.folder / "errors").open("w") as errors:
+        settings = {**bench.environment, **environment}
+        program = start(HANDLER, *arguments, environment=settings, stdout=out, stderr=errors, folder=bench.folder)
+        try:
+            code = program.wait(LONGEST_SECONDS)
+        finally:
+            program.kill()
+    return Ended(code, *((bench.folder / name).read_text() for name in ("out", "errors")))
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
@@ -44,7 +53,7 @@ def test_help_needs_no_engine(bench: Bench, option: str) -> None:
 
 def test_a_job_comes_from_a_file(bench: Bench) -> None:
     (bench.folder / "job.json").write_text("\ufeff" + json.dumps(_job(bench)), encoding="utf-8")
-    run = _run(bench, "--test_input", "job.json", S3_BUKET="videos")
+    run = _run(bench, "--test_input", "job.json", start=FreshProgram, S3_BUKET="videos")
     assert run.returncode == 0, run.stderr
     reply = json.loads(run.stdout)
     assert (reply["status"], reply["video_info"]["width"], reply["video_info"]["height"]) == ("completed", 256, 256)
@@ -107,7 +116,7 @@ def test_what_is_no_job_is_told_before_anything_starts(bench: Bench, text: str, 
 )
 def test_a_run_that_a_signal_ends_has_a_reply(bench: Bench, sent: signal.Signals, code: int, ends_as: str) -> None:
     job = json.dumps(_job(bench))
-    command = [sys.executable, HANDLER, "--test_input", job]
+    command = [sys.executable, str(HANDLER), "--test_input", job]
     environment = {**bench.environment, "SIMULATOR_SPEED": "0.01"}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=bench.folder, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
