@@ -5,7 +5,7 @@
 # build argument  values                                  meaning
 # MODELS          none, multitalk, infinitetalk, all      models to put into the image (none: they come from the volume)
 # BASE            q4_k_m, q8_0, fp8                       base model to download, and the worker's default BASE_MODEL
-# WITH_SAGE       0, 1 (or no, yes)                       do without SageAttention, or compile it (12 min and more)
+# WITH_SAGE       0, 1 (or no, yes; off, on)              do without SageAttention, or compile it (12 min and more)
 # SAGE_TARGETS    such as 8.9 or 8.0;9.0                  compile it for these GPU generations alone: 8.0 A100; 8.6 3090,
 #                                                         A40, A6000; 8.9 4090, L4, L40S; 9.0 H100, H200; 12.0 5090
 # MAX_JOBS        a number (2)                            its compilers at a time, and
@@ -125,11 +125,13 @@ RUN mkdir /wheels; \
 # A name that no stage has would be looked for in a registry: the other ways to say it are stages, too.
 FROM sage-0 AS sage-no
 FROM sage-0 AS sage-false
+FROM sage-0 AS sage-off
 FROM sage-1 AS sage-yes
 FROM sage-1 AS sage-true
+FROM sage-1 AS sage-on
 
 # hadolint ignore=DL3006
-FROM sage-${WITH_SAGE} AS sage
+FROM sage-${WITH_SAGE:-0} AS sage
 
 
 # --- models, if asked for --------------------------------------------------------------------------------------------

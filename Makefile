@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -rs
 TARGET ?= worker
 NETWORK ?= default
-JOBS ?= 3 # tests wait for processes a part of their time: more than there are cores; each collects all, for 8 s
+JOBS ?= 4 # tests wait for processes a good part of their time: twice as many as there are cores
 
 .PHONY: help demo playground endpoint test tests test-wide test-long test-real test-real-long facts bench check schema lock audit clean setup setup-dev ffprobe
 
@@ -57,9 +57,9 @@ bench: setup-dev ffprobe ## measure what needs no GPU, and write docs/benchmarks
 image: ## build the image by this machine's Docker engine, and prove it (TARGET=worker-sage, BASE_IMAGE=…, NETWORK=host)
 	@$(PYTHON) scripts/image.py $(TARGET) --network $(NETWORK) $(ARGS)
 
-# Provenance, a bill of materials and a cache in a registry need a builder of its own: Docker's cannot make them.
+# Provenance, a bill of materials and a cache in a registry: Docker's own builder has them only with containerd's image store.
 builder: ## a builder that `make push` needs, used from then on
-	docker buildx create --name talking-video --driver docker-container --use
+	docker buildx use talking-video 2>/dev/null || docker buildx create --name talking-video --driver docker-container --use
 
 push: ## build the image with provenance and a bill of materials, and push it (IMAGE=registry/name VERSION=…)
 	@$(PYTHON) scripts/image.py $(TARGET) --push --network $(NETWORK) $(ARGS)

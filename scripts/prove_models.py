@@ -14,22 +14,7 @@ from standin_models import StandInModels
 
 READ_ONLY = ("--read-only", "--tmpfs", "/tmp")  # noqa: S108 - in a container
 VERIFY = 'exec scripts/download_models.sh --verify --dest /opt/models --mode {} --base "$BASE_MODEL"'
-OTHERS_MAY_WRITE = (
-    "find",
-    "/opt/models",
-    "(",
-    "!",
-    "-user",
-    "0",
-    "-o",
-    "-perm",
-    "/022",
-    "-o",
-    "!",
-    "-perm",
-    "-044",
-    ")",
-)
+WRONG_MODES = "find /opt/models '(' ! -user 0 -o -perm /022 -o ! -perm -044 ')'"
 TINY_NODES = REPOSITORY / "tests" / "real" / "nodes"
 TINY_JOB = {
     **{**JOB, "mode": "infinitetalk", "width": 256, "height": 256},
@@ -51,7 +36,7 @@ def proofs(image: str, standin: StandInModels | None) -> list[Callable[[Proof], 
         command = ("sh", "-c", VERIFY.format(label))
         done = proof.run(*READ_ONLY, "--user", "4242:4242", command=command, check=False)
         expect(not done.returncode and "files are in /opt/models" in done.stdout, f"{done.stdout}{done.stderr}")
-        others = proof.run("--user", "0", command=OTHERS_MAY_WRITE).stdout
+        others = proof.run("--user", "0", command=("sh", "-c", WRONG_MODES)).stdout
         expect(not others, f"their owners or permissions are wrong:\n{others}")
 
     def found_by_its_comfyui(proof: Proof) -> None:

@@ -117,10 +117,11 @@ def become(order: Order) -> None:
 
 def start() -> Order | None:
     """Import, and serve the socket whose number is the argument."""
+    gc.disable()
     for name in IMPORTS:
         importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # no program looks through it again
+    gc.freeze()  # no program looks through it
+    gc.enable()
     return Server(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 

@@ -167,6 +167,26 @@ def test_small_files_stand_in_for_models_and_the_token_they_ask_for_is_nowhere(
     assert f"NOT PROVED: {said}" in done.stderr or (not place and said in done.stderr)
 
 
+BUILDERS = """\
+#!/bin/sh
+case "$*" in
+  "buildx use talking-video") [ -e {folder}/made ] ;;
+  "buildx create --name talking-video --driver docker-container --use") mkdir {folder}/made ;;
+  *) exit 9 ;;
+esac
+"""
+
+
+def test_the_builder_of_a_machine_that_released_before_is_used_again(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text(BUILDERS.format(folder=tmp_path))
+    (tmp_path / "docker").chmod(0o755)
+    for _ in range(2):
+        command = ["make", "builder", f"PATH={tmp_path}:{os.environ['PATH']}"]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "made").is_dir()
+
+
 def test_every_argument_of_a_target_is_one_of_the_dockerfile() -> None:
     given = set(re.findall(r"(?m)^ +([A-Z_]+) += ", BAKE)) | set(re.findall(r"[{,] ([A-Z_]+) = ", BAKE))
     taken = set(DOCKERFILE.arguments)

@@ -109,12 +109,14 @@ def test_base_images_are_pinned_by_tag_and_digest(argument: str, flavour: str) -
 
 def test_no_stage_stands_on_an_image_that_moves() -> None:
     outside = [stage.base for stage in DOCKERFILE.stages.values() if stage.base not in DOCKERFILE.stages]
-    assert sorted(outside) == ["${CUDA_BASE}", "${CUDA_DEVEL}", "sage-${WITH_SAGE}", "scratch"]
+    assert sorted(outside) == ["${CUDA_BASE}", "${CUDA_DEVEL}", "sage-${WITH_SAGE:-0}", "scratch"]
     assert DOCKERFILE.arguments["WITH_SAGE"] == "0", "RunPod's builds from GitHub take no arguments and 30 minutes"
     assert {"sage-0", "sage-1"} <= set(DOCKERFILE.stages)
 
 
-@pytest.mark.parametrize(("said", "meant"), [("no", "0"), ("false", "0"), ("yes", "1"), ("true", "1")])
+@pytest.mark.parametrize(
+    ("said", "meant"), [("no", "0"), ("false", "0"), ("off", "0"), ("yes", "1"), ("true", "1"), ("on", "1")]
+)
 def test_another_way_to_ask_for_sage_attention_is_no_image_of_a_registry(said: str, meant: str) -> None:
     assert DOCKERFILE.stages[f"sage-{said}"].base == f"sage-{meant}"
 

@@ -37,7 +37,7 @@ class Told:
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with standing(tmp_path_factory.mktemp("progress"), hold_seconds=20, SIMULATOR_SPEED="0.5") as stand:
+    with standing(tmp_path_factory.mktemp("progress"), hold_seconds=20, SIMULATOR_SPEED="0.7") as stand:
         stand.bench.voice(VOICE, [(4.0, 0.5)])
         yield stand
 
