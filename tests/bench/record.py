@@ -15,6 +15,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.bench.encoding import REPOSITORY
 from tests.bench.figures import Figure, table
+from tests.bench.reasons import reasons
 from worker.processor import processor_name
 
 FILE = REPOSITORY / "docs" / "benchmarks.json"
@@ -83,6 +84,9 @@ PNGs of a window come at the pace of the node pack's threads; what those take of
 a proxy that adds half a round trip to each piece, and a whole one to each new connection.
 
 {self._measured()}
+### What is missed, and why
+
+{reasons(self.figures.values())}
 ![seconds of a warm job, 400x704](benchmarks/warm-400x704.svg)
 
 ![seconds of a warm job, 720x1280](benchmarks/warm-720x1280.svg)
