@@ -11,7 +11,7 @@ REASONS = {
         "nearly all of it is work of the processor, of which this machine has two threads: the frames of the last "
         "window are decoded and encoded, faces are looked for, the voice is converted. On an H100's machine, with 16 "
         "threads and a folder for a bucket, fetching, preparing, encoding and uploading took 0.2 to 0.3 s of a job "
-        "([gpu](gpu/README.md), `rest`)."
+        "([gpu](gpu), `rest`)."
     ),
     "seconds from the worker's start": (
         "Python imports the SDK, pydantic and Pillow. A worker does that while ComfyUI starts, which takes several "
