@@ -52,6 +52,7 @@ def test_a_worker_that_is_ended_during_its_warm_up_leaves_nothing(tmp_path: Path
         plane.give({"id": "early", "input": {}})
         engine = worker.wait_for_engine()
         worker.wait_for_log(lambda line: "% load" in line)
+        worker.wait_for_prompt()
         worker.signal(signal.SIGTERM)
         assert worker.ended() == 128 + signal.SIGTERM
         assert "the prompt could not be withdrawn in 8 s" in worker.log  # not in the minute that a job may take for it

@@ -161,6 +161,15 @@ class Worker:
         waiting, running = len(queue["queue_pending"]), len(queue["queue_running"])
         return {"remembered": len(history), "running": running, "waiting": waiting}
 
+    def wait_for_prompt(self) -> None:
+        """Until the engine runs one."""
+        for _ in range(round(END_SECONDS / LOOK_SECONDS)):
+            if self.engine_holds()["running"]:
+                return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(LOOK_SECONDS)
+        raise AssertionError(f"the engine runs no prompt\n{self.log}")
+
     def leftovers(self) -> list[Path]:
         """What jobs have left on the disk: in the work folder, among temporary files, and of videos not delivered."""
         temporary = [path for path in self._bench.folder.glob("tmp/*") if not path.name.startswith("simulator-")]
