@@ -1,8 +1,8 @@
 """`python -m tests.bench [--pure | PART …]`: measure what can be measured without a GPU, and write docs/benchmarks.json
 and the pages that are made of it.
 
-Each figure is a ratio inside one run, a count, or stands beside a goal. Without arguments every part is measured, some
-minutes in all; of parts that are left out, what was measured before stays. --pure leaves out all that needs a clock,
+Each figure is a ratio inside one run, a count, or stands beside a goal. Without arguments every part is measured, ten
+minutes in all without a real ComfyUI; of parts that are left out, what was measured before stays. --pure leaves out all that needs a clock,
 and so a machine that does nothing else. The exit code is 1 where a figure is a fifth worse than its goal.
 """
 
