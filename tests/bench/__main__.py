@@ -2,8 +2,9 @@
 and the pages that are made of it.
 
 Each figure is a ratio inside one run, a count, or stands beside a goal. Without arguments every part is measured, ten
-minutes in all without a real ComfyUI; of parts that are left out, what was measured before stays. --pure leaves out all that needs a clock,
-and so a machine that does nothing else. The exit code is 1 where a figure is a fifth worse than its goal.
+minutes in all without a real ComfyUI; of parts that are left out, what was measured before stays. --pure leaves out
+all that needs a clock, and so a machine that does nothing else. The exit code is 1 where a figure is a fifth worse than
+its goal.
 """
 
 import os
