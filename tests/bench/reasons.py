@@ -18,7 +18,7 @@ REASONS = {
         "times as long: see `start to ready`."
     ),
     "cold start": (
-        "reading ahead and ComfyUI's imports share two threads and one disk; runs on this machine gave 1.09 to 1.23."
+        "reading ahead and ComfyUI's imports share two threads and one disk; runs on this machine gave 0.98 to 1.23."
     ),
     "download of 1 GB": (
         "server, writer and SHA-256 share two threads, and the programs beside it take no hash. Runs on this machine "
