@@ -4,7 +4,7 @@ all at 400x704 on an H100 (docs/gpu, "VAE moved")."""
 from collections.abc import Callable
 from typing import Any
 
-ROOM = 30 * 2**30  # bytes: twice what the largest window takes beside the weights (docs/gpu, "VRAM")
+ROOM = 30 * 2**30  # bytes: a window of 720x1280 takes 17 GiB beside the weights (docs/gpu, "VRAM")
 
 
 class Residence:

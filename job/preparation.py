@@ -123,7 +123,7 @@ def lay_out_job(
         view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
         image = view.first()
         framed = frame_picture(request, image, warnings)
-        if not inputs.filmed:  # here, as the voices take longer
+        if not isinstance(view, Dubbed):  # here, as the voices take longer
             draw_fitted(image, framed.fit).save(folder / PORTRAIT, compress_level=1)
     fit, timeline = framed.fit, voices()
     warnings += heard

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from gpu.cases import parse, standard
 from gpu.phases import summary
 from gpu.report import step_flop, write_table
+from gpu_bench import Results
 
 
 def record() -> dict[str, Any]:
@@ -84,6 +85,19 @@ def test_the_table_says_what_was_measured_and_on_what(tmp_path: Path) -> None:
     rate = step_flop("multitalk-400x704-10s-1v") / 2.0 / 1e12
     assert f"| {rate:.0f} |" in text
     assert "`multitalk-720x1280-10s-1v`: out of memory" in text
+
+
+def test_a_run_takes_the_place_of_the_same_one_and_what_people_noted_stays(tmp_path: Path) -> None:
+    file = tmp_path / "some-gpu.json"
+    file.write_text(json.dumps({"notes": ["another program ran"], "runs": []}))
+    facts = {"card": {"name": "Some GPU"}, "date": "2026-01-02", "weights": "random"}
+    for seconds, settings in ((1, {}), (2, {"WARM_UP": "1"}), (3, {})):
+        Results(tmp_path, facts).add(
+            {"case": "multitalk-400x704-10s-1v", "commit": "abc", "settings": settings, "wall_seconds": seconds}
+        )
+    told = json.loads(file.read_text())
+    assert [run["wall_seconds"] for run in told["runs"]] == [2, 3]
+    assert (told["notes"], told["date"]) == (["another program ran"], "2026-01-02")
 
 
 def test_case_names_say_everything_and_the_standard_ones_cover_what_is_promised() -> None:
