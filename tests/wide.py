@@ -94,6 +94,7 @@ WIDE = {
     "tests/endpoint/test_endpoint_process.py::test_a_port": 0,
     "tests/scripts/test_download": 6,
     "tests/simulator/test_simulator_f": 3,
+    "tests/simulator/test_simulator_windows.py": 3,
     "tests/test_client_example.py": 2,
     "tests/serverless/test_engine_faults.py::test_the_tiles": 0,
     "tests/serverless/test_engine_faults.py::test_out_of_memory_once": 2,
