@@ -10,7 +10,7 @@ from contract.errors import Stage
 from storage.job_bucket import s3_config_of_environment, s3_config_of_job
 from storage.s3 import S3Config, S3Storage
 from tests.storage.scripted_server import scripted_server
-from tests.storage.storage_servers import ACCESS_KEY, BUCKET, SECRET_KEY, FakeBucket, keep_to_this_test, sent
+from tests.storage.storage_servers import ACCESS_KEY, BUCKET, SECRET_KEY, VIDEO, FakeBucket, sent
 
 ACCOUNT = "0123456789abcdef" * 2
 
@@ -156,18 +156,13 @@ def test_a_region_that_is_given_wins() -> None:
 
 
 @pytest.mark.parametrize("named", [None, BUCKET])
-def test_a_video_goes_to_the_jobs_bucket_without_a_month_in_front(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str | None
-) -> None:
-    keep_to_this_test(monkeypatch, tmp_path)
-    video = tmp_path / "finished.mp4"
-    video.write_bytes(b"video")
+def test_a_video_goes_to_the_jobs_bucket_without_a_month_in_front(video: Path, named: str | None) -> None:
     bucket = FakeBucket()
     with scripted_server(bucket) as server:
         storage = S3Storage(s3_config_of_job(sent(f"{server.url}/{BUCKET}", named)))
         storage.check(Stage.VALIDATE)
         storage.put(video, "talk.mp4", Cancellation())
-    assert bucket.objects == {f"/{BUCKET}/talk.mp4": b"video"}
+    assert bucket.objects == {f"/{BUCKET}/talk.mp4": VIDEO}
 
 
 @pytest.mark.parametrize(
