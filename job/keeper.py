@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -231,10 +231,12 @@ def recalled(
 
 @contextmanager
 def looking_at(storage: Storage | None, cancel: Cancellation) -> Iterator[None]:
-    """While the `with` block runs, see whether this storage can be used. What is wrong with it is told before what was
-    wrong in the block."""
-    look: Callable[[], None] = partial(storage.check, Stage.VALIDATE, cancel) if storage else lambda: None
-    with beside(look) as seen:
+    """While the `with` block runs, see whether this storage can be used, where there is one. What is wrong with it is
+    told before what was wrong in the block."""
+    if storage is None:
+        yield
+        return
+    with beside(partial(storage.check, Stage.VALIDATE, cancel)) as seen:
         try:
             yield
         finally:

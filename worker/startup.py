@@ -172,6 +172,17 @@ def check_work_dir(settings: Settings, volumes: Volumes) -> None:
         raise WorkerError(ErrorCode.WORKER_UNFIT, hint, stage=Stage.START) from error
 
 
+def _fetch_limits(settings: Settings, volumes: Volumes) -> FetchLimits:
+    return FetchLimits(
+        roots=settings.input_roots,
+        image_bytes=int(settings.image_max_mb * MEGABYTE),
+        audio_bytes=int(settings.audio_max_mb * MEGABYTE),
+        video_bytes=int(settings.video_max_mb * MEGABYTE),
+        policy=policy_of(settings),
+        volume_of=volumes.of,
+    )
+
+
 def make_resources(
     settings: Settings,
     ready: ReadyEngine,
@@ -189,14 +200,7 @@ def make_resources(
         modes=ready.modes,
         storage_of=lambda job, request: storage_of(job, request, settings, own),
         keeper=make_keeper(settings, volumes, remembers=remembers),
-        limits=FetchLimits(
-            roots=settings.input_roots,
-            image_bytes=int(settings.image_max_mb * MEGABYTE),
-            audio_bytes=int(settings.audio_max_mb * MEGABYTE),
-            video_bytes=int(settings.video_max_mb * MEGABYTE),
-            policy=policy_of(settings),
-            volume_of=volumes.of,
-        ),
+        limits=_fetch_limits(settings, volumes),
         precision=ready.precision,
         variants=variants(settings),
         pace=Pace(card_of(ready.gpu)),

@@ -18,8 +18,8 @@ from job.preparation import PreparedJob
 from media.audio import decode
 from media.ffmpeg import FfmpegError, run
 from sources.fetch import Inputs
-from tests.hostile.hostile_pictures import png
-from tests.hostile.hostile_sounds import SEEDS, box, make_seed, outside_reference, wav
+from tests.hostile.picture_files import png
+from tests.hostile.sound_files import SEEDS, box, make_seed, outside_reference, wav
 from tests.job.prepared import prepare
 from tests.marks import sampled
 
