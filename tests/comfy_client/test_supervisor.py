@@ -58,12 +58,7 @@ class Shop:
         """And wait until it is dead."""
         process = self.started[-1]
         os.kill(process.pid, signal.SIGKILL)
-        gone = threading.Event()
-        while not gone.wait(0.01):
-            try:
-                process.check()
-            except WorkerError:
-                gone.set()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
 @pytest.fixture

@@ -72,8 +72,7 @@ def test_a_value_that_is_none_says_what_to_send(changes: dict[str, Any], words: 
 
 
 @pytest.mark.parametrize("field", ["scheduler", "color_match", "mode", "resolution", "window_frames"])
-def test_a_choice_is_not_sought_in_a_text_that_is_too_long(field: str) -> None:
-    """Millions of blanks before a choice cost seconds for each word that could stand there."""
+def test_a_choice_with_millions_of_blanks_within_is_none(field: str) -> None:
     word = "480p" if field == "resolution" else "fit" if field == "window_frames" else "multitalk"
     assert "send '" in refusal(job(**{field: f"{word[0]}{' ' * 4_000_000}{word}"}))
 

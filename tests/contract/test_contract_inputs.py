@@ -12,6 +12,7 @@ from contract.errors import ErrorCode, WorkerError
 from contract.fields import field_names
 from contract.request import Request, Speaker, parse_request
 from tests.contract.contract_samples import IMAGE, VOICE, job, parse, refusal, speaking
+from tests.processor import processor_seconds
 
 PYTHON_WORDS = re.compile(r"tuple|dict\b|dictionary|instance of|SpeakerInput|NoneType", re.IGNORECASE)
 PLAIN_JSON = st.recursive(
@@ -137,7 +138,8 @@ def test_metadata_is_an_object_of_plain_json(value: object) -> None:
 )
 def test_a_request_of_any_size_is_answered_at_once_and_briefly(wrong: object) -> None:
     """To compare each complaint with all the others would take hours."""
-    assert len(refusal(wrong)) < 4000
+    with processor_seconds(3):
+        assert len(refusal(wrong)) < 4000
 
 
 def test_metadata_nested_too_deep_is_told_so() -> None:
