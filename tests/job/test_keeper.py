@@ -241,9 +241,27 @@ def test_the_group_may_write_where_results_and_videos_are(video: Path, tmp_path:
 
 
 def test_a_place_that_takes_nothing_is_known_before(tmp_path: Path) -> None:
-    assert _keeper(tmp_path).can_write()
+    assert _keeper(tmp_path).fault() == ""
     (tmp_path / "file").touch()
-    assert not Keeper(tmp_path / "file", True, 0).can_write()
+    fault = Keeper(tmp_path / "file", True, 0).fault()
+    assert f"{tmp_path}/file, by user {os.geteuid()} of group {os.getegid()}." in fault
+    assert fault.endswith(f"mv {tmp_path}/file {tmp_path}/file.old")
+
+
+@pytest.mark.parametrize("part", ["results", "kept"])
+def test_a_part_that_takes_nothing_is_known_before_too(
+    video: Path, tmp_path: Path, part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as a folder that another user made by hand: the one around it can be written."""
+    keeper = _keeper(tmp_path)
+    keeper.folder.mkdir()
+    (keeper.folder / part).touch()
+    assert f"{keeper.folder}/{part}, by user {os.geteuid()} of group" in keeper.fault()
+    _undelivered(keeper, video, tmp_path)
+    told = [line for line in caplog.messages if f"{keeper.folder}/{part}, by user" in line]
+    assert [line.partition(":")[0] for line in told] == [
+        "the result could not be remembered" if part == "results" else f"the video could not be kept in {keeper.folder}"
+    ]
 
 
 def test_a_video_on_the_own_disk_is_found_behind_a_stored_one_that_is_gone(video: Path, tmp_path: Path) -> None:

@@ -30,8 +30,10 @@ def test_check_finds_a_folder_that_cannot_be_written(tmp_path: Path, below: str)
     with pytest.raises(WorkerError) as caught:
         LocalStorage(tmp_path / "file" / below).check()
     assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_MISCONFIGURED, Stage.START)
-    assert caught.value.message.startswith("The storage folder cannot be written: ")
-    assert str(tmp_path) not in caught.value.message
+    message = caught.value.message
+    reason = "File exists" if below == "." else "Not a directory"
+    assert message.startswith(f"The storage folder cannot be written: {reason}: {tmp_path / 'file' / below}, by user")
+    assert message.endswith(f"mv {tmp_path}/file {tmp_path}/file.old")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
@@ -47,6 +49,25 @@ def test_a_folder_that_belongs_to_root_is_told_with_the_user_and_the_remedy() ->
         remedy = message[message.index("install -d") :]
         assert remedy == f"install -d -m 2775 -g 0 {volume}/videos"
         subprocess.run(remedy.split(), check=True)
+        subprocess.run(command, check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("closed", [".", "deep", "deep/videos"])
+def test_a_remedy_opens_what_is_closed_on_the_way(closed: str) -> None:
+    """A volume of root's alone, 0700: a folder below it that belongs to the worker would be of no use."""
+    with tempfile.TemporaryDirectory() as volume:
+        folder = Path(volume, "deep", "videos")
+        folder.mkdir(parents=True)
+        for path in (folder, folder.parent, Path(volume)):
+            path.chmod(0o755)
+        Path(volume, closed).chmod(0o700)
+        os.chown(Path(volume, closed), 65534, 65534)
+        command = [sys.executable, "-c", CHECK_AS_WORKER, str(folder)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        message = done.stderr.strip().splitlines()[-1]
+        assert f"Permission denied: {folder}, by user 10001 of group 0. Run as root" in message
+        subprocess.run(message.partition("is mounted: ")[2], shell=True, check=True)  # noqa: S602 - as its reader does
         subprocess.run(command, check=True)
 
 
@@ -98,6 +119,27 @@ def test_a_volume_that_became_full_or_read_only_is_no_fault_of_the_settings(smal
     with pytest.raises(WorkerError) as at_start:
         storage.check()
     assert at_start.value.code is ErrorCode.STORAGE_MISCONFIGURED
+    who = f"{small_disk}, by user {os.geteuid()} of group {os.getegid()}."
+    assert f"Read-only file system: {who} Mount something" in at_start.value.message
+
+
+def test_a_volume_that_is_full_at_the_start_is_told_with_its_place(small_disk: Path) -> None:
+    with suppress(OSError), (small_disk / "others").open("wb", buffering=0) as others:
+        while True:
+            others.write(bytes(4096))
+    with pytest.raises(WorkerError) as caught:
+        LocalStorage(small_disk / "videos").check()
+    assert f"No space left on device: {small_disk}/videos, by user" in caught.value.message
+    assert caught.value.message.endswith(f"df -h {small_disk}/videos")
+
+
+def test_a_job_s_log_tells_the_place_that_its_reply_keeps_to_itself(tmp_path: Path, video: Path) -> None:
+    (tmp_path / "mine").touch()
+    with pytest.raises(WorkerError) as caught:
+        LocalStorage(tmp_path).put(video, "mine/talk.mp4", Cancellation())
+    assert str(tmp_path) not in caught.value.message
+    assert f"{tmp_path}/mine" in caught.value.detail
+    assert f"by user {os.geteuid()} of group {os.getegid()}" in caught.value.detail
 
 
 @pytest.mark.parametrize("exists", [True, False])
