@@ -1,5 +1,6 @@
 """docker-compose.yml: what it names exists, and the endpoint runs with what its container has."""
 
+import json
 import os
 import re
 import shutil
@@ -53,6 +54,17 @@ def test_the_models_are_fetched_where_the_worker_looks() -> None:
     (fetched,) = [source for place, source in _mounts("models").items() if place == options[1]]
     (read,) = [place for place, source in _mounts("endpoint").items() if source == fetched]
     assert read in str(Settings.model_fields["model_roots"].default)
+
+
+def test_what_make_image_proves_is_started_and_mounted_as_here() -> None:
+    """scripts/prove_endpoint.py runs without packages, and so cannot read this file itself."""
+    code = "import json, prove_endpoint as p; print(json.dumps([p.SERVE, [place for place, _ in p.MOUNTS]]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY / "scripts", capture_output=True, check=True, text=True
+    )
+    command, places = json.loads(done.stdout)
+    assert command == _command("endpoint")
+    assert places == [place for place in _mounts("endpoint") if place.startswith("/app/")]
 
 
 def test_nobody_else_can_reach_it() -> None:
