@@ -15,7 +15,7 @@ import json, sys
 import requests
 api = "http://127.0.0.1:{PORT}"
 done = requests.post(api + "/v2/local/runsync", json=json.load(sys.stdin), timeout=200).json()
-video = requests.get(done["output"]["video_url"], timeout=20) if done["status"] == "COMPLETED" else None
+video = requests.get(done["output"]["output_video_url"], timeout=20) if done["status"] == "COMPLETED" else None
 told = {{"job": done, "type": video and video.headers["Content-Type"], "bytes": video and len(video.content)}}
 told["page"] = requests.get(api + "/playground/", timeout=20).status_code
 told["health"] = requests.get(api + "/v2/local/health", timeout=20).json()
