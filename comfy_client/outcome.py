@@ -3,16 +3,15 @@
 import re
 from typing import Any
 
-from contract.errors import ErrorCode, Stage, WorkerError
+from contract.errors import SAVES_MEMORY, ErrorCode, Stage, WorkerError
 
 FAILED = "Video generation failed"
-NO_MEMORY = "the GPU ran out of memory; a smaller size may pass, or use_block_swap true with more blocks_to_swap"
 LOADER_INPUTS = {"model", "model_name", "clip_name", "lora"}
 MOST_CHARACTERS = 300
-# From something that begins like a path to a quote or the end of the line: a folder's name may hold spaces.
 # What libraries on the GPU raise as plain RuntimeErrors, by their texts: there is nothing else to tell them by.
 _NO_MEMORY = re.compile(r"(?:CUDA error|Triton Error \[CUDA\]): out of memory|CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED")
 _GPU_FAULT = re.compile(r"^CUDA error|Triton Error \[CUDA\]|cuDNN error|CUDA error: |an illegal memory access")
+# From something that begins like a path to a quote or the end of the line: a folder's name may hold spaces.
 _PATH = re.compile(r"(?<![\w<])(?:[A-Za-z]:)?[\w.~-]*/[^'\"\n]*")
 
 
@@ -87,7 +86,9 @@ def failed(data: dict[str, Any]) -> WorkerError:
     detail = "".join(str(line) for line in _list(data.get("traceback")))[-4000:]
     message = str(data.get("exception_message", ""))
     if kind.rsplit(".", 1)[-1] == "OutOfMemoryError" or _NO_MEMORY.search(message):
-        return WorkerError(ErrorCode.OUT_OF_MEMORY, f"{FAILED}: {NO_MEMORY}", detail=detail)
+        return WorkerError(
+            ErrorCode.OUT_OF_MEMORY, f"{FAILED}: the GPU ran out of memory; {SAVES_MEMORY}", detail=detail
+        )
     if kind.endswith("AcceleratorError") or _GPU_FAULT.search(message):
         return WorkerError(ErrorCode.GPU_FAULT, f"{FAILED}: the GPU failed", detail=f"{message}\n{detail}")
     reason = message.strip().split("\n", 1)[0] or kind

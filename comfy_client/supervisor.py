@@ -98,6 +98,7 @@ class SupervisedEngine:
         self._start, self._clock, self._pause = start, clock, pause
         self._restarts: list[float] = []
         self._distrusted = False
+        self._left_alone = False  # ended between two jobs, once too often
         self._turn = threading.Lock()  # of whoever may start it again: a job, or the watch between jobs
         self._resting = threading.Event()
         self._leave = Cancellation()
@@ -156,8 +157,17 @@ class SupervisedEngine:
             while True:
                 self._leave.wait(WATCH_SECONDS)
                 with self._turn:
-                    if self._resting.is_set() and not self.gave_up and self._has_ended():
-                        self._start_anew(self._leave)
+                    self._look_between_jobs()
+
+    def _look_between_jobs(self) -> None:
+        gave_up = self.gave_up
+        if not self._resting.is_set() or (gave_up and self._left_alone) or not self._has_ended():
+            return
+        self._left_alone = gave_up
+        if gave_up:
+            log.error("it ended too often to be started again between two jobs: the next job starts it")
+        else:
+            self._start_anew(self._leave)
 
     def _has_ended(self) -> bool:
         try:

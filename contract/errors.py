@@ -67,6 +67,7 @@ class ErrorKind:
     meaning: str
 
 
+SAVES_MEMORY = "a smaller size may pass, or use_block_swap true with blocks_to_swap 30 to 40"
 ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.MISSING_PARAMETER: ErrorKind(Stage.VALIDATE, False, "A required field is absent; the message names it."),
     ErrorCode.INVALID_INPUT: ErrorKind(
@@ -109,7 +110,7 @@ ERRORS: dict[ErrorCode, ErrorKind] = {
     ErrorCode.OUT_OF_MEMORY: ErrorKind(
         Stage.SAMPLE,
         True,
-        "The GPU ran out of memory: a smaller size may pass, or use_block_swap true with blocks_to_swap 30 (of 40).",
+        f"The GPU ran out of memory: {SAVES_MEMORY}.",
     ),
     ErrorCode.GPU_FAULT: ErrorKind(Stage.SAMPLE, True, "The GPU failed; this worker asks to be replaced."),
     ErrorCode.ENGINE_CRASHED: ErrorKind(

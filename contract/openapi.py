@@ -14,6 +14,7 @@ from contract.version import VERSION
 Schema = dict[str, Any]
 SERVER = "https://api.runpod.ai/v2/{endpoint_id}"
 STATES = ["IN_QUEUE", "IN_PROGRESS", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"]
+TEXT: Schema = {"type": "string"}
 SOURCE_WORDS = "data: URI"  # in the description that every source has
 JOB_ID: Schema = {"name": "job_id", "in": "path", "required": True, "schema": {"type": "string"}}
 EXAMPLE = {
@@ -48,7 +49,8 @@ def document() -> Schema:
     """The OpenAPI document. Its schemas are components, so that one file is enough for a generator."""
     fields, reply = fields_schema(), reply_schema.json_schema()
     schemas: Schema = {**fields.pop("$defs", {}), **reply.pop("$defs", {})}
-    schemas = {**schemas, "Input": fields, "WorkerOutput": reply, **_envelopes()}
+    schemas = {**schemas, "Input": fields, "WorkerOutput": reply}
+    schemas |= {"Job": _job(), "Progress": _progress(), "Status": _status()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "talking-video worker", "version": VERSION, "license": {"name": "Apache-2.0"}},
@@ -62,50 +64,54 @@ def document() -> Schema:
     }
 
 
-def _envelopes() -> Schema:
-    text: Schema = {"type": "string"}
-    progress = {
+def _job() -> Schema:
+    """What is posted."""
+    return {
+        "type": "object",
+        "required": ["input"],
+        "properties": {
+            "input": _ref("Input"),
+            "webhook": {"type": "string", "format": "uri"},
+            "policy": {
+                "type": "object",
+                "properties": {
+                    "executionTimeout": {"type": "integer", "description": "milliseconds"},
+                    "ttl": {"type": "integer", "description": "milliseconds, from the request on"},
+                    "lowPriority": {"type": "boolean"},
+                },
+            },
+            "s3Config": {
+                "type": "object",
+                "required": ["accessId", "accessSecret", "endpointUrl"],
+                "properties": dict.fromkeys(("accessId", "accessSecret", "bucketName", "endpointUrl"), TEXT),
+            },
+        },
+        "example": EXAMPLE,
+    }
+
+
+def _progress() -> Schema:
+    return {
         "type": "object",
         "description": "the worker's last word on its progress",
         "required": ["stage", "percent"],
-        "properties": {"stage": text, "percent": {"type": "number"}, "eta_seconds": {"type": ["number", "null"]}},
+        "properties": {"stage": TEXT, "percent": {"type": "number"}, "eta_seconds": {"type": ["number", "null"]}},
     }
+
+
+def _status() -> Schema:
+    """What is answered."""
     return {
-        "Job": {
-            "type": "object",
-            "required": ["input"],
-            "properties": {
-                "input": _ref("Input"),
-                "webhook": {"type": "string", "format": "uri"},
-                "policy": {
-                    "type": "object",
-                    "properties": {
-                        "executionTimeout": {"type": "integer", "description": "milliseconds"},
-                        "ttl": {"type": "integer", "description": "milliseconds, from the request on"},
-                        "lowPriority": {"type": "boolean"},
-                    },
-                },
-                "s3Config": {
-                    "type": "object",
-                    "required": ["accessId", "accessSecret", "endpointUrl"],
-                    "properties": dict.fromkeys(("accessId", "accessSecret", "bucketName", "endpointUrl"), text),
-                },
-            },
-            "example": EXAMPLE,
-        },
-        "Progress": progress,
-        "Status": {
-            "type": "object",
-            "required": ["id", "status"],
-            "properties": {
-                "id": text,
-                "status": {"enum": STATES},
-                "delayTime": {"type": "integer", "description": "milliseconds in the queue"},
-                "executionTime": {"type": "integer", "description": "milliseconds at the worker"},
-                "output": {"anyOf": [_ref("WorkerOutput"), _ref("Progress")]},
-                "error": text,
-                "workerId": text,
-            },
+        "type": "object",
+        "required": ["id", "status"],
+        "properties": {
+            "id": TEXT,
+            "status": {"enum": STATES},
+            "delayTime": {"type": "integer", "description": "milliseconds in the queue"},
+            "executionTime": {"type": "integer", "description": "milliseconds at the worker"},
+            "output": {"anyOf": [_ref("WorkerOutput"), _ref("Progress")]},
+            "error": TEXT,
+            "workerId": TEXT,
         },
     }
 

@@ -4,6 +4,7 @@ Nothing else in the worker reads raw input.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue, ValidationError
@@ -152,12 +153,7 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
     scheduler = dubbing.choose_scheduler(fields, rules.choose_scheduler(fields, warnings), warnings)
     dub = dubbing.dub_of(fields, scheduler, warnings)
     size = _size(fields, warnings)
-    rules.warn_about_quality(fields, len(speakers), warnings)
-    rules.warn_about_no_effect(fields, len(speakers), warnings)
-    rules.warn_about_scenes(fields, len(speakers), warnings)
-    rules.warn_about_sources([(speaker.audio, speaker.channel) for speaker in speakers], fields.timing, warnings)
-    if size is not None:
-        rules.warn_about_size(size.width, size.height, warnings)
+    _warn(fields, speakers, size, warnings)
     return Request(
         image=fields.image_url,
         dub=dub,
@@ -194,6 +190,15 @@ def _resolve(fields: JobInput, warnings: list[str]) -> Request:
         negative_guidance=rules.negative_guidance(fields),
         warnings=tuple(warnings),
     )
+
+
+def _warn(fields: JobInput, speakers: Sequence[Speaker], size: Size | None, warnings: list[str]) -> None:
+    rules.warn_about_quality(fields, len(speakers), warnings)
+    rules.warn_about_no_effect(fields, len(speakers), warnings)
+    rules.warn_about_scenes(fields, len(speakers), warnings)
+    rules.warn_about_sources([(speaker.audio, speaker.channel) for speaker in speakers], fields.timing, warnings)
+    if size is not None:
+        rules.warn_about_size(size.width, size.height, warnings)
 
 
 def _size(fields: JobInput, warnings: list[str]) -> Size | None:

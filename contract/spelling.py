@@ -13,7 +13,6 @@ BLANK_RANGES = "\t\n\r \xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u2066-\u
 BLANK = f"[{BLANK_RANGES}]*"
 BLANKS = "".join(re.findall(f"[{BLANK_RANGES}]", "".join(map(chr, range(0x10000)))))
 EXACT_FLOATS = 2**53
-LONGEST_CHOICE = 80
 WHOLE = r"[+-]?[0-9]{1,40}([.]0{1,40})?"
 FRACTION = r"[+-]?([0-9]{1,40}([.][0-9]{1,40})?|[.][0-9]{1,40})([eE][+-]?[0-9]{1,3})?"
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
@@ -81,8 +80,6 @@ def choice(words: Iterable[str], **synonyms: str) -> Callable[[object], object]:
 
     def read(value: object) -> object:
         text = trimmed(value) if isinstance(value, str) else ""
-        if not 0 < len(text) <= LONGEST_CHOICE:
-            return value
         return next((word for word, pattern in patterns if pattern.fullmatch(text)), value)
 
     return read

@@ -1,5 +1,7 @@
 """The routes of the file store: offers for uploads, uploads, and reading, in parts too."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -25,10 +27,8 @@ def store_routes(store: Store, links: Links) -> APIRouter:
         name, size = asked.get("name"), asked.get("size")
         if not isinstance(name, str) or not isinstance(size, int) or isinstance(size, bool):
             raise HTTPException(400, 'send {"name": "voice.mp3", "size": 123456}: the name of the file, and its bytes')
-        try:
+        with _refusing():
             made = store.offer(name, size)
-        except StoreError as error:
-            raise HTTPException(error.status, str(error)) from error
         base = links.base_of(request)
         return JSONResponse(
             {
@@ -39,20 +39,25 @@ def store_routes(store: Store, links: Links) -> APIRouter:
 
     @router.put("/uploads/{upload}/{name}")
     async def put(request: Request, expires: int = 0, size: int = 0, signature: str = "") -> Response:
-        try:
+        with _refusing():
             await store.put(request.url.path, expires, size, signature, request.stream())
-        except StoreError as error:
-            raise HTTPException(error.status, str(error)) from error
         return Response(status_code=201)
 
     @router.api_route("/{area}/{key:path}", methods=["GET", "HEAD"])
     async def get(request: Request, signature: str = "", download: bool = False) -> Any:
-        try:
+        with _refusing():
             file, kind = store.find(request.scope["raw_path"].decode("ascii"), signature)
-        except StoreError as error:
-            raise HTTPException(error.status, str(error)) from error
         how = "attachment" if download else "inline"
         headers = HARMLESS if kind == OTHER_KIND else PRIVATE
         return FileResponse(file, media_type=kind, headers=headers, filename=file.name, content_disposition_type=how)
 
     return router
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What the store refuses becomes the HTTP answer."""
+    try:
+        yield
+    except StoreError as error:
+        raise HTTPException(error.status, str(error)) from error

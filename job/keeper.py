@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,9 +77,13 @@ class Keeper:
         except OSError as error:
             log.error("%s could not be tidied: %s", self.folder, error.strerror)
 
-    def can_write(self) -> bool:
-        """Whether anything can be kept here."""
-        return self._shelf.can_write()
+    def fault(self) -> str:
+        """Why nothing can be kept here, with the folder, the user and the remedy; empty where something can."""
+        try:
+            self._shelf.check()
+        except OSError as error:
+            return self._shelf.blame(error)
+        return ""
 
     def recall_without_storage(self, job_id: str, fingerprint: str, cancel: Cancellation) -> dict[str, Any] | None:
         """The reply of this very job, if it was delivered to a place that cannot be asked again (`lasting_url`)."""
@@ -181,7 +185,7 @@ class Keeper:
         try:
             path = self._store_away(delivery, cancel)
         except OSError as full:
-            log.error("the video could not be kept in %s: %s", self.folder, full.strerror)
+            log.error("the video could not be kept in %s: %s", self.folder, self._shelf.blame(full))
             return self.fallback._save(delivery, cancel) if self.fallback else (None, "it could not be kept either")
         place = "the volume" if self.on_volume else "this worker's own disk, which ends with the worker"
         return KeptVideo(path=str(path)), f"it is kept on {place} as {path.name}; send the same job id again"
@@ -205,7 +209,7 @@ class Keeper:
         try:
             self._shelf.write(delivery.job_id, {**about, **facts}, cancel.check_wish)
         except OSError as error:
-            log.warning("the result could not be remembered: %s", error.strerror)
+            log.warning("the result could not be remembered: %s", self._shelf.blame(error))
 
     def _record(self, job_id: str, cancel: Cancellation) -> dict[str, Any] | None:
         return self._shelf.record(job_id, cancel.check) if self.remembers else None
@@ -231,10 +235,12 @@ def recalled(
 
 @contextmanager
 def looking_at(storage: Storage | None, cancel: Cancellation) -> Iterator[None]:
-    """While the `with` block runs, see whether this storage can be used. What is wrong with it is told before what was
-    wrong in the block."""
-    look: Callable[[], None] = partial(storage.check, Stage.VALIDATE, cancel) if storage else lambda: None
-    with beside(look) as seen:
+    """While the `with` block runs, see whether this storage can be used, where there is one. What is wrong with it is
+    told before what was wrong in the block."""
+    if storage is None:
+        yield
+        return
+    with beside(partial(storage.check, Stage.VALIDATE, cancel)) as seen:
         try:
             yield
         finally:

@@ -15,11 +15,10 @@ from contract.request import Request
 from contract.response import SceneInfo
 from job.framing import frame_picture, seat_speakers
 from job.scenes import PORTRAIT, PictureRoom, PlacedScenes, draw_pictures, pictures_of, place_scenes
-from job.views import Dubbed, FollowedFilm, draw_references, followed_film, open_view
+from job.views import Dubbed, FollowedFilm, Seen, draw_references, followed_film, open_view
 from job.voices import to_separate
 from media.audio import Voice, decode
 from media.crop import Box
-from media.faces import Face
 from media.footage import Footage
 from media.image import Fit, draw_fitted
 from media.losses import SPARE_SECONDS
@@ -56,28 +55,21 @@ class Layout:
     """What is known of a job before anything is written for its graph.
 
     Attributes:
-        picture: what is seen at the start, not fitted yet.
-        original: width and height of the picture as a person sees it; a very large one was read smaller.
+        seen: the portrait or the video in the frame.
         references: the pictures that the windows go by, written.
         scenes: on the windows of the plan.
-        footage, bed: the video that is dubbed and its own sound, where they are there.
-        followed: the same video, where its motion is followed too.
-        fit: how the one lies in the other.
-        faces: all that were found in the picture.
+        bed: the own sound of a video that is dubbed, where it stays.
+        followed: that video, where its motion is followed too.
         timeline: the voices in time.
         boxes: each speaker's region, in pixels of the frame; None where the one speaker has none.
         masks: of the regions and of what is in none; None where there is nobody to tell apart.
         separated: of the voices that the model hears without what sounds under them, by number from 1.
     """
 
-    picture: Image.Image
-    original: tuple[int, int]
+    seen: Seen
     references: References
     scenes: PlacedScenes
-    footage: Footage | None
     bed: Bed | None
-    fit: Fit
-    faces: tuple[Face, ...]
     timeline: Timeline
     plan: Plan
     boxes: list[PixelBox] | None
@@ -120,32 +112,21 @@ def lay_out_job(
     """
     heard = list[str]()
     with beside(lambda: _voices(request, inputs, folder, heard, cancel, longest=audio_max_seconds)) as voices:
-        view = open_view(inputs, folder, warnings, cancel, longest=video_max_seconds)
-        image = view.first()
-        framed = frame_picture(request, image, warnings)
-        if not isinstance(view, Dubbed):  # here, as the voices take longer
-            draw_fitted(image, framed.fit).save(folder / PORTRAIT, compress_level=1)
-    fit, timeline = framed.fit, voices()
+        seen = _look(request, inputs, folder, warnings, cancel, longest=video_max_seconds)
+    fit, timeline = seen.fit, voices()
     warnings += heard
     plan = _plan(request, fit, timeline.seconds, most_frames(audio_max_seconds, long=VOICE_EMBEDS in own_nodes))
     scenes = place_scenes(request, plan, own_nodes, warnings)
-    if isinstance(view, Dubbed):
-        references = draw_references(view, fit, plan, folder / PORTRAIT)
-    else:
-        room = PictureRoom(folder, fit, request.fit, warnings, cancel)
-        references = draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room)
-    boxes = seat_speakers(request, framed, warnings)
+    room = PictureRoom(folder, fit, request.fit, warnings, cancel)
+    references = _references(seen, scenes, plan, room, request=request, inputs=inputs)
+    boxes = seat_speakers(request, seen.framed, warnings)
     masks = _masks(request, boxes, fit, warnings) if boxes else None
     asked = [speaker.voice for speaker in request.speakers]
     video = VideoSpec(fit.width, fit.height, plan.frames, request.fps, request.crf, folder / "sound.wav")
-    footage = view.footage if isinstance(view, Dubbed) else None
     return Layout(
-        picture=image,
-        original=view.size,
+        seen=seen,
         references=references,
         scenes=scenes,
-        fit=fit,
-        faces=framed.faces,
         timeline=timeline,
         plan=plan,
         boxes=boxes,
@@ -154,9 +135,8 @@ def lay_out_job(
         shift=request.shift if request.shift is not None else rules.default_shift(fit.width, fit.height),
         color_match=request.color_match or MODES[request.mode].default_color_match(timeline.seconds),
         separated=to_separate(timeline, asked, own_nodes=own_nodes, warnings=warnings),
-        footage=footage,
-        bed=_bed(request, footage, video, warnings, cancel),
-        followed=followed_film(request.dub, view),
+        bed=_bed(request, seen.footage, video, warnings, cancel),
+        followed=followed_film(request.dub, seen.view),
     )
 
 
@@ -178,14 +158,35 @@ def write_files(layout: Layout, folder: Path, cancel: Cancellation) -> PreparedJ
         voices=tuple(tracks),
         masks=masks_file,
         video=layout.video,
-        regions=tuple(region_of(box, layout.fit) for box in layout.boxes) if layout.boxes else (None,),
+        regions=tuple(region_of(box, layout.seen.fit) for box in layout.boxes) if layout.boxes else (None,),
         plan=layout.plan,
         shift=layout.shift,
         color_match=layout.color_match,
         separated=layout.separated,
-        footage=layout.footage,
-        motion=layout.followed.write(layout.fit, layout.plan) if layout.followed else None,
+        footage=layout.seen.footage,
+        motion=layout.followed.write(layout.seen.fit, layout.plan) if layout.followed else None,
     )
+
+
+def _look(
+    request: Request, inputs: Inputs, folder: Path, warnings: list[str], cancel: Cancellation, *, longest: float
+) -> Seen:
+    """The portrait or the video, framed; a portrait is written as the graph takes it."""
+    view = open_view(inputs, folder, warnings, cancel, longest=longest)
+    picture = view.first()
+    framed = frame_picture(request, picture, warnings)
+    if not isinstance(view, Dubbed):  # here, as the voices take longer
+        draw_fitted(picture, framed.fit).save(folder / PORTRAIT, compress_level=1)
+    return Seen(view, picture, framed)
+
+
+def _references(
+    seen: Seen, scenes: PlacedScenes, plan: Plan, room: PictureRoom, *, request: Request, inputs: Inputs
+) -> References:
+    """What the windows go by: pictures of the video, or the portrait and the pictures of scenes."""
+    if isinstance(seen.view, Dubbed):
+        return draw_references(seen.view, seen.fit, plan, room.folder / PORTRAIT)
+    return draw_pictures(scenes.pictures, pictures_of(request), inputs.pictures, room)
 
 
 def _plan(request: Request, fit: Fit, seconds: float, most: int) -> Plan:

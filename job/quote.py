@@ -15,6 +15,7 @@ from job.outlook import cost_of, forecast_told, work_told
 from job.pace import Forecast
 from job.preparation import Layout
 from job.reply import Stopwatch, generation_params, timings_of
+from job.views import Seen
 from media.audio import LISTENER_RATE
 from media.image import Fit, draw_fitted
 from media.layout_picture import draw_preview, levels_of
@@ -41,6 +42,7 @@ class Quoted:
 def make_quote(quoted: Quoted, stopwatch: Stopwatch) -> dict[str, Any]:
     """The reply to a dry run."""
     layout, request = quoted.layout, quoted.request
+    seen = layout.seen
     gpus = tuple(_on(card, quoted.work, quoted.forecast) for card in CARDS)
     levels = levels_of(layout.timeline, PARTS)
     reply = DryRun(
@@ -53,9 +55,9 @@ def make_quote(quoted: Quoted, stopwatch: Stopwatch) -> dict[str, Any]:
         gpus=gpus,
         prices_of=PRICES_OF,
         generation_params=generation_params(request, layout),
-        picture=_picture(layout),
+        picture=_picture(seen),
         speakers=_speakers(layout, levels),
-        preview=draw_preview(draw_fitted(layout.picture, layout.fit), layout.boxes, levels, layout.timeline.seconds),
+        preview=draw_preview(draw_fitted(seen.picture, seen.fit), layout.boxes, levels, layout.timeline.seconds),
         processing_time_seconds=stopwatch.total,
         timings=timings_of(stopwatch),
         warnings=tuple(quoted.warnings),
@@ -90,23 +92,23 @@ def _timeout(forecast: Forecast, gpus: Sequence[told.GpuForecast]) -> int:
     return timeout_for(forecast.total - load + max(load, FIRST_LOAD))
 
 
-def _picture(layout: Layout) -> Picture:
-    fit = layout.fit
+def _picture(seen: Seen) -> Picture:
+    fit = seen.fit
     crop = _fractions_of_picture((0, 0, fit.width, fit.height), fit)
     placed = (fit.x(crop[0]) / fit.width, fit.y(crop[1]) / fit.height)
     ends = (fit.x(crop[2]) / fit.width, fit.y(crop[3]) / fit.height)
     return Picture(
-        width=layout.original[0],
-        height=layout.original[1],
+        width=seen.view.size[0],
+        height=seen.view.size[1],
         crop=crop,
         placed=_box(*placed, *ends),
         lost=round(fit.lost, 4),
-        faces=tuple(_box(*face.box) for face in layout.faces),
+        faces=tuple(_box(*face.box) for face in seen.framed.faces),
     )
 
 
 def _speakers(layout: Layout, levels: Sequence[Sequence[float]]) -> tuple[PlacedSpeaker, ...]:
-    fit, found = layout.fit, []
+    fit, found = layout.seen.fit, []
     for number, item in enumerate(layout.timeline.voices):
         box = layout.boxes[number].as_tuple() if layout.boxes else None
         frame = (fit.width, fit.height, fit.width, fit.height)

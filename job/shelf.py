@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.unwritable import unwritable
 from contract.volume import Pulse, Volume
 
 log = logging.getLogger(__name__)
@@ -33,20 +34,26 @@ class Shelf:
     volume: Volume
     most_bytes: int | None
 
-    def can_write(self) -> bool:
-        """Whether anything can be kept here."""
+    def check(self) -> None:
+        """See that anything can be kept here. Raises OSError."""
+        name = f".{uuid.uuid4().hex}"
 
         def probe(_pulse: Pulse) -> None:
-            path = self.folder / f".{uuid.uuid4().hex}"
             self.folder.mkdir(parents=True, exist_ok=True)
-            path.touch()
-            path.unlink()
+            for folder in (self.folder, self.folder / "results", self.folder / "kept"):
+                if folder.exists():
+                    (folder / name).touch()
+                    (folder / name).unlink()
 
-        try:
-            self.volume.do(probe)
-        except OSError:
-            return False
-        return True
+        self.volume.do(probe)
+
+    def blame(self, error: OSError) -> str:
+        """What kept something from being kept here: which folder, for which user, and what mends it."""
+        if isinstance(error, TimeoutError):
+            return f"{self.folder}: {error.strerror}"
+        path = Path(error.filename or self.folder)
+        is_folder = path in (self.folder / "results", self.folder / "kept", self.folder, *self.folder.parents)
+        return unwritable(path if is_folder else path.parent, error)
 
     def tidy(self) -> None:
         """Forget the results that no job asks for any more, and what a killed worker was about to write."""

@@ -12,6 +12,7 @@ from contract.cancel import Cancellation
 from contract.dubbing import Dub
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.request import Request
+from job.framing import Framed
 from media.footage import Footage, open_footage
 from media.image import Fit, draw_fitted, open_portrait, plan_fit
 from media.keyframes import Picks, pictures_of
@@ -123,6 +124,31 @@ class FollowedFilm:
             self.view.cancel.check()
             draw_fitted(picture, fit).save(folder / f"source_{number:06d}.jpg", quality=JPEG_QUALITY, subsampling=0)
         return Motion(folder, self.start_step)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A portrait or a video, and where it lies in the frame.
+
+    Attributes:
+        view: the portrait or the video.
+        picture: what it shows at the start, not fitted yet; a very large portrait was read smaller.
+        framed: that picture's place in the frame, and its faces.
+    """
+
+    view: View
+    picture: Image.Image
+    framed: Framed
+
+    @property
+    def fit(self) -> Fit:
+        """How the picture lies in the frame."""
+        return self.framed.fit
+
+    @property
+    def footage(self) -> Footage | None:
+        """The video that is dubbed, where it is one."""
+        return self.view.footage if isinstance(self.view, Dubbed) else None
 
 
 def followed_film(dub: Dub | None, view: View) -> FollowedFilm | None:

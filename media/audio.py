@@ -41,6 +41,7 @@ DECODERS = (
     "pcm_f64be,pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,gsm,gsm_ms,mp3float,mp3,mp2float,mp2,aac,alac,"
     "ac3,eac3,amrnb,amrwb,flac,opus,vorbis,wmav1,wmav2,wmapro,wmavoice,wmalossless"
 )
+VERBOSE = (*DECODE, "-loglevel", "repeat+level+verbose")
 PCM = ("-map_metadata", "-1", "-bitexact", "-c:a", "pcm_s16le", "-f", "wav")
 
 
@@ -109,36 +110,15 @@ def decode(
     demuxer = demuxer or sound_demuxer(source)
     if demuxer == "wav":
         source = plain_wav(source, folder / f"{name}_plain.wav")
-    files = folder / f"{name}_48k.wav", folder / f"{name}_16k.wav"
+    files, opened = (folder / f"{name}_48k.wav", folder / f"{name}_16k.wav"), _open(demuxer, source)
     try:
-        opened = _open(demuxer, source)
         track = look_at(demuxer, opened, folder, cancel)
         if channel is not None:
             refuse_absent_channel(track, channel)
-        log = _decode(opened, track, files, most_seconds, cancel, channel=channel)
-        told = judge_rest(source, demuxer)
-        row = row_of(source, demuxer, most_seconds, log)
-        holes = row.holes if row else ()
-        # What stands around a hole may be noise at any level.
-        if not holes and OVER_DBFS < (peak := peak_of(log)) < FARTHEST_DBFS:
-            # Only once it is decoded is it known how loud it is.
-            log = _decode(opened, track, files, most_seconds, cancel, channel=channel, gain_db=CEILING_DBFS - peak)
-            told.append(f"goes beyond full scale and was turned down by {peak - CEILING_DBFS:.1f} dB as a whole")
-        if holes:
-            for file in files:
-                insert_silence(file, holes, most_seconds)
-        samples, _ = _wav_shape(files[0])
-        if samples == 0:
-            raise WorkerError(ErrorCode.AUDIO_INVALID, "the file holds no sound")
-        told += judge(lost_of(source, track, samples / LISTENER_RATE, most_seconds, log, row=row))
-        loudness, peak = loudness_of(log)
-        if peak < SILENT_BELOW_DBFS:
-            # Opposite signals left and right cancel out in a mono mix; a listener hears them all the same.
-            loudness, peak = _model_mix_of_one_side(files, most_seconds, cancel)
+        return _Decoding(source, opened, track, files, most_seconds, channel, cancel).voice()
     except (FfmpegError, EOFError, wave.Error) as error:
         detail = error.log[-2000:] if isinstance(error, FfmpegError) else str(error)
         raise WorkerError(ErrorCode.AUDIO_INVALID, "the audio cannot be decoded", detail=detail) from error
-    return Voice(*files, samples, loudness, peak, tuple(told))
 
 
 def _open(demuxer: str, source: Path) -> list[str]:
@@ -150,43 +130,81 @@ def _open(demuxer: str, source: Path) -> list[str]:
     ]
 
 
-def _decode(
-    opened: list[str],
-    track: Track,
-    files: tuple[Path, Path],
-    seconds: float,
-    cancel: Cancellation,
-    *,
-    channel: int | None,
-    gain_db: float = 0,
-) -> str:
-    """Write both files of a voice in one run; returns what ffmpeg said."""
-    # rematrix_maxval keeps a mix of many channels from clipping; ffmpeg does so by itself in whole numbers only.
-    one = track.mono or channel is not None
-    listener = [
-        *clock_filters(track),
-        *([f"pan=mono|c0=c{channel - 1}"] if channel is not None else []),
-        f"aresample={LISTENER_RATE}:rematrix_maxval=1.0{clock_options(track)}",
-        f"aformat=sample_fmts=flt:channel_layouts={'mono' if one else 'stereo'}",
-        *([f"volume={gain_db:f}dB"] if gain_db else []),
-        f"atrim=end_sample={math.ceil(seconds * LISTENER_RATE)}",
-        "astats=measure_perchannel=none:measure_overall=Peak_level",
-    ]
-    # A file without any sample would be an error; the shortest clip has less than one at the model's rate.
-    model = ["aresample=ochl=mono:rematrix_maxval=1.0", LOUDNESS, f"aresample={MODEL_RATE}", "apad=whole_len=1"]
-    graph = f"[0:a:{track.number}]{','.join(listener)},asplit[l][m];[m]{','.join(model)}[n]"
-    # A stream that changes its rate starts the filters anew, and their count: -t and the file's size bound the
-    # whole. Both leave room, because time passes in a damaged stream without any sound.
-    room = 2 * seconds + 1
-    outputs = [
-        part
-        for label, path in zip(("[l]", "[n]"), files, strict=True)
-        for part in ("-map", label, "-t", f"{room:f}", *PCM, f"file:{path}")
-    ]
-    command = [*DECODE, "-loglevel", "repeat+level+verbose", "-copyts", *opened, "-filter_complex", graph, *outputs]
-    size = _wav_bytes(room, LISTENER_RATE, 2)
-    folder, chatter = files[0].parent, CHATTER_BYTES
-    return run(command, folder, cancel, file_bytes=size, log_bytes=chatter, sound_seconds=seconds)[1]
+@dataclass(frozen=True)
+class _Decoding:
+    """One track of a source on its way into the two files of a voice.
+
+    Attributes:
+        opened: ffmpeg's options that open `source`.
+        files: the listener's and the model's.
+        seconds: the most that is decoded.
+        channel: of the track, from 1; None for all of them.
+    """
+
+    source: Path
+    opened: list[str]
+    track: Track
+    files: tuple[Path, Path]
+    seconds: float
+    channel: int | None
+    cancel: Cancellation
+
+    def voice(self) -> Voice:
+        """Decode, mend and measure.
+
+        Raises:
+            FfmpegError: what cannot be decoded.
+            WorkerError: AUDIO_INVALID where there is no sound, or more than a tenth of it is lost; CANCELLED.
+        """
+        demuxer, most = self.track.demuxer, self.seconds
+        log = self._write()
+        told = judge_rest(self.source, demuxer)
+        row = row_of(self.source, demuxer, most, log)
+        holes = row.holes if row else ()
+        # What stands around a hole may be noise at any level.
+        if not holes and OVER_DBFS < (peak := peak_of(log)) < FARTHEST_DBFS:
+            # Only once it is decoded is it known how loud it is.
+            log = self._write(gain_db=CEILING_DBFS - peak)
+            told.append(f"goes beyond full scale and was turned down by {peak - CEILING_DBFS:.1f} dB as a whole")
+        for file in self.files if holes else ():
+            insert_silence(file, holes, most)
+        samples, _ = _wav_shape(self.files[0])
+        if samples == 0:
+            raise WorkerError(ErrorCode.AUDIO_INVALID, "the file holds no sound")
+        told += judge(lost_of(self.source, self.track, samples / LISTENER_RATE, most, log, row=row))
+        loudness, peak = loudness_of(log)
+        if peak < SILENT_BELOW_DBFS:
+            # Opposite signals left and right cancel out in a mono mix; a listener hears them all the same.
+            loudness, peak = _model_mix_of_one_side(self.files, most, self.cancel)
+        return Voice(*self.files, samples, loudness, peak, tuple(told))
+
+    def _write(self, gain_db: float = 0) -> str:
+        """Write both files in one run; returns what ffmpeg said."""
+        # rematrix_maxval keeps a mix of many channels from clipping; ffmpeg does so by itself in whole numbers only.
+        one = self.track.mono or self.channel is not None
+        listener = [
+            *clock_filters(self.track),
+            *([f"pan=mono|c0=c{self.channel - 1}"] if self.channel is not None else []),
+            f"aresample={LISTENER_RATE}:rematrix_maxval=1.0{clock_options(self.track)}",
+            f"aformat=sample_fmts=flt:channel_layouts={'mono' if one else 'stereo'}",
+            *([f"volume={gain_db:f}dB"] if gain_db else []),
+            f"atrim=end_sample={math.ceil(self.seconds * LISTENER_RATE)}",
+            "astats=measure_perchannel=none:measure_overall=Peak_level",
+        ]
+        # A file without any sample would be an error; the shortest clip has less than one at the model's rate.
+        model = ["aresample=ochl=mono:rematrix_maxval=1.0", LOUDNESS, f"aresample={MODEL_RATE}", "apad=whole_len=1"]
+        graph = f"[0:a:{self.track.number}]{','.join(listener)},asplit[l][m];[m]{','.join(model)}[n]"
+        # A stream that changes its rate starts the filters anew, and their count: -t and the file's size bound the
+        # whole. Both leave room, because time passes in a damaged stream without any sound.
+        room = 2 * self.seconds + 1
+        outputs = [
+            part
+            for label, path in zip(("[l]", "[n]"), self.files, strict=True)
+            for part in ("-map", label, "-t", f"{room:f}", *PCM, f"file:{path}")
+        ]
+        command = [*VERBOSE, "-copyts", *self.opened, "-filter_complex", graph, *outputs]
+        limits = {"file_bytes": _wav_bytes(room, LISTENER_RATE, 2), "log_bytes": CHATTER_BYTES}
+        return run(command, self.files[0].parent, self.cancel, sound_seconds=self.seconds, **limits)[1]
 
 
 def _model_mix_of_one_side(files: tuple[Path, Path], seconds: float, cancel: Cancellation) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from contract.errors import ErrorCode, WorkerError
 from media.frames import Row, measure_row
-from media.measures import decoded_of, ended_early, errors_of, filled_after_error
+from media.measures import decoded_of, ended_early, ends_in_packet, errors_of, filled_after_error
 from media.promises import breaks_off, files_in_a_row, promised_end
 from media.tracks import Track
 from media.wav import trailing_share
@@ -59,7 +59,8 @@ def lost_of(source: Path, track: Track, came: float, most_seconds: float, log: s
         tail = max(0.0, min(end, needed) - came)
     cut = ended_early(log) if track.demuxer == "matroska" else track.demuxer == "ogg" and breaks_off(source)
     stops = came < needed and cut
-    return Loss(came + tail, tail + _holes(track, log, errors, cut=tail > UNHEARD_SECONDS), stops)
+    within = tail > UNHEARD_SECONDS or ends_in_packet(log)
+    return Loss(came + tail, tail + _holes(track, log, errors, cut=within), stops)
 
 
 def judge(loss: Loss) -> list[str]:

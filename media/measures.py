@@ -53,6 +53,11 @@ def ended_early(log: str) -> bool:
     return "File ended prematurely" in log
 
 
+def ends_in_packet(log: str) -> bool:
+    """Whether ffmpeg came to the file's end within a packet, the last one that it read."""
+    return ": partial file" in log
+
+
 def errors_of(log: str, demuxer: str) -> list[str]:
     """Who told of each error: names as ffmpeg has them ("mov,mp4,m4a,3gp,3g2,mj2", "aac"), "" for the program.
 

@@ -134,6 +134,7 @@ def separator(models: Path) -> Iterator[str]:
 
 
 def main() -> int:
+    """Print what does not fit; the exit status is 1 where anything does not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("comfyui", type=Path, metavar="COMFYUI_DIR")
     parser.add_argument("models", type=Path, metavar="MODELS", help="ComfyUI's models folder")

@@ -34,6 +34,8 @@
 set -euo pipefail
 set -m # each background job is a process group, so that `stop` reaches all of it
 export LC_ALL=C
+unset CDPATH # `cd` would look there first
+umask "$(printf %o $(($(umask) & ~8#55)))" # the worker, another user, reads the files
 here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source=scripts/fetch_model.sh
 source "$here/fetch_model.sh"
@@ -48,7 +50,7 @@ read_arguments() {
     [[ $1 != --*=* ]] || set -- "${1%%=*}" "${1#*=}" "${@:2}"
     case $1 in
       --mode | --base | --talk | --dest | --jobs)
-        (($# > 1)) || usage "$1 needs a value"
+        [[ $# -gt 1 && $2 != --* ]] || usage "$1 needs a value"
         [[ $2 ]] || usage "$1 is empty"
         declare -g "${1#--}=$2"
         shift ;;
@@ -66,15 +68,21 @@ read_arguments() {
   [[ $talk =~ ^(default|q8_0)$ ]] || usage "--talk is default or q8_0"
   [[ $talk$base != q8_0fp8 || $mode == multitalk ]] || usage "--talk q8_0 is GGUF and needs a GGUF base, not fp8"
   [[ $jobs =~ ^([1-9]|1[0-6])$ ]] || usage "--jobs is 1 to 16"
+  [[ $dest != *$'\n'* ]] || usage "--dest has a line break in it"
+  if [[ $dest =~ ^~(/|$) ]]; then dest=${HOME:-}${dest:1}; fi # no shell does it in --dest=~/models
 }
 
 read_environment() {
   endpoint=${HF_ENDPOINT:-https://huggingface.co} token=${HF_TOKEN:-}
-  if [[ -z $token && -r ${HF_TOKEN_PATH:-} ]]; then token=$(<"$HF_TOKEN_PATH"); fi
-  endpoint=${endpoint%/} token=${token//[[:space:]]/}
+  if [[ -z $token && -e ${HF_TOKEN_PATH:-} ]]; then
+    [[ -f $HF_TOKEN_PATH && -r $HF_TOKEN_PATH ]] || usage "HF_TOKEN_PATH is $HF_TOKEN_PATH, which user $EUID cannot read"
+    token=$(<"$HF_TOKEN_PATH")
+  fi
+  read -r endpoint <<<"$endpoint" # without blanks around it
+  endpoint=${endpoint%"${endpoint##*[!/]}"} token=${token//[[:space:]]/}
   unset HF_TOKEN # no program started from here needs it
   RETRY_SECONDS=${RETRY_SECONDS:-2} PROGRESS_SECONDS=${PROGRESS_SECONDS:-10}
-  home=$(origin "$endpoint") || usage "HF_ENDPOINT is no http:// or https:// address"
+  home=$(origin "$endpoint") && [[ $endpoint != *[?#[:space:]]* ]] || usage "HF_ENDPOINT is no http:// or https:// address"
   [[ $token =~ ^[[:alnum:][:punct:]]*$ && $token != *[\"\\]* ]] || usage "HF_TOKEN holds a character that no token has"
   [[ $RETRY_SECONDS =~ ^(0|[1-9][0-9]?)$ ]] || usage "RETRY_SECONDS is 0 to 99"
   [[ $PROGRESS_SECONDS =~ ^[0-9]{0,5}(\.[0-9]+)?$ ]] || usage "PROGRESS_SECONDS is a number"
@@ -145,34 +153,48 @@ open_volume() {
   local volume
   ((EUID == 0)) || return 0
   while read -r volume; do
-    if [[ $volume && ${dest%/*} == "$(cd -- "$volume" && pwd)" ]]; then
+    if [[ $volume && $dest == "$(cd -- "$volume" && pwd)"/* ]]; then
       install -d -m 2775 -g 0 -- "$volume/talking-video" "$volume/videos" ||
         warn "the worker may write nothing to $volume: it needs talking-video and videos there, writable for group 0"
     fi
   done <<<"$(volumes)"
 }
 
+# Ends with what the system said of a path that it does not make or open.
+unwritable() {
+  local said code=1
+  said=$(tail -n 1 "$work/said")
+  said=${said##*: }
+  if [[ $said == "No space left on device" || $said == "Disk quota exceeded" ]]; then code=3; fi
+  fail "$code" "user $EUID may not write to $1: $said"
+}
+
 take_lock() {
-  if ! { exec {lock}>"$dest/.download.lock"; } 2>/dev/null; then
+  local file=$dest/.download.lock
+  # another user's serves as well where it can be read
+  if ! { exec {lock}>"$file"; } 2>"$work/said" && ! { [[ -f $file ]] && exec {lock}<"$file"; } 2>/dev/null; then
     if [[ $verify && -z $repair ]]; then return; fi # nothing is changed: a look needs no leave to write
-    fail 1 "user $EUID may not write to $dest"
+    unwritable "$dest"
   fi
   flock -n "$lock" && return
   say "another run is at work in $dest: waiting for it"
   flock "$lock" &
-  wait $! || fail 1 "$dest/.download.lock cannot be locked"
+  wait $! || fail 1 "$file cannot be locked"
 }
 
 # Looks whether the entry with this number is there; if not, leaves a note of how many bytes are still to come.
 survey() {
   entry "$1"
-  local hash=$verify$repair
+  local hash=$verify$repair told=''
+  readable || return
   if [[ -e $final ]]; then
     read_record
-    if [[ -z $sum ]] && resolve 2>/dev/null; then hash=yes; fi
+    # somebody brought it, perhaps cut off: it is held against the server once, and against the list where that is silent
+    if [[ -z $bytes || -z $sum ]] && resolve 2>/dev/null; then told=yes; fi
+    if [[ $told || ($sum && -z $bytes) ]]; then hash=yes; fi
     if right "$final" "$hash"; then
       if [[ -z $sum && $strict ]]; then unproved; return; fi
-      if [[ -z $sum ]]; then unverified; elif [[ ! -f $final.sha256 ]]; then record; fi
+      if [[ -z $sum ]]; then unverified; elif [[ $told ]]; then record; fi
       say "there $name${sum:+${hash:+, sha256 proved}}"
       return
     fi
@@ -180,6 +202,7 @@ survey() {
     say "wrong $name: $why. It is fetched anew"
   fi
   if [[ $verify && -z $repair ]]; then fail 5 "$final is missing; without --verify it is fetched"; return; fi
+  writable || return
   [[ $bytes ]] || persist resolve || return
   [[ $bytes ]] || warn "$name: nobody tells its size, so space for it cannot be checked beforehand"
   echo $((${bytes:-0} - $(filled))) >"$work/$index.todo"
@@ -229,22 +252,23 @@ main() {
   local program chosen number todo=()
   read_arguments "$@"
   read_environment
-  for program in curl python3 flock mountpoint numfmt; do
+  for program in curl python3 flock mountpoint numfmt truncate; do
     command -v "$program" >/dev/null || fail 1 "$program is missing"
   done
   aria2c=$(command -v aria2c) || aria2c=''
+  issuers=${CURL_CA_BUNDLE:-${SSL_CERT_FILE:-}}
   chosen=$(read_list)
   if [[ $list ]]; then print_list <<<"$chosen" && exit; fi
   choose_dest
-  if [[ $verify && -z $repair && ! -d $dest ]]; then fail 5 "$dest is not there: no model file to look at"; fi
+  if [[ $verify && -z $repair && ! -d $dest ]]; then fail 5 "$dest is no folder that is there: no model file to look at"; fi
   mapfile -t entries <<<"$chosen"
-  trap 'rm -rf -- "$work"' EXIT
   trap 'stop 129' HUP
   trap 'stop 130' INT
   trap 'stop 143' TERM
-  work=$(mktemp -d)
+  work=$(mktemp -d 2>/dev/null) || fail 1 "no temporary folder can be made: set TMPDIR to a folder that can be written"
+  trap 'rm -rf -- "$work"' EXIT
   mkfifo "$work/never"
-  mkdir -p -- "$dest"
+  mkdir -p -- "$dest" 2>"$work/said" || unwritable "$dest"
   dest=$(cd -- "$dest" && pwd)
   open_volume
   take_lock

@@ -23,6 +23,32 @@ entry() {
   bytes=$list_bytes sum=$list_sum
 }
 
+# --- the place ------------------------------------------------------------------------------------------------------
+
+# Whether this user can look at what is there.
+readable() {
+  local folder=${final%/*}
+  if [[ -e $folder && ! -d $folder ]]; then
+    fail 1 "$folder is no folder"
+  elif [[ -e $folder && ! -x $folder ]]; then
+    fail 1 "user $EUID may not look into $folder"
+  elif [[ -d $final ]]; then
+    fail 1 "$final is a folder, not the file"
+  elif [[ -e $final && ! -r $final ]]; then
+    fail 1 "user $EUID may not read $final"
+  fi
+}
+
+# Whether this user can fetch the file to its place.
+writable() {
+  local folder=${final%/*}
+  if [[ -e $folder && ! -w $folder ]]; then
+    fail 1 "user $EUID may not write to $folder"
+  elif [[ -e $part && ! (-f $part && -r $part && -w $part) ]]; then
+    fail 1 "user $EUID cannot go on with $part: remove it, or give it to that user"
+  fi
+}
+
 # --- the server -----------------------------------------------------------------------------------------------------
 
 origin() { [[ ${1,,} =~ ^https?://[^/?#]+ ]] && say "${BASH_REMATCH[0]}"; }
@@ -32,10 +58,18 @@ ours() { [[ $(origin "$1") == "$home" ]]; }
 header() {
   local line value=''
   while read -r line; do
+    if [[ $line == HTTP/* ]]; then value=''; fi # the next answer
     if [[ ${line,,} == "$1:"* ]]; then value=${line#*:}; fi
   done <"$heads"
   value=${value%$'\r'}
   say "${value# }"
+}
+
+# Whether the last answer is for people to read: what stands between, such as a login or a proxy, answers with 200, too.
+is_page() {
+  local type
+  type=$(header content-type)
+  [[ ${type,,} == text/html* && ${file,,} != *.htm* ]]
 }
 
 # curl for one address; prints status and redirect. Address and token go in by stdin, where `ps` does not look.
@@ -86,6 +120,7 @@ resolve() {
     fi
     case $status in
       2??)
+        if is_page; then why="$(origin "$url") answers with a web page instead of the file" && return "$AGAIN"; fi
         if [[ -z $told_bytes && $(header content-length) =~ ^[1-9][0-9]*$ ]]; then told_bytes=${BASH_REMATCH[0]}; fi
         break ;;
       3??)
@@ -145,7 +180,7 @@ right() {
   have=$(size "$1")
   if [[ $bytes && $have != "$bytes" ]]; then why="it has $have bytes, not $bytes"; return 1; fi
   [[ $sum && $2 ]] || return 0
-  if [[ $1 != "$part" || ! -s $hashed || $(<"$hashed") != "$sum" ]]; then have=$(sha256 <"$1") || return; else have=$sum; fi
+  if [[ $1 != "$part" || ! -s $hashed || $(<"$hashed") != "$sum" ]]; then have=$(sha256 <"$1") || { why="it cannot be read"; return 1; }; else have=$sum; fi
   if [[ $have != "$sum" ]]; then why="its sha256 is $have, not $sum"; return 1; fi
 }
 
@@ -170,8 +205,8 @@ read_record() {
 # Fetches the entry with this number, proves it, and only then gives it its name.
 fetch() {
   entry "$1"
-  local leftover='' furthest=0 chances=1 had began
-  mkdir -p -- "${final%/*}" || return
+  local leftover='' furthest=0 chances=1 had began plain=''
+  mkdir -p -- "${final%/*}" 2>"$errors" || { not_taken; return; }
   had=$(filled) began=$(now_us)
   if [[ -f $part ]]; then leftover=yes; fi
   say "start $name${bytes:+ ($(human "$bytes"))}${leftover:+, going on from $(human "$had")}"
@@ -190,7 +225,7 @@ fetch() {
   done
   had=$(($(size "$part") - had))
   sync -d -- "$part" 2>/dev/null || : # where the file system can
-  { record && mv -f -- "$part" "$final"; } || return
+  { record && mv -fT -- "$part" "$final"; } 2>"$errors" || { not_taken; return; }
   [[ $sum ]] || unverified
   say "done $name: $(human "$(size "$final")")${sum:+, sha256 proved}, $(rate "$had" $(($(now_us) - began)))"
 }

@@ -172,6 +172,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Measure, or list, or write the table; the exit status."""
     asked = arguments()
     if asked.list:
         print("\n".join(case.name for case in standard()))

@@ -176,29 +176,26 @@ def one_person_requests() -> dict[str, dict[str, Any]]:
         },
         "fps-30": {**base, "fps": 30},
         "low-memory": {**base, "use_block_swap": True, "blocks_to_swap": 30},
-        "dub": {
-            "video_url": "scene.mp4",
-            "audio_urls": ["hello.wav"],
-            "positive_prompt": WOMAN,
-            "mode": "infinitetalk",
-            "keep_sound": "under",
-            "resolution": "480p",
-        },
-        "dub-motion": {
-            "video_url": "scene.mp4",
-            "audio_urls": ["hello.wav"],
-            "positive_prompt": WOMAN,
-            "mode": "infinitetalk",
-            "follow": "motion",
-            "motion_strength": 0.5,
-            "scheduler": "dpm++_sde",
-            "resolution": "480p",
-        },
         "metadata": {
             **base,
             "seed": 20240613,
             "metadata": {"customer": "c-1017", "campaign": "spring", "attempt": 1},
         },
+    }
+
+
+def dubbed_requests() -> dict[str, dict[str, Any]]:
+    """Requests with scene.mp4, by name."""
+    base = {
+        "video_url": "scene.mp4",
+        "audio_urls": ["hello.wav"],
+        "positive_prompt": WOMAN,
+        "mode": "infinitetalk",
+    }
+    motion = {"follow": "motion", "motion_strength": 0.5, "scheduler": "dpm++_sde"}
+    return {
+        "dub": {**base, "keep_sound": "under", "resolution": "480p"},
+        "dub-motion": {**base, **motion, "resolution": "480p"},
     }
 
 
@@ -236,7 +233,7 @@ def two_people_requests() -> dict[str, dict[str, Any]]:
 
 def write_requests(folder: Path) -> None:
     """One JSON file a request, each with the name of its video."""
-    for name, fields in {**one_person_requests(), **two_people_requests()}.items():
+    for name, fields in {**one_person_requests(), **dubbed_requests(), **two_people_requests()}.items():
         request = {"input": {**fields, "output_key": f"{name}.mp4"}}
         (folder / f"{name}.json").write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
 

@@ -155,6 +155,7 @@ def write_all(
 
 
 def main() -> None:
+    """Write the files that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", type=Path, metavar="DEST", help="ComfyUI's models folder")
     parser.add_argument("--full-size", action="store_true", help="the shapes of the real models, 33 GB")

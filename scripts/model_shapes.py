@@ -135,6 +135,7 @@ def lora_shapes(sizes: Sizes) -> Shapes:
 
 
 def residual_shapes(name: str, inputs: int, outputs: int) -> Shapes:
+    """A residual block of the VAE, with a shortcut where the channels change."""
     shapes: Shapes = {f"{name}.residual.0.gamma": (inputs, 1, 1, 1), f"{name}.residual.3.gamma": (outputs, 1, 1, 1)}
     shapes |= layer(f"{name}.residual.2", outputs, inputs, 3, 3, 3)
     shapes |= layer(f"{name}.residual.6", outputs, outputs, 3, 3, 3)
@@ -142,6 +143,7 @@ def residual_shapes(name: str, inputs: int, outputs: int) -> Shapes:
 
 
 def middle_shapes(name: str, channels: int) -> Shapes:
+    """The middle of the VAE's encoder or decoder: attention between two residual blocks."""
     shapes = residual_shapes(f"{name}.0", channels, channels) | residual_shapes(f"{name}.2", channels, channels)
     shapes |= {f"{name}.1.norm.gamma": (channels, 1, 1)} | layer(f"{name}.1.to_qkv", 3 * channels, channels, 1, 1)
     return shapes | layer(f"{name}.1.proj", channels, channels, 1, 1)
@@ -180,6 +182,7 @@ def vae_shapes(sizes: Sizes) -> Shapes:
 
 
 def umt5_shapes(sizes: Sizes) -> Shapes:
+    """The text encoder, UMT5-XXL: the encoder alone, a relative position bias in every block."""
     inner, ffn_dim = sizes.umt5_inner, sizes.umt5_ffn_dim
     shapes = layer("shared", sizes.umt5_vocabulary, UMT5_DIM, bias=False)
     shapes |= layer("encoder.final_layer_norm", UMT5_DIM, bias=False)

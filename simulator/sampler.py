@@ -7,7 +7,7 @@ references in multitalk mode without colour match, all of which the real one tur
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,31 +101,41 @@ def sample(call: Call) -> Samples:
     done = itertools.count(1)
     ready = ReadyFrames(call.folders.frames, call.clock) if call.folders.frames else None
     artists = _Artists(clip, ready)
+
+    def tick(window: windows.Window) -> None:
+        call.tick(min(next(done), most), most, window.number)
+
     frames = 0
     kept = Kept(Path(plan.folder).parent) if plan.folder and plan.kept else None
     for window in windows.walk(total, plan.window, plan.overlap):
+        frames += window.frames
         if kept is not None and window.number <= kept.windows:
             for _ in range(clip.steps):
-                call.tick(min(next(done), most), most, window.number)
-            frames += window.frames
+                tick(window)
             continue
-        call.faults.at_window(window.number)
-        _work_vae(call, vae.encoding(plan, clip.mode, window.number), clip.encode_seconds, window.number)
-        for _ in range(clip.steps):
-            call.clock.wait(clip.step_seconds)
-            if window.number == 1:
-                _first_step(clip, had_split)
-            call.tick(min(next(done), most), most, window.number)
-            if plan.window < plan.overlap and window.number > 1:
-                call.clock.pause(ENDLESS_PAUSE_SECONDS)
-        _work_vae(call, vae.decoding(plan), clip.decode_seconds, window.number)
-        _match_colours(clip)
-        frames += window.frames
+        _sample_window(call, clip, window, tick, had_split=had_split)
         if plan.folder:
             _write(artists, Path(plan.folder), window, clip.prompt(window.number))
         if kept is not None and not window.last:
             kept.keep(window.number)
     return Samples(frames, plan.folder, (plan.width, plan.height))
+
+
+def _sample_window(
+    call: Call, clip: Clip, window: windows.Window, tick: Callable[[windows.Window], None], *, had_split: bool
+) -> None:
+    """Encode what the window begins with, take its steps, decode it."""
+    call.faults.at_window(window.number)
+    _work_vae(call, vae.encoding(clip.plan, clip.mode, window.number), clip.encode_seconds, window.number)
+    for _ in range(clip.steps):
+        call.clock.wait(clip.step_seconds)
+        if window.number == 1:
+            _first_step(clip, had_split)
+        tick(window)
+        if clip.plan.window < clip.plan.overlap and window.number > 1:
+            call.clock.pause(ENDLESS_PAUSE_SECONDS)
+    _work_vae(call, vae.decoding(clip.plan), clip.decode_seconds, window.number)
+    _match_colours(clip)
 
 
 def _clip(call: Call) -> Clip:

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import itertools
 import os
-import shlex
 import stat
 import time
 import uuid
@@ -15,13 +14,14 @@ from urllib.parse import quote
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from contract.unwritable import FULL, unwritable
 from contract.volume import Pulse, Volume
 from storage.base import StoredVideo, look_of
 
 PIECE_BYTES = 1024 * 1024
 SYNC_PIECES = 16  # pieces that a slow disk has to take before it is asked for a sign of life
 UNFINISHED_SECONDS = 24 * 3600.0
-FULL, BROKEN = (errno.ENOSPC, errno.EDQUOT), (errno.EROFS, errno.EIO)
+BROKEN = (errno.EROFS, errno.EIO)
 
 
 class LocalStorage:
@@ -61,9 +61,11 @@ class LocalStorage:
         with _os_errors_as(ErrorCode.STORAGE_MISCONFIGURED, stage, "The storage folder cannot be written"):
             try:
                 self._volume.do(lambda _: self._probe(stage), look_of(cancel))
-            except PermissionError as error:
+            except TimeoutError:
+                raise
+            except OSError as error:
                 if stage is Stage.START:
-                    raise _not_ours(self._folder, error) from error
+                    raise _not_taken(self._folder, error) from error
                 raise
 
     def _probe(self, stage: Stage) -> None:
@@ -170,14 +172,10 @@ def _copy_atomically(source: Path, target: Path, cancel: Cancellation, pulse: Pu
     return size, digest.hexdigest()
 
 
-def _not_ours(folder: Path, error: PermissionError) -> WorkerError:
-    """For whoever runs the worker: a fresh network volume belongs to root alone."""
-    user, group = os.geteuid(), os.getegid()
-    message = (
-        f"The storage folder cannot be written: {error.strerror}: {folder}, by user {user} of group {group}."
-        f" Run as root where it is mounted: install -d -m 2775 -g {group} {shlex.quote(str(folder))}"
-    )
-    return WorkerError(ErrorCode.STORAGE_MISCONFIGURED, message, stage=Stage.START, detail=repr(error))
+def _not_taken(folder: Path, error: OSError) -> WorkerError:
+    """For whoever starts the worker: a fresh network volume belongs to root alone."""
+    message = f"The storage folder cannot be written: {unwritable(folder, error)}"
+    return WorkerError(ErrorCode.STORAGE_MISCONFIGURED, message, stage=Stage.START, detail=str(error))
 
 
 def _remove_unfinished(folder: Path) -> None:
@@ -208,5 +206,5 @@ def _os_errors_as(code: ErrorCode, stage: Stage, what: str) -> Iterator[None]:
         later = stage is not Stage.START
         code = ErrorCode.STORAGE_FAILED if later and error.errno in FULL + BROKEN else code
         elsewhere = later and error.errno in BROKEN
-        message = f"{what}: {reason}."
-        raise WorkerError(code, message, stage=stage, detail=repr(error), elsewhere=elsewhere) from error
+        message, detail = f"{what}: {reason}.", f"{error}, by user {os.geteuid()} of group {os.getegid()}"
+        raise WorkerError(code, message, stage=stage, detail=detail, elsewhere=elsewhere) from error

@@ -7,6 +7,10 @@ from pathlib import Path
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.json"
 SIZES = ("400x704", "720x1280")
+# Names of figures, without their sizes.
+OVERHEAD = "overhead of a warm job, of the plain sequence"
+LAST = "seconds from the last frame to the MP4"
+RATE = "the fastest GPU's frames a second, of the encoder's"
 
 
 @dataclass(frozen=True)
@@ -22,9 +26,9 @@ class _Words:
 ENGLISH = _Words(
     "10 s of sound, worker warm",
     {
-        "overhead of a warm job, of the plain sequence": "a job less its sampling; 1: one step after the other",
-        "seconds from the last frame to the MP4": "of that, from the last frame to the MP4",
-        "the fastest GPU's frames a second, of the encoder's": "the fastest GPU's frames a second, of the encoder's",
+        OVERHEAD: "a job without its sampling, as a share of the same steps one after another",
+        LAST: "of that, from the last frame to the MP4",
+        RATE: "frames a second of the fastest GPU, as a share of the encoder's",
     },
     "of",
     "Measured without a GPU, by `make bench`: {processor}, {when}. [docs/benchmarks.md](docs/benchmarks.md) says how.",
@@ -32,9 +36,9 @@ ENGLISH = _Words(
 VIETNAMESE = _Words(
     "10 giây âm thanh, worker đã chạy sẵn",
     {
-        "overhead of a warm job, of the plain sequence": "một công việc trừ phần lấy mẫu; 1: làm lần lượt từng bước",
-        "seconds from the last frame to the MP4": "trong đó, từ khung hình cuối đến MP4",
-        "the fastest GPU's frames a second, of the encoder's": "khung hình mỗi giây của GPU nhanh nhất, trên bộ mã hóa",
+        OVERHEAD: "một công việc không tính phần lấy mẫu, so với làm lần lượt từng bước",
+        LAST: "trong đó, từ khung hình cuối đến MP4",
+        RATE: "số khung hình mỗi giây của GPU nhanh nhất, so với bộ mã hóa",
     },
     "trên",
     "Đo không có GPU, bằng `make bench`: {processor}, {when}. [docs/benchmarks.md](docs/benchmarks.md) nói rõ cách đo.",

@@ -6,6 +6,8 @@ guessed by the device nodes, as the probe that knows it imports torch, too, and 
 
 import logging
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,6 +18,7 @@ from comfy_client.server import ComfyInstall, EngineProcess, comfyui_command
 from contract.background import GRACE_SECONDS, Task
 from contract.errors import ErrorCode, Stage, WorkerError
 from contract.fields import Mode
+from contract.unwritable import unwritable
 from contract.volume import Volumes
 from worker.model_search import find_models
 from worker.read_ahead import ReadAhead
@@ -104,7 +107,8 @@ class EarlyComfyUI:
                 return begun.process
             log.info("ComfyUI is started again, %s", "on the processor" if cpu else "on the GPU")
             begun.process.stop()
-        return EngineProcess(comfyui_command(replace(begun.install, cpu=cpu)))
+        with _folders_in(self._settings.work_dir):
+            return EngineProcess(comfyui_command(replace(begun.install, cpu=cpu)))
 
     def close(self) -> None:
         """End what nobody has taken over."""
@@ -123,6 +127,11 @@ class EarlyComfyUI:
 
     def _begin(self) -> Begun:
         modes, files = self._find()
+        _look_for_packs(self._settings)
+        with _folders_in(self._settings.work_dir):
+            return self._start_with(modes, files)
+
+    def _start_with(self, modes: tuple[Mode, ...], files: list[tuple[WantedFile, Path]]) -> Begun:
         state = self._settings.work_dir / "comfyui"
         install = ComfyInstall(
             folder=self._settings.comfyui_dir,
@@ -149,6 +158,29 @@ class EarlyComfyUI:
         except TimeoutError as error:
             message = f"The folders of models cannot be read: {error.strerror}"
             raise WorkerError(ErrorCode.WORKER_UNFIT, message, stage=Stage.START) from error
+
+
+def _look_for_packs(settings: Settings) -> None:
+    """ComfyUI ends at a folder that is not there, and says nothing of a pack that is not: neither names the setting."""
+    folders = settings.comfyui_node_folders
+    absent = [str(folder) for folder in folders if not folder.is_dir()]
+    if absent:
+        message = f"COMFYUI_NODE_FOLDERS names what is no folder here: {', '.join(absent)}"
+        raise WorkerError(ErrorCode.SETTINGS_INVALID, message, stage=Stage.START)
+    places = (*folders, settings.comfyui_dir / "custom_nodes")
+    for name in settings.comfyui_node_packs:
+        if not any((place / name).exists() for place in places):
+            log.warning("COMFYUI_NODE_PACKS names %s, which is in none of %s", name, ", ".join(map(str, places)))
+
+
+@contextmanager
+def _folders_in(work_dir: Path) -> Iterator[None]:
+    """What ComfyUI has in WORK_DIR is made here, where another worker may have left what is not ours."""
+    try:
+        yield
+    except OSError as error:
+        message = f"ComfyUI's folders in WORK_DIR cannot be made: {unwritable(Path(error.filename or work_dir), error)}"
+        raise WorkerError(ErrorCode.WORKER_UNFIT, message, stage=Stage.START) from error
 
 
 def _process_of(install: ComfyInstall) -> EngineProcess | None:

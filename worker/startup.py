@@ -16,6 +16,7 @@ from pathlib import Path
 from comfy_client.clocks import StallTimeouts
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from contract.unwritable import unwritable
 from contract.volume import Pulse, Volumes
 from job.cards import card_of
 from job.disk import check_disk, unfit
@@ -167,9 +168,27 @@ def check_work_dir(settings: Settings, volumes: Volumes) -> None:
     try:
         volumes.of(settings.work_dir).do(look)
     except (OSError, WorkerError) as error:
-        why = error.message if isinstance(error, WorkerError) else unfit(error.strerror or type(error).__name__).message
-        hint = f"{why}. Mount something that can be written at {settings.work_dir}, or set WORK_DIR to another folder"
+        hint = f"{_why_unfit(settings.work_dir, error)}, or set WORK_DIR to another folder"
         raise WorkerError(ErrorCode.WORKER_UNFIT, hint, stage=Stage.START) from error
+
+
+def _why_unfit(folder: Path, error: OSError | WorkerError) -> str:
+    cause = error.__cause__ if isinstance(error, WorkerError) else error
+    if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
+        return unfit(unwritable(folder, cause)).message
+    why = error.message if isinstance(error, WorkerError) else unfit(str(error.strerror)).message
+    return f"{why}. Mount something that can be written at {folder}"
+
+
+def _fetch_limits(settings: Settings, volumes: Volumes) -> FetchLimits:
+    return FetchLimits(
+        roots=settings.input_roots,
+        image_bytes=int(settings.image_max_mb * MEGABYTE),
+        audio_bytes=int(settings.audio_max_mb * MEGABYTE),
+        video_bytes=int(settings.video_max_mb * MEGABYTE),
+        policy=policy_of(settings),
+        volume_of=volumes.of,
+    )
 
 
 def make_resources(
@@ -189,14 +208,7 @@ def make_resources(
         modes=ready.modes,
         storage_of=lambda job, request: storage_of(job, request, settings, own),
         keeper=make_keeper(settings, volumes, remembers=remembers),
-        limits=FetchLimits(
-            roots=settings.input_roots,
-            image_bytes=int(settings.image_max_mb * MEGABYTE),
-            audio_bytes=int(settings.audio_max_mb * MEGABYTE),
-            video_bytes=int(settings.video_max_mb * MEGABYTE),
-            policy=policy_of(settings),
-            volume_of=volumes.of,
-        ),
+        limits=_fetch_limits(settings, volumes),
         precision=ready.precision,
         variants=variants(settings),
         pace=Pace(card_of(ready.gpu)),

@@ -126,8 +126,8 @@ def make_keeper(settings: Settings, volumes: Volumes, *, remembers: bool) -> Kee
     own_disk = Keeper(own, False, inline_bytes, remembers, kept_bytes=kept_bytes, volume=volumes.of(own))
     spare = own_disk if folder != own_disk.folder else None
     keeper = Keeper(folder, on_volume, inline_bytes, remembers, spare, kept_bytes, volumes.of(folder))
-    if remembers and not keeper.can_write():
-        log.error("%s cannot be written: results are remembered on this worker alone", folder)
+    if remembers and (fault := keeper.fault()):
+        log.error("results are remembered on this worker alone: %s", fault)
         keeper = own_disk
     keeper.tidy()
     return keeper

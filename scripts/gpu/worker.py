@@ -118,21 +118,10 @@ def local_worker(comfyui: Path, python: Path, models: Path, folder: Path, *, tin
     folder.mkdir(parents=True, exist_ok=True)
     probe, port = folder / "probe.jsonl", _free_port()
     probe.unlink(missing_ok=True)
-    packs, folders = ("gpu_probe", "tiny_configs")[: 1 + tiny], (NODES, TINY_NODES)[: 1 + tiny]
-    environment = {
-        **os.environ,
+    environment = _environment(folder, probe, tiny=tiny) | {
         "COMFYUI_DIR": str(comfyui),
         "COMFYUI_PYTHON": str(python),
-        "COMFYUI_NODE_PACKS": ":".join(packs),
-        "COMFYUI_NODE_FOLDERS": ":".join(map(str, folders)),
-        "GPU_PROBE_LOG": str(probe),
         "MODEL_ROOTS": str(models),
-        "WORK_DIR": str(folder / "work"),
-        "OUTPUT_DIR": str(folder / "videos"),
-        "STORAGE": "local",
-        "STALL_SECONDS": "1800",
-        "LOG_FORMAT": "text",
-        "LOG_LEVEL": "DEBUG",
     }
     begun = time.monotonic()
     command = [sys.executable, "-u", "handler.py", "--rp_serve_api", "--rp_api_port", str(port)]
@@ -142,6 +131,23 @@ def local_worker(comfyui: Path, python: Path, models: Path, folder: Path, *, tin
         _wait_for(port, process)
         url, took = f"http://127.0.0.1:{port}", time.monotonic() - begun
         yield Place(url, pid=process.pid, probe=probe, start_seconds=round(took, 1))
+
+
+def _environment(folder: Path, probe: Path, *, tiny: bool) -> dict[str, str]:
+    """The worker's, save what names its ComfyUI: this process's own, with the nodes of the bench."""
+    packs, folders = ("gpu_probe", "tiny_configs")[: 1 + tiny], (NODES, TINY_NODES)[: 1 + tiny]
+    return {
+        **os.environ,
+        "COMFYUI_NODE_PACKS": ":".join(packs),
+        "COMFYUI_NODE_FOLDERS": ":".join(map(str, folders)),
+        "GPU_PROBE_LOG": str(probe),
+        "WORK_DIR": str(folder / "work"),
+        "OUTPUT_DIR": str(folder / "videos"),
+        "STORAGE": "local",
+        "STALL_SECONDS": "1800",
+        "LOG_FORMAT": "text",
+        "LOG_LEVEL": "DEBUG",
+    }
 
 
 class Ended:

@@ -18,7 +18,7 @@ from tests.bench.encoding import REPOSITORY
 from tests.bench.figures import Figure
 from tests.serverless.stand import standing
 from tests.serverless.stores import Store
-from tests.storage.storage_servers import scripted_server
+from tests.storage.scripted_server import scripted_server
 
 COUNTING = """#!/bin/sh
 echo started >>{log}

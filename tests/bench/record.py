@@ -63,13 +63,14 @@ class Record:
         return f"""# Benchmarks
 
 Made by `make bench` of [benchmarks.json](benchmarks.json); do not edit it. Smaller is better throughout. What a GPU
-does is in [gpu](gpu), times and prices by GPU are in [speed.md](speed.md).
+does is in [gpu](gpu), times and prices by GPU are in [speed.md](speed.md). Where a name says "of", the figure is the
+first thing divided by the second; the brackets have both.
 
 ## The same on every machine
 
-`of the bound`: the work that would be left if a part of a window cost that part of its price, so that nothing was made
-beyond the last frame. A last window that is shorter would save no more than that, and would show other pictures: its
-noise and its length are others. A test fails where a figure is a fifth worse than here, and where a count of programs,
+The bound is the least work that could be: no frame is made beyond the last one, and half a window costs half of what a
+whole one does. To cut the last window short would save no more than that, and would change its pictures, as they depend
+on the window's length and noise. A test fails where a figure is a fifth worse than here, and where a count of programs,
 requests or connections is worse at all.
 
 {table(self.same)}

@@ -58,12 +58,7 @@ class Shop:
         """And wait until it is dead."""
         process = self.started[-1]
         os.kill(process.pid, signal.SIGKILL)
-        gone = threading.Event()
-        while not gone.wait(0.01):
-            try:
-                process.check()
-            except WorkerError:
-                gone.set()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
 @pytest.fixture
@@ -132,6 +127,30 @@ def test_three_restarts_in_ten_minutes_are_enough_and_a_job_at_hand_gets_one_mor
         gave_up.append(engine.gave_up)
     assert gave_up[-1] is False
     assert len(shop.started) == 5
+
+
+def test_one_that_ends_between_two_jobs_again_and_again_is_left_to_the_next_job_and_that_is_said_once(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    with SupervisedEngine(shop.start, clock.time, clock.pause) as engine:
+        engine.rest()
+        for _ in range(3):
+            shop.is_ready.clear()
+            shop.kill_last()
+            assert shop.is_ready.wait(60)
+        shop.is_ready.clear()
+        shop.kill_last()
+        assert not shop.is_ready.wait(3 * WATCH_SECONDS)
+        said = [record.message for record in caplog.records if record.levelname == "ERROR"]
+        assert said == ["it ended too often to be started again between two jobs: the next job starts it"]
+        engine.ensure_ready(Cancellation())
+        assert engine.client.idle(10)
+        engine.rest()
+        clock.now += 600
+        shop.is_ready.clear()
+        shop.kill_last()
+        assert shop.is_ready.wait(60), "it may end three times again"
 
 
 def test_an_engine_that_does_not_start_again_is_given_up(shop: Shop) -> None:

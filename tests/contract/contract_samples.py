@@ -79,6 +79,7 @@ FRACTIONS = (
     Number("audio_scale", 0, 10, 1.0, lambda r: r.audio_scale),
     Number("audio_cfg_scale", 0, 10, None, lambda r: r.audio_cfg_scale),
 )
+NUMBERS = (*WHOLE_NUMBERS, *FRACTIONS)
 CHOICES: dict[str, tuple[str, ...]] = {
     "scheduler": SCHEDULERS,
     "mode": ("multitalk", "infinitetalk"),

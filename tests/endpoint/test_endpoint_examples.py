@@ -73,6 +73,7 @@ def test_the_pages_programs_run(endpoint: RunningEndpoint, folder: Path, bench_e
 
 def test_each_language_has_the_same_sections() -> None:
     sections = [part for part in PAGE.split("\n## ") if "```" in part]
+    assert sections
     for section in sections:
         assert [section.count(f"```{language}\n") for language in PROGRAMS] == [1, 1, 1], section.split("\n")[0]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.hostile.hostile_case import Case
 from tests.hostile.hostile_films import films
-from tests.hostile.hostile_pictures import pictures, png
+from tests.hostile.hostile_pictures import pictures
 from tests.hostile.hostile_sounds import sounds
+from tests.hostile.picture_files import png
 
 
 def write_corpus(folder: Path, every: int = 1) -> dict[str, tuple[str, ...]]:

@@ -1,19 +1,30 @@
-"""Portraits that try to cost too much, to be something else, or to trip a parser. All are made by code."""
+"""Portraits that try to cost too much, to be something else, or to trip a parser."""
 
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache, partial
-from io import BytesIO
 
 from PIL import Image, ImageCms
 
 from tests.hostile.hostile_case import IMAGE, OK, Case, noise, truncations
 from tests.hostile.hostile_rare_pictures import rare_pictures
+from tests.hostile.picture_files import (
+    END,
+    PNG,
+    SCAN,
+    chunk,
+    entry,
+    exif,
+    flat_jpeg,
+    noise_picture,
+    png,
+    resized,
+    saved,
+    with_canvas,
+    with_segment,
+)
 
-PNG = b"\x89PNG\r\n\x1a\n"
-END = b"\0\0\0\0IEND\xaeB`\x82"
-PROGRESSIVE, SCAN = b"\xff\xc2", b"\xff\xda"
 FITS, REFUSED, EITHER = (OK,), (IMAGE,), (OK, IMAGE)
 
 
@@ -28,36 +39,11 @@ def pictures() -> Iterator[Case]:
     yield from _other_kinds()
     yield from rare_pictures()
     yield from _broken()
-    photograph = _noise_picture((160, 120))
-    yield from truncations("photograph.jpg", _saved(photograph, "JPEG", quality=85), REFUSED)
-    yield from truncations("progressive.jpg", _saved(photograph, "JPEG", quality=85, progressive=True), REFUSED)
-    yield from truncations("drawing.png", _saved(photograph.resize((80, 80)), "PNG"), REFUSED)
-    yield from truncations("photograph.webp", _saved(photograph, "WEBP", quality=95), REFUSED)
-
-
-def _saved(image: Image.Image, format_: str, **options: object) -> bytes:
-    out = BytesIO()
-    image.save(out, format=format_, **options)
-    return out.getvalue()
-
-
-def _noise_picture(size: tuple[int, int]) -> Image.Image:
-    return Image.frombytes("RGB", size, noise(size[0] * size[1] * 3))
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    """A PNG chunk."""
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-
-def png(width: int, height: int, *before: bytes, depth: int = 8, colour: int = 2, pixels: bytes | None = None) -> bytes:
-    """A PNG of zeros, or of the packed `pixels`, with further chunks before them."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    if pixels is None:
-        samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
-        packer, line = zlib.compressobj(1), bytes(1 + (width * samples * depth + 7) // 8)
-        pixels = b"".join([*(packer.compress(line) for _ in range(height)), packer.flush()])
-    return PNG + header + b"".join(before) + chunk(b"IDAT", pixels) + END
+    photograph = noise_picture((160, 120))
+    yield from truncations("photograph.jpg", saved(photograph, "JPEG", quality=85), REFUSED)
+    yield from truncations("progressive.jpg", saved(photograph, "JPEG", quality=85, progressive=True), REFUSED)
+    yield from truncations("drawing.png", saved(photograph.resize((80, 80)), "PNG"), REFUSED)
+    yield from truncations("photograph.webp", saved(photograph, "WEBP", quality=95), REFUSED)
 
 
 def _sizes() -> Iterator[Case]:
@@ -74,36 +60,15 @@ def _sizes() -> Iterator[Case]:
     yield Case("one_pixel.png", png(1, 1), REFUSED)
     small = Image.new("RGB", (64, 64), "red")
     for name, width, height in (("zero", 0, 64), ("65535", 65_535, 65_535), ("256_megapixels", 16_000, 16_000)):
-        yield Case(f"header_{name}.jpg", resized(_saved(small, "JPEG"), width, height), REFUSED)
+        yield Case(f"header_{name}.jpg", resized(saved(small, "JPEG"), width, height), REFUSED)
     for megapixels, width, height in ((50, 8160, 6120), (108, 12_000, 9000), (200, 16_320, 12_240)):
         yield Case(f"{megapixels}_megapixels.jpg", flat_jpeg(width, height), FITS)
         yield Case(f"{megapixels}_megapixels_cut.jpg", flat_jpeg(width, height)[:-99_000] + b"\xff\xd9", REFUSED)
-    yield Case("40_megapixels.jpg", lambda: _saved(Image.new("RGB", (8000, 5000), "red"), "JPEG"), FITS)
-    yield Case("40_megapixels_cmyk.jpg", lambda: _saved(Image.new("CMYK", (8000, 5000), "red"), "JPEG"), FITS)
-    yield Case("header_16384x16384.webp", _canvas(_saved(small.convert("RGBA"), "WEBP"), 16_384, 16_384), REFUSED)
-    yield Case("header_larger_than_its_frame.webp", _canvas(_saved(small.convert("RGBA"), "WEBP"), 999, 999), EITHER)
-    yield Case("14_megapixels.webp", lambda: _saved(Image.new("RGB", (4000, 3500), "red"), "WEBP", method=0), FITS)
-
-
-def flat_jpeg(width: int, height: int) -> bytes:
-    """Of one colour: the four bytes that its blocks repeat to, as often as it has blocks."""
-    jpeg = resized(_saved(Image.new("RGB", (width, 16), "red"), "JPEG"), width, height)
-    return jpeg[:-20] + jpeg[-12:-8] * (-(-width // 16) * -(-height // 16)) + b"\xff\xd9"
-
-
-def resized(jpeg: bytes, width: int, height: int) -> bytes:
-    """A JPEG whose header promises another size than its data have."""
-    place = next(at for mark in (b"\xff\xc0", PROGRESSIVE) if (at := jpeg.find(mark)) > 0)
-    return jpeg[: place + 5] + struct.pack(">HH", height, width) + jpeg[place + 9 :]
-
-
-def _canvas(webp: bytes, width: int, height: int) -> bytes:
-    """A WebP in the extended form with another canvas."""
-    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    extended = webp[12:16] == b"VP8X"
-    rest = webp[30:] if extended else webp[12:]
-    body = b"VP8X" + struct.pack("<I", 10) + (webp[20:24] if extended else bytes(4)) + size + rest
-    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+    yield Case("40_megapixels.jpg", lambda: saved(Image.new("RGB", (8000, 5000), "red"), "JPEG"), FITS)
+    yield Case("40_megapixels_cmyk.jpg", lambda: saved(Image.new("CMYK", (8000, 5000), "red"), "JPEG"), FITS)
+    yield Case("header_16384x16384.webp", with_canvas(saved(small.convert("RGBA"), "WEBP"), 16_384, 16_384), REFUSED)
+    yield Case("header_larger_than_its_frame.webp", with_canvas(saved(small.convert("RGBA"), "WEBP"), 999, 999), EITHER)
+    yield Case("14_megapixels.webp", lambda: saved(Image.new("RGB", (4000, 3500), "red"), "WEBP", method=0), FITS)
 
 
 def _png_bombs() -> Iterator[Case]:
@@ -146,8 +111,8 @@ def _apng(frames: int) -> bytes:
 
 
 def _jpeg_bombs() -> Iterator[Case]:
-    plain = _saved(_noise_picture((64, 64)), "JPEG")
-    progressive = _saved(_noise_picture((64, 64)), "JPEG", progressive=True, subsampling=0)
+    plain = saved(noise_picture((64, 64)), "JPEG")
+    progressive = saved(noise_picture((64, 64)), "JPEG", progressive=True, subsampling=0)
     last = progressive[progressive.rindex(SCAN) : -2]
     for scans, size, expected in (
         (20_000, (64, 64), REFUSED),
@@ -159,7 +124,7 @@ def _jpeg_bombs() -> Iterator[Case]:
     yield Case("progressive_of_40_megapixels.jpg", resized(progressive, 8000, 5000), REFUSED)
     yield Case(
         "progressive_of_24_megapixels.jpg",
-        lambda: _saved(Image.new("RGB", (6000, 4000), "red"), "JPEG", progressive=True),
+        lambda: saved(Image.new("RGB", (6000, 4000), "red"), "JPEG", progressive=True),
         FITS,
     )
     yield Case("a_million_comments.jpg", plain[:2] + b"\xff\xfe\0\2" * 1_000_000 + plain[2:], REFUSED)
@@ -173,32 +138,16 @@ def _jpeg_bombs() -> Iterator[Case]:
 
 def _webp_bombs() -> Iterator[Case]:
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "green")]
-    animation = _saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=40)
+    animation = saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=40)
     place = animation.rindex(b"ANMF")
     body = animation[8:] + animation[place:] * 20_000
     yield Case("animation_of_20000_frames.webp", b"RIFF" + struct.pack("<I", len(body)) + body, FITS)
-    single = _saved(_noise_picture((64, 64)), "WEBP")
+    single = saved(noise_picture((64, 64)), "WEBP")
     yield Case("riff_size_of_4_gigabytes.webp", single[:4] + b"\xff" * 4 + single[8:], EITHER)
     yield Case("riff_size_of_zero.webp", single[:4] + bytes(4) + single[8:], EITHER)
     many = single[12:] + b"JUNK\0\0\0\0" * 1_000_000
     yield Case("a_million_chunks.webp", b"RIFF" + struct.pack("<I", 4 + len(many)) + b"WEBP" + many, EITHER)
     yield Case("only_a_header.webp", single[:16], REFUSED)
-
-
-def entry(tag: int, kind: int, count: int, value: int) -> bytes:
-    """An entry of an EXIF directory; a value of two bytes stands in the first half."""
-    return struct.pack(">HHI", tag, kind, count) + struct.pack(*((">HH", value, 0) if kind == 3 else (">I", value)))
-
-
-def exif(*entries: bytes, count: int | None = None) -> bytes:
-    """A directory of these entries, which may promise another `count` of them."""
-    number = len(entries) if count is None else count
-    return b"MM\0*\0\0\0\x08" + struct.pack(">H", number) + b"".join(entries) + bytes(4)
-
-
-def _with_app(number: int, content: bytes) -> bytes:
-    data = _saved(Image.new("RGB", (96, 64), "red"), "JPEG")
-    return data[:2] + b"\xff" + bytes([0xE0 + number]) + struct.pack(">H", len(content) + 2) + content + data[2:]
 
 
 def _exif_and_colour() -> Iterator[Case]:
@@ -214,7 +163,7 @@ def _exif_and_colour() -> Iterator[Case]:
         "noise": noise(5000),
     }
     for name, block in blocks.items():
-        yield Case(f"exif_{name}.jpg", _with_app(1, b"Exif\0\0" + block), FITS)
+        yield Case(f"exif_{name}.jpg", with_segment(1, b"Exif\0\0" + block), FITS)
     yield Case("exif_reads_500_gigabytes.png", png(64, 64, chunk(b"eXIf", large + bytes(9_000_000))), FITS)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     odd = srgb.replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be"))  # or it would not be looked at
@@ -225,14 +174,14 @@ def _exif_and_colour() -> Iterator[Case]:
         "many_tags": odd[:128] + b"\xff" * 4 + odd[132:],
     }
     for name, profile in profiles.items():
-        yield Case(f"profile_{name}.jpg", _with_app(2, b"ICC_PROFILE\0\1\1" + profile), FITS)
+        yield Case(f"profile_{name}.jpg", with_segment(2, b"ICC_PROFILE\0\1\1" + profile), FITS)
         yield Case(f"profile_{name}.png", png(64, 64, chunk(b"iCCP", b"a\0\0" + zlib.compress(profile))), FITS)
     few, many = _elements(2000), _elements(500_000)
-    yield Case("profile_of_2000_elements.jpg", _with_app(2, b"ICC_PROFILE\0\1\1" + few), FITS)
+    yield Case("profile_of_2000_elements.jpg", with_segment(2, b"ICC_PROFILE\0\1\1" + few), FITS)
     yield Case("profile_of_500000_elements.png", png(64, 64, chunk(b"iCCP", b"a\0\0" + zlib.compress(many))), FITS)
     profile = chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(4_000_000), 9))
     yield Case("profiles_4000.png", png(64, 64, profile * 4000), FITS)
-    multi = _with_app(2, b"MPF\0MM\0*\0\0\0\x08" + struct.pack(">H", 60_000) + noise(900))
+    multi = with_segment(2, b"MPF\0MM\0*\0\0\0\x08" + struct.pack(">H", 60_000) + noise(900))
     yield Case("second_pictures_60000.jpg", multi, FITS)
 
 
@@ -255,7 +204,7 @@ def _elements(count: int) -> bytes:
 
 
 def _polyglots() -> Iterator[Case]:
-    picture, photograph = png(64, 64), _saved(Image.new("RGB", (64, 64), "red"), "JPEG")
+    picture, photograph = png(64, 64), saved(Image.new("RGB", (64, 64), "red"), "JPEG")
     script, page = b"#!/bin/sh\nid\n", b"<html><script>alert(1)</script></html>"
     yield Case("archive_behind_it.png", picture + b"PK\3\4" + noise(999), FITS)
     yield Case("script_behind_it.jpg", photograph + script, FITS)
@@ -270,9 +219,9 @@ def _polyglots() -> Iterator[Case]:
 def _other_kinds() -> Iterator[Case]:
     image = Image.new("RGB", (64, 64), "red")
     for format_ in ("GIF", "BMP", "TIFF", "AVIF"):
-        yield Case(f"{format_.lower()}_named.png", _saved(image, format_), FITS)
+        yield Case(f"{format_.lower()}_named.png", saved(image, format_), FITS)
     for format_ in ("ICO", "PPM", "TGA", "EPS", "PDF", "JPEG2000"):
-        yield Case(f"{format_.lower()}_named.png", _saved(image, format_), REFUSED)
+        yield Case(f"{format_.lower()}_named.png", saved(image, format_), REFUSED)
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
     entity = b'<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg>&x;</svg>'
     named: dict[str, bytes] = {

@@ -4,11 +4,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from functools import partial
-from io import BytesIO
 
 from PIL import Image
 
 from tests.hostile.hostile_case import IMAGE, OK, Case, noise, truncations
+from tests.hostile.picture_files import saved
 
 FITS, REFUSED, EITHER = (OK,), (IMAGE,), (OK, IMAGE)
 
@@ -22,17 +22,11 @@ def rare_pictures() -> Iterator[Case]:
     yield from _profiles()
 
 
-def _saved(image: Image.Image, format_: str, **options: object) -> bytes:
-    out = BytesIO()
-    image.save(out, format=format_, **options)
-    return out.getvalue()
-
-
 def _gifs() -> Iterator[Case]:
-    small = _saved(Image.new("P", (64, 64)), "GIF")
+    small = saved(Image.new("P", (64, 64)), "GIF")
     yield Case("header_65535x65535.gif", small[:6] + b"\xff" * 4 + small[10:], REFUSED)
     yield Case("canvas_larger_than_its_frame.gif", small[:6] + struct.pack("<HH", 6000, 6000) + small[10:], FITS)
-    yield Case("40_megapixels.gif", lambda: _saved(Image.new("P", (8000, 5000)), "GIF"), FITS)
+    yield Case("40_megapixels.gif", lambda: saved(Image.new("P", (8000, 5000)), "GIF"), FITS)
     yield Case("200000_frames.gif", small[:-1] + small[small.index(b",") : -1] * 200_000, FITS)
     yield Case("a_million_comments.gif", small[:-1] + b"!\xfe\1a\0" * 1_000_000 + b";", FITS)
     yield Case("comments_before_it.gif", small[: small.index(b",")] + b"!\xfe\1a\0" * 1_000_000, REFUSED)
@@ -40,17 +34,17 @@ def _gifs() -> Iterator[Case]:
     frame = b"," + struct.pack("<HHHH", 0, 0, 13_000, 13_000)
     place = small.index(b",")
     yield Case("frame_larger_than_its_canvas.gif", small[:place] + frame + small[place + 9 :], REFUSED)
-    yield from truncations("drawing.gif", _saved(Image.frombytes("L", (64, 64), noise(4096)), "GIF"), REFUSED)
+    yield from truncations("drawing.gif", saved(Image.frombytes("L", (64, 64), noise(4096)), "GIF"), REFUSED)
 
 
 def _bmps() -> Iterator[Case]:
-    small = _saved(Image.new("RGB", (64, 64), "red"), "BMP")
+    small = saved(Image.new("RGB", (64, 64), "red"), "BMP")
     for name, width, height in (("2_billion", 2**31 - 1, 2**31 - 1), ("negative", -64, -64), ("zero", 0, 0)):
         header = small[:18] + struct.pack("<ii", width, height) + small[26:]
         yield Case(f"header_{name}.bmp", header, EITHER if name == "negative" else REFUSED)
     yield Case("header_without_pixels.bmp", small[:18] + struct.pack("<ii", 6000, 6000) + small[26:54], REFUSED)
     yield Case("upside_down.bmp", small[:22] + struct.pack("<i", -64) + small[26:], FITS)
-    palette = _saved(Image.new("P", (64, 64)), "BMP")
+    palette = saved(Image.new("P", (64, 64)), "BMP")
     runs = palette[:18] + struct.pack("<ii", 8000, 5000) + palette[26:30] + b"\1\0\0\0" + palette[34:1078]
     yield Case("runs_that_jump.bmp", runs + b"\0\2\xff\xff" * 100_000, EITHER)
     yield Case("runs_that_never_end.bmp", runs + b"\xff\0" * 500_000, EITHER)
@@ -97,7 +91,7 @@ def _tiffs() -> Iterator[Case]:
     yield Case("directory_of_65535.tiff", b"II*\0\x08\0\0\0\xff\xff" + noise(65_535 * 12), EITHER)
     following = _tiff(*_grey(64, 64, 1, at=end, size=4096), behind=bytes(4096))
     yield Case("directory_after_itself.tiff", following[: end - 4] + b"\x08\0\0\0" + following[end:], EITHER)
-    picture = _saved(Image.frombytes("RGB", (64, 64), noise(64 * 64 * 3)), "TIFF", compression="tiff_lzw")
+    picture = saved(Image.frombytes("RGB", (64, 64), noise(64 * 64 * 3)), "TIFF", compression="tiff_lzw")
     yield from truncations("scan.tiff", picture, EITHER, 4096)
 
 
@@ -124,14 +118,14 @@ def _heifs() -> Iterator[Case]:
         yield Case(f"box_of_4_gigabytes.{name}", _heif(brand, b"\xff\xff\xff\xffiloc"), REFUSED)
         yield Case(f"associations_that_lie.{name}", _heif(brand, associations=b"\xff" * 4), REFUSED)
         yield Case(f"noise.{name}", _box(b"ftyp", brand, bytes(4)) + noise(50_000), REFUSED)
-    picture = _saved(Image.frombytes("RGB", (64, 64), noise(64 * 64 * 3)), "AVIF")
+    picture = saved(Image.frombytes("RGB", (64, 64), noise(64 * 64 * 3)), "AVIF")
     place = picture.index(b"ispe") + 8
-    yield Case("14_megapixels.avif", lambda: _saved(Image.new("RGB", (4000, 3500), "red"), "AVIF", speed=10), FITS)
+    yield Case("14_megapixels.avif", lambda: saved(Image.new("RGB", (4000, 3500), "red"), "AVIF", speed=10), FITS)
     lies = picture[:place] + struct.pack(">II", 65, 65) + picture[place + 8 :]
     yield Case("another_size_than_its_pixels.avif", lies, EITHER)
     yield Case(
         "animation.avif",
-        _saved(
+        saved(
             Image.new("RGB", (64, 64)), "AVIF", save_all=True, append_images=[Image.new("RGB", (64, 64), "red")] * 20
         ),
         FITS,
@@ -150,7 +144,7 @@ def _profile(space: bytes, kind: bytes, tags: dict[bytes, bytes]) -> bytes:
 
 
 def _with_profile(profile: bytes, mode: str = "RGB") -> bytes:
-    return _saved(Image.new(mode, (1200, 900)), "JPEG" if mode == "CMYK" else "PNG", icc_profile=profile)
+    return saved(Image.new(mode, (1200, 900)), "JPEG" if mode == "CMYK" else "PNG", icc_profile=profile)
 
 
 def _profiles() -> Iterator[Case]:

@@ -1,40 +1,17 @@
-"""Voices that try to name other files, to lie, to last for ever, or to trip a parser. Seeds are made by ffmpeg."""
+"""Voices that try to name other files, to lie, to last for ever, or to trip a parser."""
 
 import struct
-import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from tests.hostile.hostile_case import AUDIO, LONG, OK, SHORT, Case, noise, truncations
+from tests.hostile.sound_files import SEEDS, box, make_seed, outside_reference, syncsafe, wav, with_box
 
 TAKEN, REFUSED, EITHER = (OK,), (AUDIO,), (OK, AUDIO, SHORT)
-SEEDS = {
-    "voice.wav": ("-c:a", "pcm_s16le", "-ar", "8000"),
-    "voice.mp3": ("-c:a", "libmp3lame", "-b:a", "64k"),
-    "voice.m4a": ("-c:a", "aac", "-b:a", "64k", "-movflags", "+faststart"),
-    "voice.aac": ("-c:a", "aac", "-b:a", "64k", "-f", "adts"),
-    "voice.ogg": ("-c:a", "libvorbis", "-b:a", "64k"),
-    "voice.opus": ("-c:a", "libopus", "-b:a", "64k"),
-    "voice.flac": ("-c:a", "flac", "-ar", "8000"),
-    "voice.webm": ("-c:a", "libopus", "-b:a", "64k"),
-    "voice.aiff": ("-c:a", "pcm_s16be", "-ar", "8000"),
-    "voice.caf": ("-c:a", "pcm_s16be", "-ar", "8000"),
-    "voice.wma": ("-c:a", "wmav2", "-b:a", "64k"),
-}
 FINELY_CUT = ("voice.mp3", "voice.m4a", "voice.aac", "voice.ogg", "voice.opus", "voice.webm")
 # Those are read from their index, which comes first; the others from frame to frame, so that most of them is heard.
 NEED_A_WHOLE_FILE = ("voice.m4a",)
-
-
-def make_seed(folder: Path, name: str, options: tuple[str, ...], *, seconds: float = 0.7) -> bytes:
-    """A tone, as this kind of file."""
-    path = folder / name
-    tone = ["-f", "lavfi", "-i", f"sine=f=220:r=48000:d={seconds}", "-ac", "1", *options, "-y", str(path)]
-    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-bitexact", *tone], check=True)
-    data = path.read_bytes()
-    path.unlink()
-    return data
 
 
 def sounds(scratch: Path) -> Iterator[Case]:
@@ -49,15 +26,6 @@ def sounds(scratch: Path) -> Iterator[Case]:
     yield from _others(seeds)
     yield from _newer_kinds(seeds)
     yield from _disguised(seeds)
-
-
-def wav(rate: int, channels: int, bits: int, data: bytes, *, kind: int = 1, size: int | None = None) -> bytes:
-    """A WAV with this header, whatever it holds; `size` is what it says of its data."""
-    width = max(1, bits // 8) * channels & 0xFFFF
-    form = struct.pack("<HHIIHH", kind, channels, rate, rate * width & 0xFFFFFFFF, width, bits)
-    promised = len(data) if size is None else size
-    head = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", promised)
-    return b"RIFF" + struct.pack("<I", (len(head) + promised) & 0xFFFFFFFF) + head + data
 
 
 def _lying_wavs() -> Iterator[Case]:
@@ -109,54 +77,22 @@ def _long_ones(scratch: Path, seeds: dict[str, bytes]) -> Iterator[Case]:
     yield Case("rates_that_change.ogg", both * 200, (LONG, AUDIO, OK))
 
 
-def box(kind: bytes, *content: bytes) -> bytes:
-    """A box of an MP4."""
-    body = b"".join(content)
-    return struct.pack(">I", 8 + len(body)) + kind + body
-
-
-def _grown(m4a: bytes, path: tuple[bytes, ...], change: bytes) -> bytes:
-    """The last box of `path` replaced by `change`, with the sizes of those around it put right."""
-    start, parents = 0, []
-    for name in path:
-        start = m4a.index(name, start) - 4
-        parents.append(start)
-        start += 8
-    place = parents.pop()
-    size = int.from_bytes(m4a[place : place + 4], "big")
-    out = bytearray(m4a[:place] + change + m4a[place + size :])
-    for parent in parents:
-        old = int.from_bytes(out[parent : parent + 4], "big")
-        out[parent : parent + 4] = (old + len(change) - size).to_bytes(4, "big")
-    return bytes(out)
-
-
-def outside_reference(m4a: bytes, name: bytes) -> bytes:
-    """An M4A whose track says that its sound lies in another file."""
-    alias = bytes(10) + b"\x03vol".ljust(28, b"\0") + bytes(12)
-    alias += bytes([min(63, len(name))]) + name[:63].ljust(63, b"\0") + bytes(16)
-    alias += struct.pack(">hh", 1, 1) + bytes(16) + struct.pack(">HH", 2, len(name)) + name + b"\0" * (len(name) & 1)
-    alias += b"\xff\xff\0\0"
-    entry = box(b"alis", bytes(4), alias)
-    return _grown(m4a, (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"), box(b"dref", bytes(7), b"\1", entry))
-
-
 def _mp4s(m4a: bytes) -> Iterator[Case]:
     table = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
     yield Case("sound_in_another_file.m4a", outside_reference(m4a, b"/etc/passwd"), REFUSED)
     yield Case("sound_at_an_address.m4a", outside_reference(m4a, b"http://127.0.0.1:9/x.m4a"), REFUSED)
     many = struct.pack(">IIII", 0, 4, 0x0FFFFFFF, 0)
-    yield Case("268_million_samples.m4a", _grown(m4a, (*table, b"stsz"), box(b"stsz", many[:4], many[4:12])), EITHER)
+    yield Case("268_million_samples.m4a", with_box(m4a, (*table, b"stsz"), box(b"stsz", many[:4], many[4:12])), EITHER)
     yield Case(
-        "samples_that_are_not_there.m4a", _grown(m4a, (*table, b"stsz"), box(b"stsz", bytes(8), b"\xff" * 4)), EITHER
+        "samples_that_are_not_there.m4a", with_box(m4a, (*table, b"stsz"), box(b"stsz", bytes(8), b"\xff" * 4)), EITHER
     )
     for name, field in (("no_time", 0), ("4_billion_ticks", 2**32 - 1)):
         times = struct.pack(">IIII", 0, 1, 2**31, field)
-        yield Case(f"samples_of_{name}.m4a", _grown(m4a, (*table, b"stts"), box(b"stts", times)), (*EITHER, LONG))
+        yield Case(f"samples_of_{name}.m4a", with_box(m4a, (*table, b"stts"), box(b"stts", times)), (*EITHER, LONG))
     edits = struct.pack(">II", 0, 200_000) + struct.pack(">IIHH", 9, 5, 1, 0) * 200_000
     path = (b"moov", b"trak", b"edts", b"elst")
     if b"elst" in m4a:
-        yield Case("200000_edits.m4a", _grown(m4a, path, box(b"elst", edits)), EITHER)
+        yield Case("200000_edits.m4a", with_box(m4a, path, box(b"elst", edits)), EITHER)
     moov = m4a[m4a.index(b"moov") - 4 : m4a.index(b"mdat") - 4]
     trak = moov[moov.index(b"trak") - 4 :]
     trak = trak[: int.from_bytes(trak[:4], "big")]
@@ -177,7 +113,7 @@ def _others(seeds: dict[str, bytes]) -> Iterator[Case]:
     yield Case("tag_of_268_megabytes.mp3", b"ID3\4\0\0\x7f\x7f\x7f\x7f" + mp3, REFUSED)
     yield Case("tags_in_tags.mp3", b"ID3\4\0\0\0\0\0\0" * 100_000 + mp3, EITHER)
     yield Case(
-        "200000_tag_frames.mp3", b"ID3\3\0\0" + _syncsafe(11 * 200_000) + b"TXXX\0\0\0\1\0\0a" * 200_000 + mp3, TAKEN
+        "200000_tag_frames.mp3", b"ID3\3\0\0" + syncsafe(11 * 200_000) + b"TXXX\0\0\0\1\0\0a" * 200_000 + mp3, TAKEN
     )
     yield Case("a_million_beginnings.mp3", b"\xff\xfb\x90\x64" * 1_000_000, EITHER)
     yield Case("rate_of_zero.flac", flac[:18] + b"\0\0\0" + flac[21:], EITHER)
@@ -242,10 +178,6 @@ def _newer_kinds(seeds: dict[str, bytes]) -> Iterator[Case]:
         yield Case(f"a_second_of_mode_{mode}.amr", b"#!AMR\n" + frame * 50, EITHER)
     yield Case("hours_of_nothing.amr", b"#!AMR-WB\n" + b"\x7c" * 2_000_000, (LONG, *EITHER))
     yield Case("several_channels.amr", b"#!AMR_MC1.0\n\0\0\0\x06" + noise(2_000), REFUSED)
-
-
-def _syncsafe(size: int) -> bytes:
-    return bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
 
 
 def _disguised(seeds: dict[str, bytes]) -> Iterator[Case]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.storage.storage_servers import Answer, FakeBucket, Scripted, Seen, scripted_server
+from tests.storage.scripted_server import Answer, Scripted, Seen, scripted_server
+from tests.storage.storage_servers import FakeBucket
 
 
 @dataclass

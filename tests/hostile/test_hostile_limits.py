@@ -1,11 +1,13 @@
 """What holds ffmpeg: the time, the memory, the disk, the environment and the reach of a run on a caller's file."""
 
+import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,8 +20,8 @@ from job.preparation import PreparedJob
 from media.audio import decode
 from media.ffmpeg import FfmpegError, run
 from sources.fetch import Inputs
-from tests.hostile.hostile_pictures import png
-from tests.hostile.hostile_sounds import SEEDS, box, make_seed, outside_reference, wav
+from tests.hostile.picture_files import png
+from tests.hostile.sound_files import SEEDS, box, make_seed, outside_reference, wav
 from tests.job.prepared import prepare
 from tests.marks import sampled
 
@@ -83,20 +85,28 @@ def test_a_program_that_takes_too_long_is_ended_with_what_it_started(tmp_path: P
 
 
 def test_a_cancel_ends_a_program(tmp_path: Path) -> None:
-    cancel = Cancellation()
-    threading.Timer(0.3, cancel.cancel).start()
+    cancel, runs = Cancellation(), tmp_path / "runs"
+    os.mkfifo(runs)
+
+    def cancel_once_it_runs() -> None:
+        runs.read_bytes()
+        cancel.cancel()
+
+    waiting = threading.Thread(target=cancel_once_it_runs, daemon=True)
+    waiting.start()
     with pytest.raises(WorkerError) as caught:
-        run(_script("import time; time.sleep(600)"), tmp_path, cancel)
+        run(_script("import time; open('runs', 'w').close(); time.sleep(600)"), tmp_path, cancel)
+    waiting.join()
     assert caught.value.code is ErrorCode.CANCELLED
 
 
 def _wait_for_the_end_of(pid: int) -> None:
-    for _ in range(500):
-        state = Path(f"/proc/{pid}/stat")
-        if not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z":
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it still runs")
+    with suppress(ProcessLookupError):  # it has ended, and been reaped
+        end = os.pidfd_open(pid)
+        try:
+            assert select.select([end], [], [], 20)[0], "it still runs"
+        finally:
+            os.close(end)
 
 
 @contextmanager

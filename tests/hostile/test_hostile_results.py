@@ -12,16 +12,8 @@ from contract.errors import ErrorCode, Stage
 from tests.hostile.corpus import HOSTS_NOT_PUBLIC, NAMES, NO_ADDRESSES, PORTS
 from tests.hostile.results import HUSH, MakeStorage, guard, job_bucket, put_url, refused, store
 from tests.hostile.servers import PRIVATE, PUBLIC, Authority, Names, Raw, http, says
-from tests.storage.storage_servers import (
-    VIDEO,
-    Answer,
-    FakeBucket,
-    Scripted,
-    Seen,
-    failure,
-    keep_to_this_test,
-    scripted_server,
-)
+from tests.storage.scripted_server import Answer, Scripted, Seen, scripted_server
+from tests.storage.storage_servers import VIDEO, FakeBucket, failure, keep_to_this_test
 
 EVERY_PLACE = pytest.mark.parametrize("make", [put_url, job_bucket])
 GOOD, BAD = PRIVATE, PUBLIC  # a scripted server is at the former; here it stands for a public address

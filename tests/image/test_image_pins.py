@@ -135,9 +135,12 @@ def test_a_lock_has_exact_versions_with_their_hashes_and_nothing_else(lock: Path
 
 def test_nothing_is_installed_but_what_has_a_hash() -> None:
     """Wherever a lock is installed; the two programs that install one are tried by other tests."""
-    for name in ("Makefile", "Dockerfile", ".ci/run"):
-        text = (REPOSITORY / name).read_text(encoding="utf-8")
-        for line in re.findall(r".*pip install.*", text):
+    recipes = ("Makefile", "*Dockerfile", ".ci/*", "docker/*.sh", "scripts/*.sh", ".github/workflows/*.yml")
+    files = [path for recipe in recipes for path in REPOSITORY.glob(recipe)]
+    installs = {path.name: re.findall(r".*pip install.*", path.read_text(encoding="utf-8")) for path in files}
+    assert {name for name, lines in installs.items() if lines} >= {"Makefile", "Dockerfile"}
+    for lines in installs.values():
+        for line in lines:
             assert re.search(r"--require-hashes (--no-deps )?-r \S+$|--no-index ", line.rstrip("; \\")), line
 
 

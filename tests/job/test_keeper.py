@@ -14,10 +14,7 @@ from contract.errors import ErrorCode, WorkerError
 from job.keeper import Delivery, Keeper, fingerprint_of
 from storage.base import StoredVideo
 from storage.local import LocalStorage
-
-MP4 = b"a finished video" * 100
-REPLY = {"status": "completed", "warnings": ["one"], "output_video_url": "", "expires_at": None, "job_id": "job/1"}
-JOB = fingerprint_of({"image_url": "a"}, None)
+from tests.job.finished import JOB, MP4, REPLY, broken_storage
 
 
 @pytest.fixture
@@ -36,15 +33,9 @@ def _delivery(video: Path, fingerprint: str = JOB) -> Delivery:
     return Delivery("job/1", fingerprint, "v.mp4", video, REPLY)
 
 
-def _broken(tmp_path: Path) -> LocalStorage:
-    """A place where nothing can be stored: a file stands where its folder should be."""
-    (tmp_path / "blocked").touch()
-    return LocalStorage(tmp_path / "blocked")
-
-
 def _undelivered(keeper: Keeper, video: Path, tmp_path: Path) -> WorkerError:
     with pytest.raises(WorkerError) as caught:
-        keeper.deliver(_delivery(video), _broken(tmp_path), Cancellation())
+        keeper.deliver(_delivery(video), broken_storage(tmp_path), Cancellation())
     return caught.value
 
 
@@ -108,7 +99,7 @@ def test_results_are_forgotten_after_a_week_and_kept_videos_never(video: Path, t
     keeper.deliver(_delivery(video), storage, Cancellation())
     kept = Delivery("job/2", JOB, "v.mp4", video, REPLY)
     with pytest.raises(WorkerError):
-        keeper.deliver(kept, _broken(tmp_path), Cancellation())
+        keeper.deliver(kept, broken_storage(tmp_path), Cancellation())
     keeper.tidy()
     assert keeper.recall("job/1", JOB, storage, Cancellation()) is not None
     halves = [tmp_path / "kept-here" / place for place in ("kept/half.part", "results/half.part")]
@@ -127,7 +118,7 @@ def test_results_are_forgotten_after_a_week_and_kept_videos_never(video: Path, t
 def test_a_second_failure_keeps_it_still(video: Path, tmp_path: Path) -> None:
     first = _undelivered(_keeper(tmp_path), video, tmp_path)
     with pytest.raises(WorkerError) as caught:
-        _keeper(tmp_path).recall("job/1", JOB, _broken(tmp_path), Cancellation())
+        _keeper(tmp_path).recall("job/1", JOB, broken_storage(tmp_path), Cancellation())
     assert caught.value.kept == first.kept
     assert first.kept is not None
     assert Path(str(first.kept.path)).read_bytes() == MP4
@@ -250,9 +241,27 @@ def test_the_group_may_write_where_results_and_videos_are(video: Path, tmp_path:
 
 
 def test_a_place_that_takes_nothing_is_known_before(tmp_path: Path) -> None:
-    assert _keeper(tmp_path).can_write()
+    assert _keeper(tmp_path).fault() == ""
     (tmp_path / "file").touch()
-    assert not Keeper(tmp_path / "file", True, 0).can_write()
+    fault = Keeper(tmp_path / "file", True, 0).fault()
+    assert f"{tmp_path}/file, by user {os.geteuid()} of group {os.getegid()}." in fault
+    assert fault.endswith(f"mv {tmp_path}/file {tmp_path}/file.old")
+
+
+@pytest.mark.parametrize("part", ["results", "kept"])
+def test_a_part_that_takes_nothing_is_known_before_too(
+    video: Path, tmp_path: Path, part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as a folder that another user made by hand: the one around it can be written."""
+    keeper = _keeper(tmp_path)
+    keeper.folder.mkdir()
+    (keeper.folder / part).touch()
+    assert f"{keeper.folder}/{part}, by user {os.geteuid()} of group" in keeper.fault()
+    _undelivered(keeper, video, tmp_path)
+    told = [line for line in caplog.messages if f"{keeper.folder}/{part}, by user" in line]
+    assert [line.partition(":")[0] for line in told] == [
+        "the result could not be remembered" if part == "results" else f"the video could not be kept in {keeper.folder}"
+    ]
 
 
 def test_a_video_on_the_own_disk_is_found_behind_a_stored_one_that_is_gone(video: Path, tmp_path: Path) -> None:
@@ -266,43 +275,6 @@ def test_a_video_on_the_own_disk_is_found_behind_a_stored_one_that_is_gone(video
     _undelivered(own_disk, video, tmp_path)
     assert keeper.recall("job/1", JOB, storage, Cancellation()) is not None
     assert (tmp_path / "out" / "v.mp4").read_bytes() == MP4
-
-
-def _keep(keeper: Keeper, job_id: str, made_at: float) -> Path:
-    """Keep a video of its own, made at this time."""
-    source = keeper.folder.parent / "source.mp4"
-    source.write_bytes(MP4)
-    os.utime(source, (made_at,) * 2)
-    with pytest.raises(WorkerError) as caught:
-        keeper.deliver(Delivery(job_id, JOB, "v.mp4", source, REPLY), _broken(keeper.folder.parent), Cancellation())
-    source.unlink()
-    assert caught.value.kept is not None
-    return Path(str(caught.value.kept.path))
-
-
-def test_on_the_workers_own_disk_the_oldest_kept_videos_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    keeper = Keeper(tmp_path / "own-disk", False, 0, True, kept_bytes=2 * len(MP4))
-    now = time.time()
-    kept = [_keep(keeper, f"job/{number}", now - age) for number, age in enumerate((30, 40, 20, 10))]
-    assert [path.exists() for path in kept] == [False, False, True, True]
-    assert kept[0].name in caplog.text
-    assert {path.stem for path in (tmp_path / "own-disk" / "results").iterdir()} == {path.stem for path in kept[2:]}
-    storage = LocalStorage(tmp_path / "out")
-    assert keeper.recall("job/0", JOB, storage, Cancellation()) is None
-    assert keeper.recall("job/2", JOB, storage, Cancellation()) is not None
-
-
-def test_the_newest_kept_video_stays_however_large(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path / "own-disk", False, 0, True, kept_bytes=1)
-    former, newest = _keep(keeper, "job/1", time.time()), _keep(keeper, "job/2", time.time() - 60)
-    assert (former.exists(), newest.exists()) == (False, True)
-
-
-def test_on_a_volume_all_kept_videos_stay(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path / "volume", True, 0, True, kept_bytes=1)
-    assert all(_keep(keeper, f"job/{number}", time.time()).exists() for number in range(3))
-    keeper.tidy()
-    assert len(list((tmp_path / "volume" / "kept").iterdir())) == 3
 
 
 def test_a_place_may_have_a_word_for_its_readers(video: Path, tmp_path: Path) -> None:

@@ -81,7 +81,9 @@ def test_colours_survive(colour: tuple[int, int, int], tmp_path: Path) -> None:
     parent, inner = frames_folder(tmp_path)
     for number in range(3):
         frame_path(inner, number).write_bytes(png(colour))
-    for seen in decoded_frames(_encode(make_spec(tmp_path, 3), parent, tmp_path)):
+    frames = decoded_frames(_encode(make_spec(tmp_path, 3), parent, tmp_path))
+    assert len(frames) == 3
+    for seen in frames:
         assert all(abs(a - b) <= 4 for a, b in zip(seen, colour, strict=True)), (seen, colour)
 
 

@@ -19,7 +19,7 @@ TOOLS = ("curl", "aria2c")
 PROGRAMS = (
     *("bash", "cat", "curl", "date", "df", "dirname", "flock", "grep", "install", "mkdir", "mkfifo"),
     *("mktemp", "mountpoint", "mv", "numfmt"),
-    *("readlink", "rm", "sed", "stat", "sync", "tail", "tee", "tr", "wc"),
+    *("readlink", "rm", "sed", "stat", "sync", "tail", "tee", "tr", "truncate", "wc"),
 )
 
 

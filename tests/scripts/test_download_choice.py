@@ -92,6 +92,7 @@ def test_the_defaults_are_all_modes_and_the_small_base(real_list: Runs) -> None:
             ["--jobs", "17"],
         ),
         *(["--mode"], ["--nonsense"], ["all"], ["--dest="], ["--talk", "q8_0", "--base", "fp8"]),
+        *(["--dest", "--verify"], ["--dest", "two\nlines"]),
     ],
     ids=" ".join,
 )
@@ -102,7 +103,11 @@ def test_wrong_usage_has_its_own_code(real_list: Runs, arguments: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("HF_ENDPOINT", "huggingface"), ("RETRY_SECONDS", "soon"), ("PROGRESS_SECONDS", "a[$(id)]")]
+    ("name", "value"),
+    [
+        *(("HF_ENDPOINT", "huggingface"), ("HF_ENDPOINT", "http://a b"), ("HF_ENDPOINT", "https://mirror/?to=hf")),
+        *(("HF_TOKEN_PATH", "/"), ("RETRY_SECONDS", "soon"), ("PROGRESS_SECONDS", "a[$(id)]")),
+    ],
 )
 def test_a_wrong_variable_is_wrong_usage(curl_runs: Runs, name: str, value: str) -> None:
     curl_runs.variables[name] = value

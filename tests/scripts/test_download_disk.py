@@ -1,16 +1,20 @@
 """A full disk is seen before the download where sizes are known, and told apart from other failures where not."""
 
+import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.scripts.model_runs import HANG_SECONDS, SCRIPT, Runs, entry, noise
+from tests.scripts.model_runs import HANG_SECONDS, SCRIPT, Runs, add_program, entry, noise
 from tests.scripts.model_server import Answer, each_file, serving
 from tests.serverless.disks import small_disk
 
 KIB = 1024
+MIB = 1 << 20  # aria2c's pieces
+FIRST = slice(34, 35)  # in its control file: the byte of which the top bit is the first piece
 CONTENT = noise(900 * KIB)
 
 
@@ -68,6 +72,39 @@ def test_a_run_with_space_goes_on_after_a_full_disk(runs: Runs, small_disk: Path
     assert ended.code == 0, ended.log
     assert runs.pauses() == []
     assert {path.name for path in (small_disk / "vae").iterdir()} == {"large", "large.sha256"}
+    assert (small_disk / "vae" / "large").read_bytes() == large
+
+
+def test_a_full_disk_costs_aria2c_little_of_what_had_come(aria2c_runs: Runs, small_disk: Path, tmp_path: Path) -> None:
+    """It takes the control file along, without which nobody knows where the holes are."""
+    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+    large = noise(24 << 20)
+    aria2c_runs.list_files({**entry("large", large), "bytes": None})
+    (tmp_path / "own").mkdir()
+    add_program(tmp_path / "own", "aria2c", f'exec {shutil.which("aria2c")} "$@" --auto-save-interval=1')
+    aria2c_runs.variables |= {"PATH": f"{tmp_path}/own:{aria2c_runs.programs}", "PROGRESS_SECONDS": "0.05"}
+    release = threading.Event()
+    heads = each_file({"large": b""})
+    held = Answer(content=large, sent=1200 * KIB, hold=release)
+    part, control = small_disk / "vae" / "large.part", small_disk / "vae" / "large.part.aria2"
+    with serving(lambda seen: heads(seen) if seen.method == "HEAD" else held) as server:
+        with aria2c_runs.start(server.url, dest=small_disk) as process:
+            assert process.stdout
+            lines = 0
+            while lines < 2 and (line := process.stdout.readline()):
+                lines += line.startswith("  ...") and control.exists() and control.read_bytes()[FIRST] >= b"\x80"
+            release.set()
+            log, _ = process.communicate(timeout=HANG_SECONDS)
+        assert (process.returncode, "No space left on device" in log) == (3, True), log
+        kept = part.stat().st_size
+        assert (kept, control.exists()) == (MIB, False)
+        assert part.read_bytes() == large[:kept]
+        subprocess.run(["mount", "-o", "remount,size=40m", small_disk], check=True)
+        before = len(server.starts())
+        ended = aria2c_runs.run(server.url, dest=small_disk)
+    assert ended.code == 0, ended.log
+    assert "from the start" not in ended.log
+    assert kept in server.starts()[before:]
     assert (small_disk / "vae" / "large").read_bytes() == large
 
 

@@ -164,6 +164,21 @@ def test_a_file_from_elsewhere_is_held_against_the_server_once(curl_runs: Runs, 
     assert (len(server.seen) == asked) is (code == 0)
 
 
+@pytest.mark.parametrize("answer", [Answer(200, linked(CONTENT), CONTENT), Answer(503)], ids=["told", "server-gone"])
+@pytest.mark.parametrize(("there", "code"), [(CONTENT, 0), (CONTENT[:100], 5)], ids=["whole", "cut-off"])
+def test_a_file_of_unknown_size_from_elsewhere_is_held_against_its_sum(
+    curl_runs: Runs, there: bytes, code: int, answer: Answer
+) -> None:
+    """Such as the base q4_k_m, by a copy that broke off."""
+    curl_runs.list_files({**entry("file", CONTENT), "bytes": None})
+    curl_runs.put("file", there)
+    with serving(lambda _: answer) as server:
+        ended = curl_runs.run(server.url)
+        assert curl_runs.run(server.url, "--verify").code == code
+    assert ended.code == code, ended.log
+    assert server.of("GET") == []
+
+
 def test_a_file_from_elsewhere_is_kept_where_the_server_is_gone(curl_runs: Runs) -> None:
     curl_runs.list_files(entry("file"))
     curl_runs.put("file", CONTENT)

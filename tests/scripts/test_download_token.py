@@ -41,6 +41,17 @@ def test_the_endpoint_sees_it_and_the_host_it_points_to_does_not(private: Runs) 
     assert TOKEN not in ended.log
 
 
+@pytest.mark.parametrize("suffix", ["//", "/mirror/", " ", "\n"])
+def test_the_endpoint_may_be_written_with_what_means_nothing(private: Runs, suffix: str) -> None:
+    with serving(each_file({"file": CONTENT})) as endpoint:
+        ended = private.run(endpoint.url + suffix)
+    assert ended.code == 0, ended.log
+    assert {request.path for request in endpoint.seen} == {
+        f"{suffix.strip().rstrip('/')}/someone/models/resolve/main/deep/file"
+    }
+    assert tokens(endpoint) == {f"Bearer {TOKEN}"}
+
+
 def test_it_may_be_in_a_file(private: Runs, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(private.variables.pop("HF_TOKEN"), encoding="utf-8")
     private.variables["HF_TOKEN_PATH"] = str(tmp_path / "token")

@@ -55,6 +55,16 @@ def test_the_first_volume_that_is_mounted_is_taken_and_opened_for_the_worker(cur
         assert (made.st_mode & 0o7777, made.st_gid) == (0o2775, 0)
 
 
+@pytest.mark.parametrize("folder", ["models", "ComfyUI/models"])
+def test_a_volume_is_opened_wherever_on_it_the_models_are(curl_runs: Runs, volume: Path, folder: str) -> None:
+    """The worker looks in both, and writes to the same two folders."""
+    curl_runs.list_files(entry("file", CONTENT))
+    curl_runs.variables["VOLUME_DIRS"] = f"{volume}/"
+    with serving(SERVED) as server:
+        assert curl_runs.run(server.url, dest=volume / folder).code == 0
+    assert {path.name for path in volume.iterdir()} == {folder.split("/", maxsplit=1)[0], "talking-video", "videos"}
+
+
 def test_elsewhere_nothing_but_the_models_is_made(curl_runs: Runs, volume: Path) -> None:
     curl_runs.list_files(entry("file", CONTENT))
     with serving(SERVED) as server:
@@ -86,7 +96,7 @@ def test_verify_looks_at_what_this_user_may_only_read(curl_runs: Runs) -> None:
         looked, fetched = curl_runs.run(server.url, "--verify"), curl_runs.run(server.url, "--repair")
     assert (looked.code, looked.lines("there")) == (0, ["there vae/file, sha256 proved"]), looked.log
     assert fetched.code == 1
-    assert fetched.lines("ERROR")[0].endswith(f"may not write to {curl_runs.dest}")
+    assert fetched.lines("ERROR")[0].endswith(f"may not write to {curl_runs.dest}: Is a directory")
 
 
 def test_repair_fetches_what_is_missing_too(curl_runs: Runs) -> None:

@@ -11,16 +11,8 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.serverless.control_plane import PATIENCE
 from tests.sources.media_server import serving
-from tests.storage.storage_servers import (
-    ACCESS_KEY,
-    BUCKET,
-    SECRET_KEY,
-    Answer,
-    Seen,
-    content,
-    obedient,
-    scripted_server,
-)
+from tests.storage.scripted_server import Answer, Seen, scripted_server
+from tests.storage.storage_servers import ACCESS_KEY, BUCKET, SECRET_KEY, content, obedient
 
 HELD_FFMPEG = """#!/bin/sh
 case "$*" in *image2pipe*) held={encoding} ;; *) held={decoding} ;; esac

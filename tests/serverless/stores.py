@@ -15,16 +15,8 @@ import requests
 from tests.serverless.control_plane import PATIENCE
 from tests.serverless.gates import Bucket
 from tests.serverless.stand import Stand, standing
-from tests.storage.storage_servers import (
-    ACCESS_KEY,
-    SECRET_KEY,
-    Answer,
-    FakeBucket,
-    Scripted,
-    Seen,
-    s3_error,
-    scripted_server,
-)
+from tests.storage.scripted_server import Answer, Scripted, Seen, scripted_server
+from tests.storage.storage_servers import ACCESS_KEY, SECRET_KEY, FakeBucket, s3_error
 from tests.worker.bench import probe
 
 MOUNT = Path("/dev/shm")  # noqa: S108 - a mount that every Linux has

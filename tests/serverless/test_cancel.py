@@ -6,21 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.marks import slow
-from tests.serverless.gates import Bucket, EncoderGate, bucket, held_source
+from tests.serverless.gates import Bucket, EncoderGate, held_source
 from tests.serverless.stand import Stand, standing
 
 TOLD = '"message": "Stopping job."'  # what the SDK logs when it cancels a job
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Bucket]:
-    with bucket() as store:
-        yield store
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> EncoderGate:
-    return EncoderGate(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture(scope="module")

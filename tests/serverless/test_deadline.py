@@ -7,19 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.serverless.gates import Bucket, EncoderGate, bucket, held_source
+from tests.serverless.gates import Bucket, EncoderGate, held_source
 from tests.serverless.stand import Stand, standing
 
 WORKER_SECONDS = 15.0  # a job without a fault ends well before, also on a busy machine
 OWN_SECONDS = 8.0
 OWN_POLICY = {"executionTimeout": OWN_SECONDS * 2 * 1000}  # the worker keeps half of such a short one to itself
 AMPLE_POLICY = {"executionTimeout": 600_000}  # for jobs that must end, on a machine however busy
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Bucket]:
-    with bucket() as store:
-        yield store
 
 
 @pytest.fixture(scope="module")

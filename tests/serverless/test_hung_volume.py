@@ -14,7 +14,7 @@ import pytest
 from tests.marks import slow
 from tests.serverless.control_plane import ControlPlane
 from tests.serverless.disks import disk_image, frozen, hanging, small_disk
-from tests.serverless.gates import Bucket, EncoderGate, bucket
+from tests.serverless.gates import Bucket, EncoderGate
 from tests.serverless.stand import Stand
 from tests.serverless.stores import assert_plays, quick
 from tests.serverless.worker import Worker
@@ -23,12 +23,6 @@ from tests.worker.bench import Bench
 PATIENCE = "1"  # of the worker with its volumes
 MORE_THAN_A_TEST = "3600"
 OWN_POLICY = {"executionTimeout": 16_000}  # the worker keeps half of such a short one to itself
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Bucket]:
-    with bucket() as store:
-        yield store
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.marks import slow
-from tests.serverless.gates import Bucket, EncoderGate, bucket, held_source
+from tests.serverless.gates import Bucket, EncoderGate, held_source
 from tests.serverless.stand import Stand, standing
 from tests.serverless.workers import Workers
 from tests.worker.bench import probe
@@ -15,17 +15,6 @@ from tests.worker.bench import probe
 SECOND_ATTEMPT = "ComfyUI ended during the job; the video was made in a second attempt"
 TWO_WINDOWS = [(4.0, 0.5)]
 SPEED = "8"
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Bucket]:
-    with bucket() as store:
-        yield store
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> EncoderGate:
-    return EncoderGate(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ from tests.serverless.stores import (
     undelivered,
     volume,
 )
-from tests.storage.storage_servers import BUCKET, Answer, s3_error
+from tests.storage.scripted_server import Answer
+from tests.storage.storage_servers import BUCKET, s3_error
 
 CUT = Answer(hang_up=True)
 EVERY = ("begin", "part", "complete", "look")

@@ -1,27 +1,26 @@
-"""What the S3 tests share: a whole S3 (moto) and a server whose every answer the test chooses, both on 127.0.0.1."""
+"""What the S3 tests share: a whole S3 (moto), a bucket that remembers, and the settings that name them."""
 
 import hashlib
 import os
 import re
-import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.s3 import S3Config
+from storage.job_bucket import located, s3_config_of_environment, s3_config_of_job
+from storage.s3 import S3Config, S3Storage
+from tests.storage.scripted_server import Answer, Seen
 
 BUCKET = "videos"
 ACCESS_KEY = "MARKEDKEYID"
 SECRET_KEY = "marked+secret/key"
 VIDEO = bytes(range(256)) * 20
+FAILED, MISCONFIGURED = ErrorCode.STORAGE_FAILED, ErrorCode.STORAGE_MISCONFIGURED
 
 
 def keep_to_this_test(monkeypatch: pytest.MonkeyPatch, empty_home: Path) -> None:
@@ -59,6 +58,22 @@ def s3_config(
     )
 
 
+def sent(endpoint_url: object, bucket: str | None = None, **others: object) -> dict[str, object]:
+    """The s3Config of a job, as it is sent."""
+    named = {} if bucket is None else {"bucketName": bucket}
+    return {"accessId": ACCESS_KEY, "accessSecret": SECRET_KEY, "endpointUrl": endpoint_url, **named, **others}
+
+
+def bucket_named(url: str, way: str, region: str | None) -> S3Storage:
+    """The bucket as a job, RunPod's variables or the S3 settings name it."""
+    if way == "s3Config":
+        return S3Storage(s3_config_of_job(sent(url, BUCKET)), url_seconds=0.5)
+    if way == "BUCKET":
+        config = s3_config_of_environment(f"{url}/{BUCKET}", ACCESS_KEY, SECRET_KEY, region=region)
+        return S3Storage(config, url_seconds=0.5)
+    return S3Storage(located(s3_config(url, region=region), "S3_ENDPOINT_URL", "S3_BUCKET"), url_seconds=0.5)
+
+
 @contextmanager
 def moto_server() -> Iterator[str]:
     """A whole S3; gives its URL. Its contents belong to the process: `only_bucket` makes them the test's own."""
@@ -78,44 +93,6 @@ def only_bucket(s3_url: str) -> None:
     requests.post(f"{s3_url}/moto-api/reset-auth", data="inf", timeout=30).raise_for_status()
     requests.post(f"{s3_url}/moto-api/reset", timeout=30).raise_for_status()
     requests.put(f"{s3_url}/{BUCKET}", timeout=30).raise_for_status()
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A request as it arrived; header names in lower case."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def path(self) -> str:
-        return urlsplit(self.target).path
-
-    @property
-    def query(self) -> dict[str, list[str]]:
-        return parse_qs(urlsplit(self.target).query, keep_blank_values=True)
-
-
-NO_LENGTH = -1
-RECEIVE_BYTES = 131_072  # left to itself, Linux lets a receiver hold up to 32 MiB that it has not read
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What to send back.
-
-    `length` replaces the true Content-Length (for HEAD), `NO_LENGTH` leaves it out; `hang_up` sends nothing at all;
-    `after` is awaited before anything is sent.
-    """
-
-    status: int = 200
-    body: bytes = b""
-    length: int | None = None
-    hang_up: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
-    after: threading.Event | None = None
 
 
 def s3_error(status: int, code: str) -> Answer:
@@ -197,115 +174,14 @@ class FakeBucket:
         return not self.objects and not self.uploads
 
 
-@dataclass
-class Scripted:
-    """A running server and what it has been asked, in order.
-
-    `broken` are requests whose body ended before its time; they are neither in `seen` nor answered.
-    """
-
-    answer: Callable[[Seen], Answer]
-    pace: Callable[[int], object]
-    keeps: bool = False
-    url: str = ""
-    connections: int = 0
-    seen: list[Seen] = field(default_factory=list)
-    broken: list[Seen] = field(default_factory=list)
-    news: threading.Condition = field(default_factory=threading.Condition)
-
-    def methods(self) -> list[str]:
-        return [request.method for request in self.seen]
-
-    def wait_until(self, true: Callable[[], bool]) -> None:
-        """Returns as soon as this is true; it is asked after each request, and fails the test after 20 s."""
-        with self.news:
-            assert self.news.wait_for(true, timeout=20)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    scripted: Scripted
-
-    def setup(self) -> None:
-        """Count the connection."""
-        super().setup()
-        with self.scripted.news:
-            self.scripted.connections += 1
-
-    def _serve(self) -> None:
-        self.close_connection = not self.scripted.keeps
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        expected = int(headers.get("content-length", 0))
-        seen = Seen(self.command, self.path, headers, self._body(expected))
-        with self.scripted.news:
-            whole = len(seen.body) == expected
-            (self.scripted.seen if whole else self.scripted.broken).append(seen)
-            reply = self.scripted.answer(seen) if whole else Answer(hang_up=True)
-            self.scripted.news.notify_all()
-        if reply.after is not None:
-            reply.after.wait(30)
-        if not reply.hang_up:
-            self._send(reply)
-
-    def _body(self, length: int) -> bytes:
-        body = bytearray()
-        with suppress(ConnectionError):
-            while len(body) < length and (piece := self.rfile.read(min(65_536, length - len(body)))):
-                body += piece
-                if self.command == "PUT":
-                    self.scripted.pace(len(body))
-        return bytes(body)
-
-    def _send(self, reply: Answer) -> None:
-        with suppress(ConnectionError):
-            (self.send_response_only if "Date" in reply.headers else self.send_response)(reply.status)
-            if reply.length != NO_LENGTH and reply.status != 204:
-                self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
-            for name, value in reply.headers.items():
-                self.send_header(name, value)
-            if self.close_connection:
-                self.send_header("Connection", "close")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(reply.body)
-
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_CONNECT = _serve  # noqa: N815 - http.server's spelling
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class has it
-        """Keep the test's output free of a line for every request."""
-
-
-@contextmanager
-def scripted_server(
-    answer: Callable[[Seen], Answer], *, pace: Callable[[int], object] = lambda _: None, keeps: bool = False
-) -> Iterator[Scripted]:
-    """A server that reads each request whole and then sends what `answer` returns for it.
-
-    `pace` is called after each 64 KiB of a PUT's body, with the number of bytes that have been read. What it does not
-    let the server read stays with the sender, but for what a socket holds back on Linux: at most 4 MiB as a rule.
-    Connections end with their first answer, unless it `keeps` them.
-    """
-    served = Scripted(answer, pace, keeps)
-
-    class Handler(_Handler):
-        scripted = served
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)  # connections inherit it
-    served.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 def failure(call: Callable[[], object]) -> tuple[ErrorCode, Stage]:
     """The code and the stage of the `WorkerError` that this call must end in."""
     with pytest.raises(WorkerError) as caught:
         call()
     return caught.value.code, caught.value.stage
+
+
+def obedient_but(method: str, *answers: Answer) -> Callable[[Seen], Answer]:
+    """As `obedient`, but the first requests of this method get these answers, one each."""
+    left = iter(answers)
+    return lambda request: next(left, obedient(request)) if request.method == method else obedient(request)

@@ -15,7 +15,8 @@ from storage.base import Storage
 from storage.local import LocalStorage
 from storage.s3 import S3Storage
 from tests.serverless.disks import hanging
-from tests.storage.storage_servers import Answer, FakeBucket, Seen, s3_config, scripted_server
+from tests.storage.scripted_server import Answer, Seen, scripted_server
+from tests.storage.storage_servers import FakeBucket, s3_config
 
 Look = Callable[[Storage, Cancellation], object]
 LOOKS: list[Look] = [

@@ -13,15 +13,8 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.base import StoredVideo
 from storage.s3 import S3Storage
-from tests.storage.storage_servers import (
-    Answer,
-    FakeBucket,
-    Scripted,
-    Seen,
-    s3_config,
-    s3_error,
-    scripted_server,
-)
+from tests.storage.scripted_server import Answer, Scripted, Seen, scripted_server
+from tests.storage.storage_servers import FakeBucket, s3_config, s3_error
 
 LARGE = 9 * 1024 * 1024
 PARTS = 2

@@ -7,7 +7,6 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,10 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 from storage.base import Storage, StoredVideo
 from storage.upload_url import PresignedPut
-from tests.storage.storage_servers import VIDEO, Answer, Seen, failure, scripted_server
+from tests.storage.scripted_server import Answer, Seen, scripted_server
+from tests.storage.storage_servers import FAILED, MISCONFIGURED, VIDEO, failure
 
 SECRET = "X-Amz-Signature=c0ffee"
-FAILED, MISCONFIGURED = ErrorCode.STORAGE_FAILED, ErrorCode.STORAGE_MISCONFIGURED
 
 
 @pytest.fixture
@@ -36,10 +35,6 @@ def first_then_ok(*first: Answer) -> Callable[[Seen], Answer]:
 
 def put(url: str, video: Path, attempts: int = 3) -> StoredVideo:
     return PresignedPut(url, attempts=attempts, pause_seconds=0.01).put(video, "ignored.mp4", Cancellation())
-
-
-def stamp(moment: datetime) -> str:
-    return moment.strftime("%Y%m%dT%H%M%SZ")
 
 
 def test_the_video_arrives_as_a_video_and_the_url_loses_its_secret(video: Path) -> None:
@@ -162,51 +157,6 @@ def test_a_url_that_cannot_work_is_found_without_a_request(video: Path, url: str
     assert failure(storage.check) == (MISCONFIGURED, Stage.START)
     assert failure(lambda: storage.check(Stage.VALIDATE)) == (MISCONFIGURED, Stage.VALIDATE)
     assert failure(lambda: storage.put(video, "talk.mp4", Cancellation())) == (MISCONFIGURED, Stage.UPLOAD)
-
-
-SOON = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
-HOUR_AGO = SOON - timedelta(hours=2)
-
-
-@pytest.mark.parametrize("ends", [HOUR_AGO, SOON])
-@pytest.mark.parametrize(
-    "query",
-    [
-        lambda ends: f"X-Amz-Date={stamp(ends - timedelta(days=1))}&X-Amz-Expires=86400",
-        lambda ends: f"X-Goog-Expires=60&X-Goog-Date={stamp(ends - timedelta(minutes=1))}",
-        lambda ends: f"AWSAccessKeyId=id&Expires={int(ends.timestamp())}&Signature=s",
-        lambda ends: f"se={ends:%Y-%m-%dT%H%%3A%M%%3A%SZ}&sig=s",
-        lambda ends: f"se={ends:%Y-%m-%dT%H:%M:%S%%2B00:00}&sig=s",
-    ],
-)
-def test_the_end_of_a_url_is_read_from_its_query(query: Callable[[datetime], str], ends: datetime) -> None:
-    storage = PresignedPut(f"https://host/talk.mp4?{query(ends)}")
-    assert storage.expires_at == ends
-    if ends == SOON:
-        storage.check()
-        return
-    with pytest.raises(WorkerError, match="has expired") as caught:
-        storage.check()
-    assert (caught.value.code, caught.value.stage) == (MISCONFIGURED, Stage.START)
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "",
-        "X-Amz-Expires=60",
-        "X-Amz-Date=yesterday&X-Amz-Expires=60",
-        "X-Amz-Date=20200101T000000Z&X-Amz-Expires=soon",
-        "X-Amz-Date=20200101T000000Z&X-Amz-Expires=99999999999999",
-        "Expires=never",
-        "se=2020-01-01",
-        "se=never&sig=s",
-    ],
-)
-def test_an_end_that_cannot_be_read_is_left_to_the_server(query: str) -> None:
-    storage = PresignedPut(f"https://host/talk.mp4?{query}")
-    assert storage.expires_at is None
-    storage.check()
 
 
 def test_proxies_and_netrc_of_the_environment_are_not_used(

@@ -173,5 +173,8 @@ def test_a_root_that_cannot_be_written_is_told_in_a_sentence(bench: Bench, tmp_p
         check=False,
         timeout=60,
     )
-    assert "Read-only file system. Mount something that can be written at " in done.stdout
+    assert (
+        "Read-only file system: /tmp/talking-video, by user 0 of group 0. Mount something that can be written at "
+        in (done.stdout)
+    )
     assert "Traceback" not in done.stderr

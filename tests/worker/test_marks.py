@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from media.mark import COMMENT
 from tests.media.certificates import certificate
 from tests.media.test_media_signing import told
-from tests.storage.storage_servers import Answer, Seen, scripted_server
+from tests.storage.scripted_server import Answer, Seen, scripted_server
 from tests.worker.bench import Bench, Run
 from tests.worker.test_road import finished
 

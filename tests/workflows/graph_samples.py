@@ -5,6 +5,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypedDict
 
+import pytest
+
 from contract.fields import Mode
 from contract.request import Request, parse_request
 from workflows import modes
@@ -14,6 +16,7 @@ from workflows.plan import Plan, make_plan
 
 MODES: tuple[Mode, ...] = tuple(modes.MODES)
 FOLDER = Path("/job")
+by_mode = pytest.mark.parametrize("mode", MODES)
 
 
 def plan(frames: int = 251, *, mode: Mode = "multitalk", window_frames: int | None = None, **changes: Any) -> Plan:

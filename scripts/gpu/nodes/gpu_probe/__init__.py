@@ -34,14 +34,16 @@ NODE_CLASS_MAPPINGS = {}
 
 
 def synchronize():
+    """Wait until the GPU has done all that it was told; nothing where there is none."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def versions():
+    """Package to version, None where it is not installed."""
     found = {"python": sys.version.split()[0], "torch": torch.__version__, "cuda": torch.version.cuda}
     found["cudnn"] = torch.backends.cudnn.version()
-    for name in (*PACKAGES, "sageattention"):
+    for name in PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -57,6 +59,7 @@ class Record:
         self.begin("", {})
 
     def begin(self, prompt_id, prompt):
+        """A prompt begins; `prompt` is its graph in API format."""
         self._begun = time.perf_counter()
         self.told = {"prompt_id": prompt_id, "begun": time.time(), "nodes": [], "phases": [], "facts": {}}
         self._classes = {node: entry.get("class_type") for node, entry in prompt.items()}
@@ -65,6 +68,7 @@ class Record:
 
     @property
     def now(self):
+        """Seconds since the prompt began."""
         return time.perf_counter() - self._begun
 
     def node(self, node):
@@ -76,6 +80,7 @@ class Record:
 
     @contextmanager
     def phase(self, name):
+        """What the GPU does in the `with` block, as a phase; the peaks of its memory so far, in bytes, beside it."""
         synchronize()
         begin = self.now
         try:
@@ -92,6 +97,7 @@ class Record:
                     facts[f"{key}_bytes"] = max(facts.get(f"{key}_bytes", 0), value)
 
     def write(self, end):
+        """Add the prompt's line to the file; `end` is the name of ComfyUI's event."""
         self.node(None)
         self.told["end"], self.told["seconds"], self.told["versions"] = end, self.now, versions()
         with self._path.open("a") as log:
@@ -109,21 +115,26 @@ class TimedVae:
         return getattr(self._vae, name)
 
     def to(self, *where, **more):
+        """A phase, `vae_move`."""
         with self._record.phase("vae_move"):
             self._vae.to(*where, **more)
         return self
 
     def encode(self, *what, **more):
+        """A phase of that name."""
         with self._record.phase("encode"):
             return self._vae.encode(*what, **more)
 
     def decode(self, *what, **more):
+        """A phase of that name; what comes out tells when it is copied to the CPU."""
         with self._record.phase("decode"):
             decoded = self._vae.decode(*what, **more)
         return TimedCopy(decoded, self._record) if self._copied else decoded
 
 
 class TimedCopy:
+    """A tensor, or a part of one, whose way to the CPU is a phase."""
+
     def __init__(self, tensor, record):
         self._tensor, self._record = tensor, record
 
@@ -134,6 +145,7 @@ class TimedCopy:
         return getattr(self._tensor, name)
 
     def cpu(self):
+        """A phase, `to_cpu`."""
         with self._record.phase("to_cpu"):
             return self._tensor.cpu()
 
@@ -153,6 +165,8 @@ class Timed:
 
 
 def timed(function, name, record):
+    """The function, each of its calls a phase of this name."""
+
     @functools.wraps(function)
     def run(*arguments, **options):
         with record.phase(name):
@@ -190,6 +204,7 @@ def timed_loop(loop, record):
 
 
 def hook(record):
+    """Put the timed loop, and what it calls of other modules, in the place of the sampler's own."""
     import nodes  # noqa: PLC0415 - ComfyUI's
 
     sampler = sys.modules[nodes.NODE_CLASS_MAPPINGS[SAMPLER_NODE].__module__]
@@ -207,6 +222,7 @@ def hook(record):
 
 
 def attach(path):
+    """Follow every prompt of this ComfyUI, and write a line of each to `path`."""
     import server  # noqa: PLC0415 - ComfyUI's
 
     record, instance = Record(path), server.PromptServer.instance
