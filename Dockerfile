@@ -5,7 +5,8 @@
 # build argument  values                                  meaning
 # MODELS          none, multitalk, infinitetalk, all      models to put into the image (none: they come from the volume)
 # BASE            q4_k_m, q8_0, fp8                       base model to download, and the worker's default BASE_MODEL
-# WITH_SAGE       0, 1 (or no, yes; off, on)              do without SageAttention, or compile it (12 min and more)
+# WITH_SAGE       0, 1 (or no, yes; off, on)              do without SageAttention, or compile it (12 min and more); written
+#                                                         small, as Docker takes it for a part of a name
 # SAGE_TARGETS    such as 8.9 or 8.0;9.0                  compile it for these GPU generations alone: 8.0 A100; 8.6 3090,
 #                                                         A40, A6000; 8.9 4090, L4, L40S; 9.0 H100, H200; 12.0 5090
 # MAX_JOBS        a number (2)                            its compilers at a time, and
@@ -134,6 +135,16 @@ FROM sage-1 AS sage-on
 FROM sage-${WITH_SAGE:-0} AS sage
 
 
+# --- beside all that, at once: a wrong argument ends the build before half an hour of compiling ------------------------
+FROM base AS arguments
+COPY docker/check_arguments.sh /opt/docker/
+ARG SAGE_TARGETS
+ARG MAX_JOBS
+ARG NVCC_THREADS
+RUN /opt/docker/check_arguments.sh; \
+    echo "docker/check_arguments.sh passed" >/tmp/checked
+
+
 # --- models, if asked for --------------------------------------------------------------------------------------------
 FROM scratch AS model-list
 COPY workflows/models.json /
@@ -220,6 +231,7 @@ CMD ["/opt/worker-venv/bin/python", "-u", "handler.py"]
 
 # --- proof, without a GPU: `docker build --target verify` runs it alone -----------------------------------------------
 FROM worker AS verify
+COPY --from=arguments /tmp/checked /opt/docker/arguments-checked
 COPY docker/verify.sh docker/verify_comfyui.py docker/verify_sage.py /opt/docker/
 RUN COMFYUI_LOCK=/opt/locks/comfyui-requirements.txt /opt/docker/verify.sh; \
     echo "docker/verify.sh passed" >/tmp/verified

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.image.docker_scripts import DOCKER, load, run
+from tests.image.dockerfile import DOCKERFILE
 
 TARGETS = "8.0;8.6;8.9;9.0;12.0"
 
@@ -35,6 +36,46 @@ def test_nvcc_runs_as_many_threads_as_asked(form: list[str]) -> None:
     flags = ["-O3", *form, *_gencode("80"), "--use_fast_math"]
     kept = ["-O3", *_gencode("80"), "--use_fast_math", "--threads=3"]
     assert load("build_sage").limit_threads(flags, 3) == kept
+
+
+def _checked(**arguments: str) -> subprocess.CompletedProcess[str]:
+    return run("env", "-i", *(f"{name}={value}" for name, value in arguments.items()), DOCKER / "check_arguments.sh")
+
+
+@pytest.mark.parametrize(
+    "targets", ["8.0;8.6;8.9;9.0;12.0", "8.9", "8.9+PTX", "8.0, 9.0", "8.6 ; 8.9", "10.0,12.1", None], ids=str
+)
+def test_what_the_compilers_know_is_let_through(targets: str | None) -> None:
+    done = _checked(MAX_JOBS="1", NVCC_THREADS="16", **({"SAGE_TARGETS": targets} if targets else {}))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        *(
+            ("SAGE_TARGETS", value, "8.0;9.0")
+            for value in ("", "7.5", "8.9 9.0", "8,9", "8.9;", "89", "RTX 4090", "8.9;11.0")
+        ),
+        *(("MAX_JOBS", value, "from 1 to 99") for value in ("0", "", "all", "-1", "2.5")),
+        *(("NVCC_THREADS", value, "from 1 to 99") for value in ("0", "two", "100")),
+    ],
+)
+def test_what_they_do_not_know_ends_the_build_with_what_they_do(name: str, value: str, allowed: str) -> None:
+    done = _checked(**{name: value})
+    assert done.returncode == 2
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(f"{name}={value}: use ")
+    assert allowed in said
+
+
+def test_the_build_looks_at_them_before_it_compiles() -> None:
+    """In a stage of its own, which waits for no other: its failure ends them all, its change compiles nothing anew."""
+    stage = DOCKERFILE.stages["arguments"]
+    assert stage.base == "base"
+    assert {arg.text for arg in stage.all("ARG")} == {"SAGE_TARGETS", "MAX_JOBS", "NVCC_THREADS"}
+    assert not [copy for copy in stage.all("COPY") if "from" in copy.options]
+    assert "arguments" in [copy.options.get("from") for copy in DOCKERFILE.stages["verify"].all("COPY")]
 
 
 SETUP = """
