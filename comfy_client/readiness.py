@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from comfy_client.outcome import LOADER_INPUTS
+
 FILES_OF_A_JOB = {("LoadImage", "image"), ("LoadAudio", "audio")}
-LOADER_INPUTS = {"model", "model_name", "clip_name", "lora"}
 ANY = "*"
 
 

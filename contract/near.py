@@ -5,8 +5,9 @@ from collections.abc import Iterable
 SHORT = 5  # characters: of so few, two that are wrong make another word
 
 
-def slips(one: str, other: str) -> int:
-    """How many letters to put in, leave out, exchange or swap with their neighbour make one name the other."""
+def edit_distance(one: str, other: str) -> int:
+    """The least number of letters to put in, leave out, exchange or swap with their neighbour that makes one name the
+    other: the optimal string alignment distance."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
@@ -36,7 +37,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         alike = wanted[:1] == candidate[:1] or most > 1
         if abs(len(wanted) - len(candidate)) > 1 or not alike or digits != [c for c in candidate if c.isdigit()]:
             continue
-        found = slips(wanted, candidate)
+        found = edit_distance(wanted, candidate)
         if found <= most and (best is None or found < best[0]):
             best = (found, other)
     return best[1] if best else None

@@ -10,13 +10,11 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
 
 from comfy_client.progress import Position
 from contract.errors import Stage
+from contract.forecast import Basis
 from job.cards import Card, Work
-
-Basis = Literal["learned", "measured", "published", "estimate", "guess"]
 
 STAGES = (Stage.FETCH, Stage.PREPARE, Stage.LOAD, Stage.SAMPLE, Stage.ENCODE, Stage.UPLOAD)
 # Seconds of a first job, of which nothing is known; SAMPLE only where the GPU is unknown too.

@@ -1,4 +1,4 @@
-"""A good picture of each kind that is decoded in a cage: 64 by 64 pixels of one colour, as base64."""
+"""A good picture of each kind that is decoded in the sandbox: 64 by 64 pixels of one colour, as base64."""
 
 GOOD_PICTURES = {
     "HEIC": (

@@ -11,10 +11,10 @@ from pathlib import Path
 from PIL import Image
 
 from contract.cancel import Cancellation
-from media.cage import CAGED, draw_caged
 from media.crop import Box, Crop, place_crop
 from media.drawing import draw
 from media.headers import read_picture
+from media.sandbox import SANDBOXED, draw_sandboxed
 
 WIDE_CROP = 0.4
 SOFT_SCALE = 2.0
@@ -71,8 +71,8 @@ def open_portrait(path: Path, warnings: list[str], cancel: Cancellation | None =
         WorkerError: IMAGE_INVALID; CANCELLED.
     """
     picture = read_picture(path)
-    caged = picture.kind in CAGED
-    image = draw_caged(path, picture.kind, cancel or Cancellation()) if caged else draw(picture)
+    sandboxed = picture.kind in SANDBOXED
+    image = draw_sandboxed(path, picture.kind, cancel or Cancellation()) if sandboxed else draw(picture)
     if picture.warning:
         warnings.append(picture.warning)
     if picture.high_range:

@@ -1,7 +1,6 @@
 """A picture of what a video will be made of: the frame with each speaker's region, and below it the voices in time."""
 
 import base64
-import io
 import math
 import wave
 from collections.abc import Sequence
@@ -11,13 +10,13 @@ from PIL import Image, ImageDraw, ImageFont
 from media.audio import LISTENER_RATE, MODEL_RATE
 from media.masks import PixelBox
 from media.segments import AudioSegment
+from media.small_jpeg import jpeg_within
 from media.voices import FULL_SCALE, Placed, Timeline
 
 LONGEST_SIDE = 560
 ROW_HEIGHT, GAP, SCALE_HEIGHT = 34, 6, 18
 TEXT_SIZE = 13
 MOST_BYTES = 44_900  # of the JPEG: as base64 a little less than 60 kB
-QUALITIES = (85, 75, 65, 50, 35, 20)
 PAPER, INK, FAINT = (250, 250, 248), (40, 40, 44), (205, 205, 200)
 # Told apart by people who do not see red or green: Okabe and Ito's palette.
 COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167))
@@ -105,10 +104,6 @@ def _draw_scale(draw: ImageDraw.ImageDraw, seconds: float, width: int, top: int)
 
 def _jpeg(sheet: Image.Image) -> bytes:
     """At the best quality that is small enough; a picture that never is, such as noise, comes smaller."""
-    while True:
-        for quality in QUALITIES:
-            out = io.BytesIO()
-            sheet.save(out, format="JPEG", quality=quality, optimize=True)
-            if out.tell() <= MOST_BYTES:
-                return out.getvalue()
+    while (jpeg := jpeg_within(sheet, MOST_BYTES)) is None:
         sheet = sheet.resize((max(1, sheet.width * 3 // 4), max(1, sheet.height * 3 // 4)), Image.Resampling.LANCZOS)
+    return jpeg

@@ -1,12 +1,12 @@
 """A frame made small enough to travel in a progress update."""
 
 import io
-from itertools import product
 
 from PIL import Image
 
+from media.small_jpeg import jpeg_within
+
 LONGEST_SIDES = (320, 240, 160)
-QUALITIES = (85, 75, 65, 50, 35, 20)
 
 
 def preview_of(png: bytes, most_bytes: int) -> bytes | None:
@@ -17,11 +17,9 @@ def preview_of(png: bytes, most_bytes: int) -> bytes | None:
     """
     with Image.open(io.BytesIO(png)) as opened:
         frame = opened.convert("RGB")
-    for side, quality in product(LONGEST_SIDES, QUALITIES):
+    for side in LONGEST_SIDES:
         small = frame.copy()
         small.thumbnail((side, side), Image.Resampling.LANCZOS)
-        out = io.BytesIO()
-        small.save(out, "JPEG", quality=quality, optimize=True)
-        if out.tell() <= most_bytes:
-            return out.getvalue()
+        if jpeg := jpeg_within(small, most_bytes):
+            return jpeg
     return None

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from media.kinds import ASF_HEADER
 from media.wav import present_share
 
 FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
-ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_HEADER_BYTES = 1 << 16
 AMR_HEADER = b"#!AMR"
 MOST_BYTES = 1 << 40

@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from media.header_png import SIGNATURE
+
 HEAD = struct.Struct(">I4s")  # of a chunk: length of its content, name; a CRC of four bytes follows the content
 KEEP, REPLACE = 0, 0  # what stands before a frame stays, and the frame takes its place
 

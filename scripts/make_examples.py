@@ -19,7 +19,7 @@ from drawing import Canvas, Colour, oval
 from people import ANNA, BEN, Person
 from PIL import Image
 from portraits import HEAD, draw_person
-from ready_examples import write_ready
+from ready_examples import WOMAN, write_ready
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -44,7 +44,6 @@ CLIPS = {
     "ben": ("en-gb+m3", 150, 38, "Yes Anna, and two of us can, each with a voice of our own."),
 }
 
-WOMAN = "A woman with long brown hair in a green jacket speaks to the camera, static camera"
 PAIR = "a woman in a green jacket on the left and a man in a blue sweater on the right"
 
 

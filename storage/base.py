@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from contract.cancel import Cancellation
-from contract.errors import Stage
+from contract.errors import ErrorCode, Stage, WorkerError
 
 
 @dataclass(frozen=True)
@@ -85,3 +85,8 @@ def storage_key(output_key: str | None, job_id: str) -> str:
     if output_key is not None:
         return output_key
     return re.sub(r"[^A-Za-z0-9._-]", "-", job_id) + ".mp4"
+
+
+def misconfigured(message: str, stage: Stage) -> WorkerError:
+    """STORAGE_MISCONFIGURED: what no repetition mends."""
+    return WorkerError(ErrorCode.STORAGE_MISCONFIGURED, message, stage=stage)

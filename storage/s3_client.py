@@ -14,7 +14,8 @@ from botocore.loaders import Loader, create_loader
 from botocore.session import get_session
 
 from contract.background import StoppedError
-from contract.errors import ErrorCode, Stage, WorkerError
+from contract.errors import Stage, WorkerError
+from storage.base import misconfigured
 from storage.body import FileBody
 from storage.guarded import Guard, guarded_pools, judged
 from storage.s3_config import S3Config
@@ -166,7 +167,7 @@ def open_client(
                 config=_client_config(policy, proxies, _style(config)),
             )
         except ValueError:  # botocore's for an endpoint or a region that cannot be one
-            raise _misconfigured("The storage endpoint or region is malformed.", stage) from None
+            raise misconfigured("The storage endpoint or region is malformed.", stage) from None
     # To wait for "100 Continue" costs each part a round trip, or a second where the store does not know it.
     client.meta.events.unregister("before-call.s3", add_expect_header)
     if guard is not None:
@@ -247,18 +248,14 @@ def _client_config(policy: RetryPolicy, proxies: dict[str, str] | None, style: s
 def _validate(config: S3Config, stage: Stage) -> None:
     """Raises STORAGE_MISCONFIGURED for what botocore accepts and a store refuses later, or what it would print."""
     if bool(config.access_key_id) != bool(config.secret_access_key):
-        raise _misconfigured("The storage needs both an access key and its secret, or neither.", stage)
+        raise misconfigured("The storage needs both an access key and its secret, or neither.", stage)
     if not 1 <= config.presign_seconds <= MAX_PRESIGN_SECONDS:
-        raise _misconfigured(f"A presigned URL lasts 1 to {MAX_PRESIGN_SECONDS} seconds.", stage)
+        raise misconfigured(f"A presigned URL lasts 1 to {MAX_PRESIGN_SECONDS} seconds.", stage)
     if config.endpoint_url is None:
         return
     try:
         parts = urlsplit(config.endpoint_url)
     except ValueError:
-        raise _misconfigured("The storage endpoint is not a URL.", stage) from None
+        raise misconfigured("The storage endpoint is not a URL.", stage) from None
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise _misconfigured("The storage endpoint must not carry credentials, a query or a fragment.", stage)
-
-
-def _misconfigured(message: str, stage: Stage) -> WorkerError:
-    return WorkerError(ErrorCode.STORAGE_MISCONFIGURED, message, stage=stage)
+        raise misconfigured("The storage endpoint must not carry credentials, a query or a fragment.", stage)

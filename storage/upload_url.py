@@ -14,7 +14,7 @@ import urllib3
 from contract.background import StoppedError, watched
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
-from storage.base import StoredVideo, look_of
+from storage.base import StoredVideo, look_of, misconfigured
 from storage.body import FileBody
 from storage.guarded import Guard, guarded_session, judged
 from storage.url_expiry import expiry_of
@@ -78,7 +78,7 @@ class PresignedPut:
         """
         self._check_form(stage)
         if self._has_expired():
-            raise _misconfigured("The upload_url has expired.", stage)
+            raise misconfigured("The upload_url has expired.", stage)
         if self._guard is not None:
             with judged("upload_url", stage):
                 guard, url = self._guard, self._url
@@ -89,11 +89,11 @@ class PresignedPut:
             parts = urlsplit(self._url)
             unusable = parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0
         except ValueError:
-            raise _misconfigured("The upload_url is not a URL.", stage) from None
+            raise misconfigured("The upload_url is not a URL.", stage) from None
         if unusable or any(not " " < character < "\x7f" for character in self._url):
-            raise _misconfigured("The upload_url must be an http(s) URL with a host, percent-encoded.", stage)
+            raise misconfigured("The upload_url must be an http(s) URL with a host, percent-encoded.", stage)
         if "@" in parts.netloc:
-            raise _misconfigured("The upload_url must not carry a user name or a password.", stage)
+            raise misconfigured("The upload_url must not carry a user name or a password.", stage)
 
     def put(self, video: Path, key: str, cancel: Cancellation) -> StoredVideo:  # noqa: ARG002 - a Storage has it
         """Send the video. Errors as `Storage.put`; `key` is ignored. The URL returned is that without its query.
@@ -150,7 +150,7 @@ class PresignedPut:
             except (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError):
                 return size, 0, 0.0
             except ValueError:
-                raise _misconfigured("The upload_url is not a URL.", Stage.UPLOAD) from None
+                raise misconfigured("The upload_url is not a URL.", Stage.UPLOAD) from None
             with closing(answer):
                 return size, answer.status_code, _retry_after(answer.headers.get("Retry-After", ""))
 
@@ -181,7 +181,7 @@ class PresignedPut:
             message = "The upload_url takes no video of this size (413)."
         else:
             message = f"The upload_url was refused ({status}): not signed for this request, or no longer valid."
-        raise _misconfigured(message, Stage.UPLOAD)
+        raise misconfigured(message, Stage.UPLOAD)
 
     def _has_expired(self) -> bool:
         ends = self.expires_at
@@ -195,7 +195,3 @@ def _what(status: int) -> str:
 def _retry_after(text: str) -> float:
     """Seconds, 0 or more. A date is rare here, and is taken for none."""
     return float(text) if text.isascii() and text.isdigit() else 0.0
-
-
-def _misconfigured(message: str, stage: Stage) -> WorkerError:
-    return WorkerError(ErrorCode.STORAGE_MISCONFIGURED, message, stage=stage)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from contract.near import slips
+from contract.near import edit_distance
 from worker.settings import Settings
 
 SHORTEST_TOLD = 5  # characters
@@ -18,7 +18,7 @@ def misspelt(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     found = []
     for name in sorted(names.difference(known)):
         free = (other for other in known if other not in names and len(other) >= SHORTEST_TOLD)
-        near = [other for other in free if _may_be_near(name, other) and slips(name, other) == 1]
+        near = [other for other in free if _may_be_near(name, other) and edit_distance(name, other) == 1]
         found += [(name, near[0])] if near else []
     return found
 

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,9 @@ import pytest
 
 from tests.client.commands import PATIENCE, command, ran
 from tests.client.workers import Job, video_of, working
-from tests.endpoint.served import Served, served
+from tests.endpoint.served import Served
 
 NAMES = ["one", "two", "three", "four"]
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 @pytest.fixture

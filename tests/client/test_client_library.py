@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,10 @@ from talking_video import (
     UnknownJobError,
 )
 from tests.client.workers import Job, video_of, working
-from tests.endpoint.served import Served, served
+from tests.endpoint.served import Served
 from tests.programs import REPOSITORY
 
 VIDEO = os.urandom(2000)
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 def work(job: Job, endpoint: Served) -> dict[str, Any]:

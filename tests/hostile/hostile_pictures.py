@@ -13,7 +13,6 @@ from tests.hostile.picture_files import (
     END,
     PNG,
     SCAN,
-    chunk,
     entry,
     exif,
     flat_jpeg,
@@ -24,6 +23,7 @@ from tests.hostile.picture_files import (
     with_canvas,
     with_segment,
 )
+from tests.media.colour_files import chunk
 
 FITS, REFUSED, EITHER = (OK,), (IMAGE,), (OK, IMAGE)
 

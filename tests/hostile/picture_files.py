@@ -7,6 +7,7 @@ from io import BytesIO
 from PIL import Image
 
 from tests.hostile.hostile_case import noise
+from tests.media.colour_files import chunk
 
 PNG = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -23,11 +24,6 @@ def saved(image: Image.Image, format_: str, **options: object) -> bytes:
 def noise_picture(size: tuple[int, int]) -> Image.Image:
     """A picture of noise, the same each time."""
     return Image.frombytes("RGB", size, noise(size[0] * size[1] * 3))
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    """A PNG chunk."""
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def png(width: int, height: int, *before: bytes, depth: int = 8, colour: int = 2, pixels: bytes | None = None) -> bytes:

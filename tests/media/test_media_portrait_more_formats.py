@@ -10,9 +10,9 @@ from PIL import Image
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
-from media.cage import CAGED, LIMITS
 from media.good_pictures import GOOD_PICTURES
 from media.image import open_portrait
+from media.sandbox import LIMITS, SANDBOXED
 from tests.marks import sampled
 from tests.media.colour_files import converted, display, icc
 from tests.media.heif_files import TURNS, box, heic, nclx, turned
@@ -38,7 +38,7 @@ def _exif(orientation: int) -> bytes:
     return found.tobytes()
 
 
-@pytest.mark.parametrize("kind", CAGED)
+@pytest.mark.parametrize("kind", SANDBOXED)
 def test_a_decoder_that_does_not_work_is_no_fault_of_the_picture(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """Proxies of the environment: left alone unless the operator allows them, and then still no way to private places."""
 
-import os
 import socket
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from sources.places import WebPolicy
 from sources.web import Times, Web
 from tests.hostile.fetching import failed, fetch
 from tests.hostile.servers import Authority, Names, Raw, http, says
+from tests.sources.media_server import without_proxies
 
 ANSWER = says(http(b"through the proxy"))
 TIMES = Times(connect=5, read=5, back_off=0.001)
@@ -19,9 +19,7 @@ THROUGH = WebPolicy(allow_proxy=True)
 
 @pytest.fixture(autouse=True)
 def _no_other_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.upper().endswith("_PROXY"):
-            monkeypatch.delenv(name)
+    without_proxies(monkeypatch)
 
 
 def test_without_leave_the_environment_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,20 @@ from pathlib import Path
 import pytest
 
 from contract.cancel import Cancellation
-from contract.errors import ErrorCode, Stage, WorkerError
+from contract.errors import Stage, WorkerError
 from storage.s3 import S3Config, S3Storage
 from storage.s3_client import RetryPolicy, open_client
 from tests.storage.scripted_server import Answer, scripted_server
-from tests.storage.storage_servers import ACCESS_KEY, BUCKET, SECRET_KEY, failure, obedient, s3_config
-
-FAILED, MISCONFIGURED = ErrorCode.STORAGE_FAILED, ErrorCode.STORAGE_MISCONFIGURED
+from tests.storage.storage_servers import (
+    ACCESS_KEY,
+    BUCKET,
+    FAILED,
+    MISCONFIGURED,
+    SECRET_KEY,
+    failure,
+    obedient,
+    s3_config,
+)
 
 
 @pytest.mark.parametrize(

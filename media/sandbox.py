@@ -23,7 +23,7 @@ from media.headers import read_picture
 from media.picture import refused
 from media.witness import Witness
 
-CAGED = ("HEIC", "AVIF", "TIFF")
+SANDBOXED = ("HEIC", "AVIF", "TIFF")
 POLL_SECONDS = 0.02
 WALL_SECONDS = 60.0
 LOG_BYTES = 4000
@@ -37,12 +37,12 @@ LIMITS = {
     "RLIMIT_CORE": 0,
 }
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from media.cage import main; main()"
+PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from media.sandbox import main; main()"
 REFUSED = b"refused\n"
 
 
-def draw_caged(source: Path, kind: str, cancel: Cancellation) -> Image.Image:
-    """As `draw`, of a file of one of the kinds in `CAGED`.
+def draw_sandboxed(source: Path, kind: str, cancel: Cancellation) -> Image.Image:
+    """As `draw`, of a file of one of the kinds in `SANDBOXED`.
 
     Raises:
         WorkerError: IMAGE_INVALID for damage, and where a limit was reached; INTERNAL, likely well elsewhere, where
@@ -51,7 +51,7 @@ def draw_caged(source: Path, kind: str, cancel: Cancellation) -> Image.Image:
     witness = Witness()
     try:
         return _draw(source, cancel, WALL_SECONDS)
-    except _CageError as error:
+    except _SandboxError as error:
         if witness.blames_machine(error.returncode, LIMITS["RLIMIT_CPU"]) or not _works(kind, cancel):
             message = "This worker could not decode the image: its decoder was killed, or does not work"
             raise WorkerError(ErrorCode.INTERNAL, message, detail=error.detail, elsewhere=True) from error
@@ -59,18 +59,18 @@ def draw_caged(source: Path, kind: str, cancel: Cancellation) -> Image.Image:
 
 
 def _works(kind: str, cancel: Cancellation) -> bool:
-    """Whether the cage draws a good picture of this kind."""
+    """Whether the sandbox draws a good picture of this kind."""
     with tempfile.NamedTemporaryFile(suffix=".good") as good:
         good.write(base64.b64decode(GOOD_PICTURES[kind]))
         good.flush()
         try:
             _draw(Path(good.name), cancel, WALL_SECONDS)
-        except _CageError:
+        except _SandboxError:
             return False
     return True
 
 
-class _CageError(Exception):
+class _SandboxError(Exception):
     """The picture was not drawn. `returncode` is None where the process was ended here."""
 
     def __init__(self, message: str, detail: str, returncode: int | None = None) -> None:
@@ -95,12 +95,12 @@ def _draw(source: Path, cancel: Cancellation, seconds: float) -> Image.Image:
         head = out.readline(64)
         if process.returncode == 0 and head == REFUSED:
             message, _, detail = out.read(LOG_BYTES).decode("utf-8", "replace").partition("\n")
-            raise _CageError(message, detail, 0)
+            raise _SandboxError(message, detail, 0)
         if process.returncode:
             said = os.pread(log.fileno(), LOG_BYTES, 0).decode("utf-8", "replace")
             detail = f"exit {process.returncode} after {waited:.1f} s: {said}"
             message = "The image is damaged, or takes too long to decode; save it as JPEG or PNG"
-            raise _CageError(message, detail, None if ended_here else process.returncode)
+            raise _SandboxError(message, detail, None if ended_here else process.returncode)
         width, height = (int(part) for part in head.split())
         return Image.frombytes("RGB", (width, height), out.read())
 
