@@ -1,6 +1,7 @@
 """Which modes this machine's model files allow, and where the files are."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from comfy_client.model_paths import WantedFile, find_file
@@ -10,6 +11,9 @@ from worker.settings import Settings
 from workflows.models import ModelFile, Variants, read_models
 from workflows.modes import MODES
 
+log = logging.getLogger(__name__)
+
+LEAST_BYTES = 1_000_000  # fewer are a web page, or the pointer that a `git clone` without LFS leaves
 MODELS_REMEDY = "(below MODEL_ROOTS; scripts/download_models.sh gets them, ENGINE=simulator needs none)"
 
 
@@ -43,7 +47,23 @@ def find_models(
     if names:
         raise WorkerError(ErrorCode.MODELS_MISSING, f"Required models are missing: {', '.join(names)} {MODELS_REMEDY}")
     files = {file: place for mode in modes for file, place in found[mode].items()}
+    _tell_odd_sizes(files)
     return modes, list(files.items())
+
+
+def _tell_odd_sizes(files: Mapping[WantedFile, Path]) -> None:
+    """A copy that broke off is found by no node before a job, and then named by none. Other weights under the same name
+    may be meant: they are told, not refused."""
+    listed = {model.file: model.bytes for model in read_models()}
+    odd = []
+    for file, place in files.items():
+        size, meant = place.stat().st_size, listed[file.file]
+        if size < LEAST_BYTES or (meant is not None and size != meant):
+            odd.append(f"{place} has {size} bytes, not {meant or 'those of a model'}")
+    if odd:
+        log.warning(
+            "not the files of the list: %s; scripts/download_models.sh --repair fetches them anew", "; ".join(odd)
+        )
 
 
 def variants(settings: Settings) -> Variants:

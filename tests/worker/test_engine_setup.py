@@ -93,6 +93,26 @@ def test_auto_takes_the_modes_that_are_complete(tmp_path: Path) -> None:
     assert find_models(_settings(tmp_path))[0] == ("multitalk", "infinitetalk")
 
 
+def test_a_file_that_a_copy_cut_off_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The start goes on: other weights under the same name may be meant."""
+    _put(tmp_path, "infinitetalk")
+    listed = {model.file: model for model in read_models()}
+    for path in tmp_path.rglob("*.*"):
+        with path.open("wb") as file:
+            file.truncate(listed[path.name].bytes or 1_000_000)
+    find_models(_settings(tmp_path))
+    assert caplog.messages == []
+    (vae,), (base,) = tmp_path.glob("vae/*"), tmp_path.glob("diffusion_models/*.gguf")
+    with vae.open("r+b") as file:
+        file.truncate(200_000_000)
+    base.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    find_models(_settings(tmp_path))
+    (said,) = caplog.messages
+    assert f"{vae} has 200000000 bytes, not {listed[vae.name].bytes}; " in said
+    assert f"{base} has 42 bytes, not those of a model" in said
+    assert "--repair" in said
+
+
 def test_the_talk_variant_decides_which_files_infinitetalk_needs(tmp_path: Path) -> None:
     _put(tmp_path, "multitalk", "infinitetalk")
     assert find_models(_settings(tmp_path, talk_model="q8_0"))[0] == ("multitalk",)
