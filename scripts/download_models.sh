@@ -170,13 +170,15 @@ unwritable() {
 }
 
 take_lock() {
-  local file=$dest/.download.lock
+  local file=$dest/.download.lock code=0
   # another user's serves as well where it can be read
   if ! { exec {lock}>"$file"; } 2>"$work/said" && ! { [[ -f $file ]] && exec {lock}<"$file"; } 2>/dev/null; then
     if [[ $verify && -z $repair ]]; then return; fi # nothing is changed: a look needs no leave to write
     unwritable "$dest"
   fi
-  flock -n "$lock" && return
+  flock -n -E "$AGAIN" "$lock" || code=$?
+  if ((code != 0 && code != AGAIN)); then warn "$dest takes no lock: see to it that no second run is at work there"; fi
+  ((code == AGAIN)) || return 0
   say "another run is at work in $dest: waiting for it"
   flock "$lock" &
   wait $! || fail 1 "$file cannot be locked"

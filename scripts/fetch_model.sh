@@ -127,6 +127,7 @@ resolve() {
         if [[ -z $next ]]; then fail 4 "$name: $url answers HTTP $status without a place"; return; fi
         location=$next url=$next
         if ! ours "$next" && [[ $told_bytes$list_bytes ]]; then break; fi ;;
+      405 | 501) break ;; # a mirror that knows no HEAD
       *)
         ours "$url" || break # the content's host may refuse to be asked only for the headers
         refused "$status" "$url" || return ;;

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.model_runs import HANG_SECONDS, SCRIPT, Ended, Runs, entry, noise
+from tests.scripts.model_runs import HANG_SECONDS, SCRIPT, Ended, Runs, add_program, entry, noise
 from tests.scripts.model_server import each_file, linked, serving
 
 CONTENT = noise(50_000)
@@ -77,6 +77,19 @@ def test_another_users_lock_is_no_hindrance(curl_runs: Runs) -> None:
     with serving(SERVED) as server:
         ended = run(curl_runs, server.url, "--dest", str(curl_runs.dest), by=SQUASHED)
     assert ended.code == 0, ended.log
+
+
+def test_a_volume_that_takes_no_locks_gets_its_models(curl_runs: Runs, tmp_path: Path) -> None:
+    """Not every network file system has them."""
+    curl_runs.list_files(entry("file", CONTENT))
+    (tmp_path / "own").mkdir()
+    add_program(tmp_path / "own", "flock", "echo flock: 9: No locks available >&2; exit 71")
+    curl_runs.variables["PATH"] = f"{tmp_path / 'own'}:{curl_runs.programs}"
+    with serving(SERVED) as server:
+        ended = curl_runs.run(server.url)
+    assert ended.code == 0, ended.log
+    assert "takes no lock" in ended.lines("WARNING")[0]
+    assert curl_runs.present() == {"vae/file": CONTENT}
 
 
 @pytest.mark.parametrize("mask", ["077", "007"])

@@ -62,6 +62,15 @@ def test_a_redirect_may_bring_a_page_along(curl_runs: Runs) -> None:
     assert curl_runs.present() == {"vae/file": CONTENT}
 
 
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_mirror_need_not_know_head(runs: Runs, status: int) -> None:
+    runs.list_files(entry("file", CONTENT))
+    with serving(lambda seen: Answer(status) if seen.method == "HEAD" else Answer(content=CONTENT)) as server:
+        ended = runs.run(server.url)
+    assert ended.code == 0, ended.log
+    assert runs.present() == {"vae/file": CONTENT}
+
+
 @pytest.mark.parametrize(
     "answer", [PAGE, UNSIZED_PAGE, OTHER_FILE, NO_RANGE], ids=["page", "unsized-page", "another-file", "416"]
 )
