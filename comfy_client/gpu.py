@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from comfy_client.compiled import with_triton_cache
+
 log = logging.getLogger(__name__)
 
 PROBE = Path(__file__).with_name("gpu_probe.py")
@@ -26,12 +28,13 @@ class GpuFacts:
     sage: bool = False
 
 
-def probe_gpu(python: Path) -> GpuFacts:
-    """Ask ComfyUI's interpreter. A probe that fails is told in the log, and counts as what it had said until then."""
+def probe_gpu(python: Path, state: Path) -> GpuFacts:
+    """Ask ComfyUI's interpreter, with the `state` that ComfyUI will have. A probe that fails is told in the log, and
+    counts as what it had said until then."""
     found: dict[str, object] = {}
     try:
         done = subprocess.run(
-            [sys.executable, str(LEASH), str(python), str(PROBE)],
+            [sys.executable, str(LEASH), *with_triton_cache((str(python), str(PROBE)), state)],
             capture_output=True,
             text=True,
             timeout=PROBE_SECONDS,
@@ -49,6 +52,8 @@ def probe_gpu(python: Path) -> GpuFacts:
     for line in output.splitlines():
         if line.startswith("{"):
             found |= json.loads(line)
+    if why_not := found.pop("why_no_sage", None):
+        log.warning("SageAttention does not work here: %s", why_not)
     capability = found.pop("capability", None)
     if isinstance(capability, list):
         found["capability"] = tuple(capability)

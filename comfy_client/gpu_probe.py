@@ -6,6 +6,7 @@ process down.
 """
 
 import json
+import subprocess
 import sys
 
 
@@ -24,7 +25,8 @@ def main() -> None:
         }
     _say(facts)
     if facts["device"] == "cuda":
-        _say({"sage": _sage_works(torch)})
+        why_not = _why_no_sage(torch)
+        _say({"sage": why_not is None, "why_no_sage": why_not})
 
 
 def _say(facts: dict[str, object]) -> None:
@@ -32,16 +34,19 @@ def _say(facts: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-def _sage_works(torch) -> bool:  # type: ignore[no-untyped-def] # torch is a module that only this process has
+def _why_no_sage(torch) -> str | None:  # type: ignore[no-untyped-def] # torch is a module that only this process has
+    """None where it works; empty where it is not installed."""
     try:
         from sageattention import sageattn  # noqa: PLC0415
 
         query = torch.randn(1, 8, 64, 64, dtype=torch.float16, device="cuda")
         result = sageattn(query, query, query)
         torch.cuda.synchronize()
-        return bool(torch.isfinite(result).all())
-    except (ImportError, RuntimeError, AssertionError, ValueError, OSError):
-        return False
+        return None if torch.isfinite(result).all() else "its result is not finite"
+    except ModuleNotFoundError as error:
+        return "" if error.name == "sageattention" else repr(error)
+    except (ImportError, RuntimeError, AssertionError, ValueError, OSError, subprocess.SubprocessError) as error:
+        return f"{type(error).__name__}: {error}".strip().partition("\n")[0]
 
 
 if __name__ == "__main__":

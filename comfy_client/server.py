@@ -19,6 +19,7 @@ from typing import IO
 
 import requests
 
+from comfy_client.compiled import with_triton_cache
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
 
@@ -90,7 +91,8 @@ def comfyui_command(install: ComfyInstall) -> EngineCommand:
     for name in ("input", "output", "temp", "user"):
         (install.state / name).mkdir(parents=True, exist_ok=True)
     arguments = (
-        *("env", f"TALKING_VIDEO_FRAMES_DIR={install.frames}", str(install.python), "main.py"),
+        *("env", f"TALKING_VIDEO_FRAMES_DIR={install.frames}"),
+        *with_triton_cache((str(install.python), "main.py"), install.state),
         *("--listen", "127.0.0.1", "--port", str(port), *(["--cpu"] * install.cpu)),
         *("--disable-all-custom-nodes", "--whitelist-custom-nodes", *install.node_packs, "--disable-api-nodes"),
         *("--disable-metadata", "--cache-classic", "--database-url", "sqlite:///:memory:"),

@@ -131,11 +131,10 @@ def worker_settings(environment: Mapping[str, str], store: Store, base: str, num
     if EXAMPLES.is_dir():
         chosen["INPUT_ROOTS"] = str(EXAMPLES)
     if not any(environment.get(name) for name in OWN_BUCKET):
-        chosen |= {
-            "STORAGE": "local",
-            "OUTPUT_DIR": str(store.results),
-            "OUTPUT_BASE_URL": f"{base}/files/results",
-        }
+        chosen["STORAGE"] = "local"
+        if not environment.get("OUTPUT_BASE_URL"):  # a folder alone, such as the image sets, is one that nobody serves
+            chosen["OUTPUT_BASE_URL"] = f"{base}/files/results"
+            given["OUTPUT_DIR"] = str(store.results)
     hosts = [*filter(None, [environment.get("ALLOW_PRIVATE_HOSTS")]), base.removeprefix("http://")]
     mine = {
         "ALLOW_PRIVATE_HOSTS": ",".join(hosts),

@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from prove_endpoint import hub_tests, served
 from prove_image import Unproved, prove
 from prove_models import look_for_token, proofs
 from standin_models import StandInModels, standin_models
@@ -181,7 +182,7 @@ def proved(image: str, standin: StandInModels | None = None, log: Sequence[str] 
     except Unproved as error:
         print(f"NOT PROVED: {error}", file=sys.stderr)
         return 1
-    return prove(image, more)
+    return prove(image, [hub_tests, served, *more])
 
 
 if __name__ == "__main__":

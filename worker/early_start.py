@@ -71,6 +71,7 @@ class EarlyComfyUI:
 
     def __init__(self, settings: Settings, volumes: Volumes) -> None:
         self._settings, self.volumes = settings, volumes
+        self._state = settings.work_dir / "comfyui"
         self._left = False
         self._handed_out = False
         self._ahead: ReadAhead | None = None
@@ -122,7 +123,7 @@ class EarlyComfyUI:
 
     def _look(self) -> GpuFacts:
         if self._settings.runpod_webhook_get_job or _has_device():
-            return probe_gpu(self._settings.comfyui_python)
+            return probe_gpu(self._settings.comfyui_python, self._state)
         return GpuFacts()
 
     def _begin(self) -> Begun:
@@ -132,7 +133,7 @@ class EarlyComfyUI:
             return self._start_with(modes, files)
 
     def _start_with(self, modes: tuple[Mode, ...], files: list[tuple[WantedFile, Path]]) -> Begun:
-        state = self._settings.work_dir / "comfyui"
+        state = self._state
         install = ComfyInstall(
             folder=self._settings.comfyui_dir,
             python=self._settings.comfyui_python,

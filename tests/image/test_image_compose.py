@@ -1,5 +1,7 @@
 """docker-compose.yml: what it names exists, and the endpoint runs with what its container has."""
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -55,6 +57,17 @@ def test_the_models_are_fetched_where_the_worker_looks() -> None:
     assert read in str(Settings.model_fields["model_roots"].default)
 
 
+def test_what_make_image_proves_is_started_and_mounted_as_here() -> None:
+    """scripts/prove_endpoint.py runs without packages, and so cannot read this file itself."""
+    code = "import json, prove_endpoint as p; print(json.dumps([p.SERVE, [place for place, _ in p.MOUNTS]]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY / "scripts", capture_output=True, check=True, text=True
+    )
+    command, places = json.loads(done.stdout)
+    assert command == _command("endpoint")
+    assert places == [place for place in _mounts("endpoint") if place.startswith("/app/")]
+
+
 def test_nobody_else_can_reach_it() -> None:
     *_, module, port, number, folder, place = _command("endpoint")
     options = read_options([port, number, folder, place], {})
@@ -92,19 +105,33 @@ def _copy(source: str, place: Path) -> None:
         shutil.copy(REPOSITORY / source, place)
 
 
-def test_the_endpoint_runs_with_what_its_container_has(container: Path, tmp_path: Path) -> None:
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-    settings = {**kept, "ENGINE": "simulator", "SIMULATOR_SPEED": "0", "MIN_DISK_GB": "0", "TMPDIR": str(tmp_path)}
+def _environment(tmp_path: Path) -> dict[str, str]:
+    """What the image sets, with its folders below `tmp_path`, and the simulator in ComfyUI's place."""
+    image = DOCKERFILE.stages["worker"].environment()
+    moved = {name: str(tmp_path / value[1:]) if value.startswith("/") else value for name, value in image.items()}
+    assert Path(moved["OUTPUT_DIR"]).is_relative_to(tmp_path)
+    Path(moved["HOME"]).mkdir(parents=True)
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")}
+    ours = {"ENGINE": "simulator", "SIMULATOR_SPEED": "0", "MIN_DISK_GB": "0", "TMPDIR": str(tmp_path)}
+    return {**kept, **moved, "BASE_MODEL": "q4_k_m", **ours}
+
+
+def test_the_endpoint_makes_and_shows_a_video_with_what_its_container_has(container: Path, tmp_path: Path) -> None:
     command = [sys.executable, *_command("endpoint")[1:4], "--port", "0", "--folder", str(tmp_path / "store")]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=container, env=settings, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(
+            command, cwd=container, env=_environment(tmp_path), stdout=subprocess.PIPE, stderr=log, text=True
+        )
     try:
         assert process.stdout is not None
         api = process.stdout.readline().rsplit(" ", 1)[-1].strip()
         assert api.startswith("http://127.0.0.1:"), (tmp_path / "log").read_text()
-        job = {"input": {"image_url": "portrait.png", "audio_urls": ["hello.wav"], "dry_run": True}}
+        job = {"input": {"image_url": "portrait.png", "audio_urls": ["hello.wav"], "width": 256, "height": 448}}
         answer = requests.post(f"{api}/runsync", json=job, timeout=PATIENCE).json()
         assert answer["status"] == "COMPLETED", answer
+        video = requests.get(answer["output"]["output_video_url"], timeout=PATIENCE)
+        assert (video.status_code, video.headers["Content-Type"]) == (200, "video/mp4")
+        assert hashlib.sha256(video.content).hexdigest() == answer["output"]["video_info"]["sha256"]
         assert requests.get(f"{api.split('/v2/')[0]}/playground/", timeout=PATIENCE).status_code == 200
     finally:
         process.terminate()
