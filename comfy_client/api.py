@@ -68,7 +68,11 @@ class ComfyApi:
         return self._get("/object_info", HTTP_SECONDS)
 
     def submit(self, body: dict[str, Any], seconds: float) -> dict[str, Any] | None:
-        """Post a prompt; None where it was taken, else the answer that says why not."""
+        """Post a prompt; None where it was taken, else the answer that says why not.
+
+        Raises:
+            UnreadableAnswerError: an answer that says neither.
+        """
         answer = self._http.post(f"{self._url}/prompt", json=body, timeout=seconds)
         reply = _object(answer.json())
         refused = reply.get("node_errors")

@@ -54,7 +54,7 @@ class Cancellation:
                 raise WorkerError(*self._reason)
 
     def check_wish(self) -> None:
-        """As `check`, for the caller's own cancel alone, whatever the time."""
+        """Raises WorkerError CANCELLED once the caller has cancelled the job, and nothing for a deadline."""
         with self._lock:
             if self._flag.is_set() and self._reason is CANCELLED:
                 raise WorkerError(*CANCELLED)

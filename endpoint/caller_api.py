@@ -72,7 +72,7 @@ class Caller:
         return JSONResponse({"id": record.id, "status": record.state.value})
 
     async def retry(self, job_id: str) -> JSONResponse:
-        """Queue a failed job again."""
+        """Queue a failed job again. Raises HTTPException: 400 where it has not failed."""
         record = self._known(job_id)
         try:
             self._dispatch.retry(record)

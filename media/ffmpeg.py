@@ -257,7 +257,11 @@ def _read(descriptor: int, most: int) -> str:
 
 
 def start(command: Sequence[str], log: int, *, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """Start a program with its messages going to the file descriptor `log`."""
+    """Start a program with its messages going to the file descriptor `log`.
+
+    Raises:
+        WorkerError: INTERNAL where it is not installed.
+    """
     try:
         return subprocess.Popen([installed(command[0]), *command[1:]], stdin=stdin, stdout=log, stderr=log)
     except FileNotFoundError as error:

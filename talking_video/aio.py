@@ -44,7 +44,7 @@ class AsyncTalkingVideo:
         return AsyncJob(self, job_id, retries)
 
     async def quote(self, request: Request) -> Quote:
-        """What a job would take; nothing is made."""
+        """What a job would take; nothing is made. Errors as `TalkingVideo.quote`."""
         found = await (await self.submit(request.but(dry_run=True))).result()
         if not isinstance(found, Quote):
             raise TalkingVideoError("the worker made the video: it is too old for quotes")

@@ -65,7 +65,13 @@ class Api:
         return urlsplit(self.base).hostname in ("127.0.0.1", "localhost", "::1")
 
     def submit(self, request: Request) -> Flow[str]:
-        """Send a job; its id."""
+        """Send a job; its id.
+
+        Raises:
+            RequestError: what cannot be sent.
+            UnreachableError: no usable answer.
+            RefusedError: the key or the endpoint.
+        """
         body = yield from prepared(request, self.uploads, self._put)
         answer = yield from self._ask("POST", "run", body, again=False)
         if not isinstance(answer.get("id"), str):
@@ -179,7 +185,7 @@ class EndpointStore:
     largest: int | None
 
     def place(self, file: Path) -> Flow[Uploaded]:
-        """One address for one file."""
+        """One address for one file. Raises RequestError where the endpoint does not take it."""
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         asked = {"name": file.name, "size": file.stat().st_size}
         answer = yield from _asked(Call("POST", f"{self.origin}/files", json=asked, headers=headers), 1.0)

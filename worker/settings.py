@@ -81,13 +81,13 @@ class Settings(BaseSettings):
         "default", description="q8_0: InfiniteTalk's smaller GGUF files, which need a GGUF base"
     )
     base_precision: Literal["fp32", "bf16", "fp16", "fp16_fast"] | None = Field(
-        None, description="of the base model; default: what suits the GPU, here and below"
+        None, description="precision of the base model; default: what suits the GPU, here and for the three below"
     )
     attention_mode: Literal["sdpa", "flash_attn_2", "flash_attn_3", "sageattn", "sageattn_3", "comfy"] | None = Field(
         None, description="attention kernel, as WanVideoModelLoader names it"
     )
-    vae_precision: Literal["fp16", "fp32", "bf16"] | None = Field(None, description="of the VAE")
-    wav2vec_precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="of the voice encoder")
+    vae_precision: Literal["fp16", "fp32", "bf16"] | None = Field(None, description="precision of the VAE")
+    wav2vec_precision: Literal["fp32", "bf16", "fp16"] | None = Field(None, description="precision of wav2vec2")
     force_offload: bool | None = Field(
         None, description="take the weights off the GPU after each job; default: below 70 GB of its memory"
     )
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     job_timeout_seconds: float | None = Field(
         3540,
         gt=0,
-        description="longest job, where its own policy.executionTimeout says nothing; keep it below the endpoint's",
+        description="longest job, where it has no policy.executionTimeout of its own; keep it below the endpoint's",
     )
     min_disk_gb: float = Field(
         2, ge=0, description="free space that WORK_DIR must have at the start and before each job"

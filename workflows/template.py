@@ -15,7 +15,7 @@ class Template:
         self._ids = {entry["_meta"]["title"]: node for node, entry in self.graph.items()}
 
     def fill(self, title: str, **inputs: str | float) -> None:
-        """Set constants of a node; each must be in the template, so that a slip of a name shows."""
+        """Set constants of a node. Raises KeyError for one that is not in the template: a slip in a name."""
         present = self.graph[self._ids[title]]["inputs"]
         for name, value in inputs.items():
             if name not in present:

@@ -45,7 +45,11 @@ def with_fields(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def read_value(text: str) -> Any:
-    """Lists and objects are JSON; everything else goes as text, which the worker reads."""
+    """Lists and objects are JSON; everything else goes as text, which the worker reads.
+
+    Raises:
+        RequestError: what begins like JSON and is none.
+    """
     if not text.lstrip().startswith(("[", "{")):
         return text
     try:

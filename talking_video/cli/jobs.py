@@ -152,7 +152,11 @@ def download(job: JobId, output: Output = None, endpoint: Endpoint = None, local
 
 
 def request_of(files: list[str], fields: dict[str, Any]) -> Request:
-    """Of a portrait and voices, or of one JSON file; fields of the command line come first."""
+    """Of a portrait and voices, or of one JSON file; fields of the command line come first.
+
+    Raises:
+        RequestError: a portrait without a voice, or a file that is no request.
+    """
     if len(files) == 1 and files[0].endswith(".json"):
         return Request.from_file(files[0]).but(**fields)
     if len(files) == 1 and not {"speakers", "audio_urls"} & set(fields):
