@@ -189,7 +189,7 @@ class JobInput(_Model):
     image_url: Source | None = None
     audio_urls: Annotated[
         tuple[Source, ...] | None,
-        Field(strict=False, min_length=1, max_length=4, description="speakers, left to right"),
+        Field(strict=False, min_length=1, max_length=4, description="one voice each, speakers from left to right"),
     ] = None
     positive_prompt: Prompt = Field(
         "The person takes turns talking", description="what is to be seen; plain text, no weights"

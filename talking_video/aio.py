@@ -1,5 +1,6 @@
 """The same for programs with an event loop: `async with AsyncTalkingVideo("ENDPOINT_ID") as endpoint`."""
 
+import os
 from collections.abc import AsyncIterator
 from os import PathLike
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 
 import httpx
 
+from talking_video import endpoints
 from talking_video.api import Api
-from talking_video.client import RETRIES, Event, _api
+from talking_video.client import RETRIES, Event
 from talking_video.errors import JobError, TalkingVideoError
 from talking_video.flow import Outcome, follow_async, run_async
 from talking_video.reply import Quote, Result
@@ -20,7 +22,7 @@ class AsyncTalkingVideo:
     """One endpoint; arguments and errors as those of `TalkingVideo`."""
 
     def __init__(self, endpoint: str | None = None, *, key: str | None = None, api: Api | None = None) -> None:
-        self.api = api or _api(endpoint, key)
+        self.api = api or endpoints.named(endpoint, os.environ, key=key)
         self.http = httpx.AsyncClient(trust_env=not self.api.is_local)
 
     async def __aenter__(self) -> "AsyncTalkingVideo":

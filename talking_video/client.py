@@ -39,7 +39,7 @@ class TalkingVideo:
     """
 
     def __init__(self, endpoint: str | None = None, *, key: str | None = None, api: Api | None = None) -> None:
-        self.api = api or _api(endpoint, key)
+        self.api = api or endpoints.named(endpoint, os.environ, key=key)
         self._http = httpx.Client(trust_env=not self.api.is_local)
 
     def __enter__(self) -> "TalkingVideo":
@@ -139,14 +139,3 @@ class Job:
         """Queue it again, after a failure."""
         self._endpoint.do(self._api.retry(self.id))
         self._outcome = None
-
-
-def _api(endpoint: str | None, key: str | None) -> Api:
-    named = endpoint or os.environ.get(endpoints.ENDPOINT)
-    if not named:
-        raise TalkingVideoError(
-            "which endpoint? its id at RunPod, or an address such as http://127.0.0.1:8000/v2/local"
-        )
-    if named.startswith(("http://", "https://")):
-        return endpoints.at(named, os.environ, key=key)
-    return endpoints.runpod(named, os.environ, key=key)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from talking_video import local
 from talking_video.api import KEY, RUNPOD, Api, EndpointStore
 from talking_video.bucket import Bucket
-from talking_video.errors import RefusedError
+from talking_video.errors import RefusedError, TalkingVideoError
 from talking_video.sources import Uploads
 
 TOKEN, ENDPOINT, BASE = "TALKING_VIDEO_TOKEN", "RUNPOD_ENDPOINT_ID", "RUNPOD_BASE_URL"
@@ -39,6 +39,23 @@ def at(address: str, environment: Mapping[str, str], *, key: str | None = None) 
     largest = found.get("upload_max_bytes") if found else None
     store = EndpointStore(origin, token, largest if isinstance(largest, int) else None) if found else None
     return Api(address.rstrip("/"), token, store or Bucket.of_environment(environment), look_seconds=0.5)
+
+
+def named(endpoint: str | None, environment: Mapping[str, str], *, key: str | None = None) -> Api:
+    """An endpoint by its id at RunPod or its address; None: the one that the environment names.
+
+    Raises:
+        TalkingVideoError: none is named.
+        RefusedError: as `runpod`.
+    """
+    name = endpoint or environment.get(ENDPOINT)
+    if not name:
+        raise TalkingVideoError(
+            "which endpoint? its id at RunPod, or an address such as http://127.0.0.1:8000/v2/local"
+        )
+    if name.startswith(("http://", "https://")):
+        return at(name, environment, key=key)
+    return runpod(name, environment, key=key)
 
 
 def running_here() -> str | None:

@@ -20,12 +20,11 @@ LAST_PUBLISHED = "max_audio_duration"
 MOST_CHOICES = 7
 LONGEST_DEFAULT = 60  # characters
 LARGEST_WHOLE = 2**63 - 1
-# A source's own description is shared by all; what each of them is for:
+SHARED = "data: URI"
+# The description of sources, with these words, is shared by all; what each of them is for:
 SOURCES = {
     "image_url": "the portrait",
-    "video_url": "a video that is dubbed, in place of `image_url`: its people say the new sound",
     "audio": "the voice",
-    "audio_urls": "one voice each, speakers from left to right",
 }
 Schema = dict[str, Any]
 
@@ -69,9 +68,13 @@ def _fields(schema: Schema, names: list[str]) -> str:
     for name in names:
         field = schema["properties"][name]
         default = "required" if name in schema.get("required", []) else _default(field.get("default"))
-        meaning = SOURCES.get(name) or field.get("description") or ""
-        rows.append(f"| `{name}` | {_kind(field, schema['$defs'])} | {default} | {meaning} |")
+        rows.append(f"| `{name}` | {_kind(field, schema['$defs'])} | {default} | {_meaning(name, field)} |")
     return "\n".join(rows) + "\n"
+
+
+def _meaning(name: str, field: Schema) -> str:
+    own = field.get("description") or ""
+    return SOURCES.get(name, own) if SHARED in own or not own else own
 
 
 def _kind(field: Schema, objects: Schema) -> str:
@@ -79,7 +82,7 @@ def _kind(field: Schema, objects: Schema) -> str:
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
         return _kind(objects[name], objects) if "properties" not in objects[name] else f"[{name}](#{name.lower()})"
-    if "description" in field and "data: URI" in field["description"]:
+    if SHARED in field.get("description", ""):
         return "source"
     choices = [str(one) for one in field.get("enum", [field["const"]] if "const" in field else [])]
     if choices:
