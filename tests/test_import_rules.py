@@ -69,7 +69,7 @@ def test_only_the_settings_read_the_environment() -> None:
         "examples/client.py",
         "scripts/gpu/worker.py",
         "scripts/gpu/nodes/gpu_probe/__init__.py",
-        *(f"talking_video/{name}.py" for name in ("client", "local", "cli/where")),
+        *(f"talking_video/{name}.py" for name in ("aio", "client", "local", "cli/where")),
     }
     assert set(readers) - elsewhere == {"handler.py"}
 
