@@ -73,7 +73,9 @@ class Endpoint:
     def _health(self) -> dict[str, Any]:
         alive, busy = self._workers.alive, self._dispatch.busy & self._workers.alive
         idle = (self._dispatch.ready & alive) - busy
+        unfit = {"unfit": self._dispatch.unfit} if self._dispatch.unfit else {}
         return {
+            **unfit,
             "jobs": self._dispatch.health(),
             "workers": {
                 "idle": len(idle),

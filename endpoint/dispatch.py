@@ -51,6 +51,7 @@ class Dispatch(Desk):
         self._numbers = itertools.count()
         self._count: Counter[str] = Counter()
         self.ready: set[str] = set()  # workers that have asked for a job
+        self.unfit: str | None = None  # why the newest worker to be looked at took none
 
     # The caller's side.
 
@@ -130,6 +131,7 @@ class Dispatch(Desk):
         """Say so when it is for the first time."""
         if worker not in self.ready:
             self.ready.add(worker)
+            self.unfit = None
             log.info("%s is ready for jobs", worker)
 
     async def told(self, worker: str, job_id: str, body: dict[str, Any], _headers: Mapping[str, str]) -> int:
@@ -148,7 +150,8 @@ class Dispatch(Desk):
     def beat(self, worker: str, _job_ids: Sequence[str], query: Mapping[str, str]) -> None:
         """Only what a failed fitness check says is news."""
         if query.get("status") == "unhealthy":
-            log.error("%s is not fit for jobs: %s", worker, query.get("reason", query.get("check", "?")))
+            self.unfit = query.get("reason", query.get("check", "?"))
+            log.error("%s is not fit for jobs: %s", worker, self.unfit)
 
     def worker_ended(self, worker: str) -> None:
         """Its process is gone: a job that it had is queued again, or given up."""

@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -18,6 +18,7 @@ from talking_video.errors import (
     UnreachableError,
 )
 from talking_video.flow import Answer, Call, Flow, Pause, Tell
+from talking_video.queue import waits_for
 from talking_video.reply import WAITING, Quote, Result, outcome_of, progress_of
 from talking_video.request import Request
 from talking_video.sources import Uploaded, Uploads, prepared, put_call
@@ -27,6 +28,7 @@ RUNPOD = "https://api.runpod.ai/v2"
 TRIES = 6
 LONGEST_PAUSE = 30.0
 SLOWEST_LOOK = 5.0  # seconds between two looks at a job
+FIRST_LOOK_AT_QUEUE, LOOKS_PER_LOOK_AT_QUEUE = 3, 4  # looks at a job that waits
 MAY_PASS = (408, 425, 429)
 Envelope = dict[str, Any]
 
@@ -118,17 +120,27 @@ class Api:
         return (yield from downloaded(result, target, self.pause_seconds))
 
     def _followed(self, job_id: str) -> Flow[Envelope]:
-        pause, last = self.look_seconds, None
+        pause, last, waited, why = self.look_seconds, None, 0, None
         while True:
             envelope = yield from self.status(job_id)
             if envelope.get("status") not in WAITING:
                 return envelope
             progress = progress_of(envelope)
+            if progress.status == "IN_QUEUE":
+                if waited % LOOKS_PER_LOOK_AT_QUEUE == FIRST_LOOK_AT_QUEUE:
+                    why = yield from self._waits_for()
+                progress, waited = replace(progress, waits_for=why), waited + 1
             if progress != last:
                 yield Tell(progress)
             last = progress
             yield Pause(pause)
             pause = min(pause * 1.2, max(SLOWEST_LOOK, self.look_seconds))
+
+    def _waits_for(self) -> Flow[str | None]:
+        """What a job in the queue waits for, where the endpoint tells it at once."""
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        answer = yield from _asked(Call("GET", f"{self.base}/health", headers=headers), self.pause_seconds, again=False)
+        return waits_for(_object(answer)) if answer.status == 200 else None
 
     def _put(self, place: Uploaded, file: Path) -> Flow[None]:
         answer = yield from _asked(put_call(place, file), self.pause_seconds)
@@ -173,6 +185,8 @@ class Api:
             return UnknownJobError(
                 f"the endpoint knows no job {job_id!r}: results are kept for 30 minutes after the end"
             )
+        if "/v2/" not in self.base:
+            return RefusedError(f"{self.base} is no job API ({kind}: 404): the address of one ends in /v2/ID")
         return RefusedError(f"{host} has no endpoint {self.name!r} ({kind}: 404): its id stands in RunPod's console")
 
 

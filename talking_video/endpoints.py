@@ -1,6 +1,7 @@
 """Which endpoint is meant, and what is known of it."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from talking_video import local
 from talking_video.api import KEY, RUNPOD, Api, EndpointStore
@@ -32,10 +33,14 @@ def runpod(
 
 
 def at(address: str, environment: Mapping[str, str], *, key: str | None = None) -> Api:
-    """An endpoint by the address of its job API, such as http://127.0.0.1:8000/v2/local; its store takes files."""
-    origin = address.split("/v2/", maxsplit=1)[0]
+    """An endpoint by the address of its job API, such as http://127.0.0.1:8000/v2/local, or of its page; its store
+    takes files."""
+    parts = urlsplit(address)
+    origin = address.split("/v2/", maxsplit=1)[0] if "/v2/" in parts.path else f"{parts.scheme}://{parts.netloc}"
     token = key or environment.get(TOKEN)
     found = local.about(origin, token)
+    if found and "/v2/" not in parts.path:
+        address = f"{origin}/v2/{found['id']}"
     largest = found.get("upload_max_bytes") if found else None
     store = EndpointStore(origin, token, largest if isinstance(largest, int) else None) if found else None
     return Api(address.rstrip("/"), token, store or Bucket.of_environment(environment), look_seconds=0.5)

@@ -13,7 +13,8 @@ WAITING = ("IN_QUEUE", "IN_PROGRESS", "RUNNING")
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job is. All but `status` are None until the worker has told them; `percent` only rises."""
+    """Where a job is. All but `status` are None until the worker has told them; `percent` only rises. `waits_for` says,
+    after a while in the queue, why no worker takes the job, where the endpoint tells."""
 
     status: str
     stage: str | None = None
@@ -23,13 +24,15 @@ class Progress:
     step: int | None = None
     steps: int | None = None
     eta_seconds: int | None = None
+    waits_for: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def text(self) -> str:
         """For a person, in one line."""
         if self.stage is None:
-            return {"IN_QUEUE": "waiting for a worker", "IN_PROGRESS": "starting"}.get(self.status, self.status)
+            told = {"IN_QUEUE": "waiting for a worker", "IN_PROGRESS": "starting"}.get(self.status, self.status)
+            return f"{told}: {self.waits_for}" if self.waits_for else told
         window = f", window {self.window} of {self.windows}" if self.window else ""
         left = f", about {duration(self.eta_seconds)} left" if self.eta_seconds is not None else ""
         return f"{self.percent or 0:.0f} % {self.stage}{window}{left}"

@@ -23,6 +23,17 @@ const post = (path, body, signal) => ask(path, { method: "POST", body: JSON.stri
 
 export const about = () => ask("/endpoint");
 export const health = (target) => ask(`/v2/${target}/health`);
+
+/** Why a job in the queue is not taken, as [one of words.js, what it needs]; null where nothing is known. */
+export async function waitsFor(target) {
+  const { workers = {}, unfit } = await health(target).catch(() => ({}));
+  if (unfit) return ["queued-unfit", { why: unfit }];
+  if (workers.idle || workers.ready) return null;
+  if (workers.running) return ["queued-busy", { number: workers.running }];
+  for (const state of ["initializing", "unhealthy", "throttled"]) if (workers[state]) return [`queued-${state}`, {}];
+  return null;
+}
+
 export const schema = () => ask("/schema/fields.schema.json");
 export const run = (target, input) => post(`/v2/${target}/run`, { input });
 export const status = (target, id) => ask(`/v2/${target}/status/${encodeURIComponent(id)}`);

@@ -8,6 +8,7 @@ import { quoteFault } from "./quote.js";
 import { duration, say } from "./words.js";
 
 const LOOK = 1000; // milliseconds between two looks at a job
+const QUEUE_LOOK = 5; // looks at a job that waits, for each at what it waits for
 const FOLLOWED = "followed";
 const $ = (id) => document.getElementById(id);
 let result = null;
@@ -18,7 +19,7 @@ function show(value) {
   progress = value;
   const known = value?.stage ? value : null;
   $("bar").value = known?.percent ?? 0;
-  const parts = [say(known ? `stage-${known.stage}` : "queued")];
+  const parts = [known ? say(`stage-${known.stage}`) : say(...(value?.why ?? ["queued"]))];
   if (known?.window) parts.push(say("piece", known));
   if (known?.eta_seconds) parts.push(say("left_", { seconds: duration(known.eta_seconds) }));
   $("progress-words").textContent = parts.join(" · ");
@@ -57,7 +58,7 @@ async function follow(job) {
   localStorage.setItem(FOLLOWED, JSON.stringify(job));
   [fault, result, progress] = ["", null, null];
   change("job", () => { state.job = job; });
-  let silent = 0;
+  let [silent, looks, why] = [0, 0, null];
   while (state.job === job) {
     try {
       const answer = await api.status(job.target, job.id);
@@ -66,7 +67,9 @@ async function follow(job) {
       else if (answer.status === "CANCELLED") fault = say("cancelled");
       else if (["FAILED", "TIMED_OUT"].includes(answer.status)) fault = answer.error ?? answer.status;
       else {
-        show(answer.output);
+        const waits = answer.status === "IN_QUEUE";
+        if (waits && (looks += 1) % QUEUE_LOOK === 3) why = await api.waitsFor(job.target);
+        show(waits ? { why } : answer.output);
         await api.pause(LOOK);
         continue;
       }

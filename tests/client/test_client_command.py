@@ -106,6 +106,8 @@ def test_a_large_file_goes_through_the_store_and_files_stand_wherever_the_schema
         (["run", "me.jpg", "me.m4a", "--volume", "11", "-e", "API"], 2, "--volume"),
         (["run", "me.jpg", "me.m4a", "-e", "ORIGIN/v2/another"], 3, "no endpoint 'another'"),
         (["status", "nobody", "-e", "API"], 3, "no job 'nobody'"),
+        (["status", "nobody", "-e", "ORIGIN"], 3, "no job 'nobody'"),
+        (["status", "nobody", "-e", "ORIGIN/playground/"], 3, "no job 'nobody'"),
         (["batch", "nothing.jsonl", "-e", "API"], 2, "cannot be read"),
         (["compare", "me.jpg", "me.m4a", "--vary", "steps=4", "-e", "API"], 2, "2 to 16"),
     ],
