@@ -12,8 +12,8 @@ from typing import Any
 from comfy_client.progress import Position
 from contract.background import Task
 from contract.errors import Stage
-from job.course import Course
 from job.pace import Forecast, Pace
+from job.progress_estimate import ProgressEstimate
 from media.preview import preview_of
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Reporter:
         self._heartbeat, self._longest_pause = heartbeat, beat
         self._lock = threading.Lock()
         self._news, self._closed = threading.Event(), threading.Event()
-        self._course = Course(time.monotonic(), Pace().forecast())
+        self._estimate = ProgressEstimate(time.monotonic(), Pace().forecast())
         self._position: Position | None = None
         self._logged: tuple[object, ...] = ()
         self._frame: bytes | None = None  # the newest one to show, which nobody has seen yet
@@ -90,7 +90,7 @@ class Reporter:
     def expect(self, forecast: Forecast) -> None:
         """From now on, this is how long the stages are expected to take."""
         with self._lock:
-            self._course.expect(forecast, time.monotonic())
+            self._estimate.expect(forecast, time.monotonic())
 
     def tell(self, warnings: Sequence[str]) -> None:
         """From now on, each update has these: who reads them may cancel before the GPU is paid for."""
@@ -101,11 +101,11 @@ class Reporter:
         """Take one report; `position` only while sampling."""
         with self._lock:
             now = time.monotonic()
-            self._course.enter(stage, position, now)
+            self._estimate.enter(stage, position, now)
             self.stage, self._position = stage, position
             news = (stage, position.window if position else 0)
             told, self._logged = self._logged, news
-            percent = self._course.percent(now)
+            percent = self._estimate.percent(now)
         if news != told:
             where = f", window {position.window} of {position.windows}" if position else ""
             log.info("%3.0f %% %s%s", percent, stage, where)
@@ -122,8 +122,8 @@ class Reporter:
         """Show in the log that a worker whose weights load, which ComfyUI does without a word, is alive."""
         while not self._closed.wait(self._heartbeat):
             with self._lock:
-                loading, spent = self.stage is Stage.LOAD, self._course.spent(time.monotonic())
-                expected = self._course.forecast.seconds[Stage.LOAD]
+                loading, spent = self.stage is Stage.LOAD, self._estimate.spent(time.monotonic())
+                expected = self._estimate.forecast.seconds[Stage.LOAD]
             if loading:
                 log.info("still loading weights: %.0f s, about %.0f s expected", spent, expected)
 
@@ -144,7 +144,7 @@ class Reporter:
         with self._lock:
             position, now = self._position, time.monotonic()
             assert self.stage is not None  # noqa: S101 - there was a report
-            percent, left = self._course.percent(now), self._course.left(now)
+            percent, left = self._estimate.percent(now), self._estimate.left(now)
             frame, self._frame = self._frame, None
             update: Update = {
                 "stage": self.stage.value,

@@ -13,9 +13,9 @@ from ipaddress import IPv4Address, ip_address
 import urllib3
 
 from sources.addresses import Address
-from sources.line import Line, UnavailableError
 from sources.places import Place, WebPolicy, refused
 from sources.proxies import Proxy
+from sources.transfer import Transfer, UnavailableError
 
 POLL_SECONDS = 0.05
 NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
@@ -48,12 +48,12 @@ class TransientError(UnavailableError):
 
 
 @contextmanager
-def explained(line: Line) -> Iterator[None]:
+def explained(transfer: Transfer) -> Iterator[None]:
     """Turn what the network raises into a reason for the caller; after a cut, into the reason of the cut."""
     try:
         yield
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-        line.check()
+        transfer.check()
         raise _reason(error) from error
 
 
@@ -97,7 +97,7 @@ class Dialer:
         self._resolve = resolve
         self._seconds = seconds
 
-    def dial(self, place: Place, proxy: Proxy | None, line: Line) -> socket.socket:
+    def dial(self, place: Place, proxy: Proxy | None, transfer: Transfer) -> socket.socket:
         """Connect to the place, or to the proxy that will.
 
         Raises:
@@ -105,13 +105,13 @@ class Dialer:
             UnavailableError, OSError: nobody can be reached.
         """
         if proxy is None:
-            return self._connected(self.find(place, line), place.port, line)
+            return self._connected(self.find(place, transfer), place.port, transfer)
         self.check_numbers(place)  # of names the proxy alone knows the addresses
-        return self._connected(self._addresses(proxy.host, look_up, line), proxy.port, line)
+        return self._connected(self._addresses(proxy.host, look_up, transfer), proxy.port, transfer)
 
-    def find(self, place: Place, line: Line) -> list[Address]:
+    def find(self, place: Place, transfer: Transfer) -> list[Address]:
         """Every address of the place, each of them allowed. Raises as `dial`."""
-        addresses = self._addresses(place.host, self._resolve, line)
+        addresses = self._addresses(place.host, self._resolve, transfer)
         for address in addresses:
             self._policy.check_address(address, place)
         return addresses
@@ -121,14 +121,14 @@ class Dialer:
         for address in _numbers(place.host):
             self._policy.check_address(address, place)
 
-    def _connected(self, addresses: list[Address], port: int, line: Line) -> socket.socket:
+    def _connected(self, addresses: list[Address], port: int, transfer: Transfer) -> socket.socket:
         problem = OSError("no address")
         for address in addresses:
-            line.check()
+            transfer.check()
             family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
-                line.hold(sock)
+                transfer.hold(sock)
                 sock.settimeout(self._seconds)
                 sock.connect((str(address), port))
             except OSError as error:
@@ -138,7 +138,7 @@ class Dialer:
                 return sock
         raise problem
 
-    def _addresses(self, host: str, resolve: Resolver, line: Line) -> list[Address]:
+    def _addresses(self, host: str, resolve: Resolver, transfer: Transfer) -> list[Address]:
         """Look a name up. Nothing can end a look-up: when time is up, it is left alone in a thread of its own."""
         future: Future[tuple[str, ...]] = Future()
 
@@ -151,7 +151,7 @@ class Dialer:
         threading.Thread(target=run, name="look-up", daemon=True).start()
         end = time.monotonic() + self._seconds
         while not wait([future], timeout=POLL_SECONDS).done:
-            line.check()
+            transfer.check()
             if time.monotonic() > end:
                 raise TransientError("the name of the server could not be looked up in time")
         try:

@@ -16,9 +16,9 @@ from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
 from contract.source import ESCAPED
 from contract.volume import Pulse, Volume
-from sources.line import Line, UnavailableError, save_pieces
 from sources.local import data_pieces, file_pieces, no_such_file
 from sources.places import WebPolicy
+from sources.transfer import Transfer, UnavailableError, save_pieces
 from sources.web import Web
 
 POLL_SECONDS = 0.05
@@ -80,7 +80,7 @@ def fetch_inputs(
     distinct, further = tuple(dict.fromkeys(voices)), dict(pictures or {})
     first = (image or "", "image", limits.image_bytes) if video is None else (video, "video", limits.video_bytes)
     wanted = [
-        _Source(address, folder / f"{name}.source", most, Line(cancel, limits.policy.total_seconds))
+        _Source(address, folder / f"{name}.source", most, Transfer(cancel, limits.policy.total_seconds))
         for address, name, most in (
             first,
             *((voice, f"voice_{number}", limits.audio_bytes) for number, voice in enumerate(distinct, 1)),
@@ -103,10 +103,10 @@ def _bring_all(wanted: "list[_Source]", limits: FetchLimits, web: Web, cancel: C
         try:
             while wait(jobs, timeout=POLL_SECONDS).not_done:
                 for source in wanted:
-                    source.line.look()
+                    source.transfer.look()
         finally:
             for source in wanted:
-                source.line.end()
+                source.transfer.end()
     cancel.check()
     return jobs
 
@@ -149,7 +149,7 @@ class _Source:
     named: str
     target: Path
     most: int
-    line: Line
+    transfer: Transfer
 
 
 def _bring(source: _Source, limits: FetchLimits, web: Web) -> Path:
@@ -162,7 +162,7 @@ def _bring(source: _Source, limits: FetchLimits, web: Web) -> Path:
 
 def _from_the_web(source: _Source, web: Web) -> None:
     try:
-        web.save(source.named, source.target, source.most, source.line)
+        web.save(source.named, source.target, source.most, source.transfer)
     except UnavailableError as error:
         if not (error.lasting and ESCAPED in source.named):
             raise
@@ -176,7 +176,7 @@ def _save(source: _Source, limits: FetchLimits, web: Web) -> None:
     if scheme in ("http", "https"):
         _from_the_web(source, web)
     elif scheme == "data":
-        save_pieces(data_pieces(source.named), source.target, source.most, source.line)
+        save_pieces(data_pieces(source.named), source.target, source.most, source.transfer)
     elif scheme:
         raise WorkerError(ErrorCode.SOURCE_REFUSED, "A source must be an http(s) URL, a data: URI or a path")
     else:
@@ -190,7 +190,7 @@ def _copy(source: _Source, limits: FetchLimits) -> None:
     absent: WorkerError | None = None
     for root in limits.roots:
         try:
-            limits.volume_of(root).do(partial(_copy_below, (root,), source), source.line.check)
+            limits.volume_of(root).do(partial(_copy_below, (root,), source), source.transfer.check)
         except TimeoutError as error:
             silent = error
         except WorkerError as error:
@@ -206,7 +206,7 @@ def _copy(source: _Source, limits: FetchLimits) -> None:
 
 def _copy_below(roots: tuple[Path, ...], source: _Source, pulse: Pulse) -> None:
     pieces = file_pieces(source.named, roots, source.most)
-    save_pieces(_counted(pieces, pulse), source.target, source.most, source.line)
+    save_pieces(_counted(pieces, pulse), source.target, source.most, source.transfer)
 
 
 def _counted(pieces: Iterator[bytes], pulse: Pulse) -> Iterator[bytes]:

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from contract.cancel import Cancellation
 from sources.dial import Dialer, Resolver, explained, look_up
-from sources.line import Line, UnavailableError
 from sources.places import Place, WebPolicy, place_of
 from sources.proxies import Proxy, proxy_for
+from sources.transfer import Transfer, UnavailableError
 
 CONNECT_SECONDS = 10.0
 ALL_SECONDS = 60.0
@@ -35,9 +35,9 @@ class Guard:
             ConnectionError: the name cannot be looked up; the text is for the caller.
         """
         place = place_of(url)
-        with _told() as line:
+        with _told() as transfer:
             if self._proxy(place) is None:
-                self._dialer.find(place, line)
+                self._dialer.find(place, transfer)
 
     def proxies(self, url: str) -> dict[str, str]:
         """The proxy that connections to this place go through, by the URL's scheme; empty for none.
@@ -61,8 +61,8 @@ class Guard:
         """
         place = Place("http", host.lower().strip("[]"), port, "/")
         self._policy.check_port(place)
-        with _told() as line:
-            return self._dialer.dial(place, None, line)
+        with _told() as transfer:
+            return self._dialer.dial(place, None, transfer)
 
     def _proxy(self, place: Place) -> Proxy | None:
         """Raises SOURCE_REFUSED for what can be told without looking a name up, UnavailableError as `proxy_for`."""
@@ -76,12 +76,12 @@ class Guard:
 
 
 @contextmanager
-def _told() -> Iterator[Line]:
-    line = Line(Cancellation(), ALL_SECONDS)
+def _told() -> Iterator[Transfer]:
+    transfer = Transfer(Cancellation(), ALL_SECONDS)
     try:
-        with explained(line):
-            yield line
+        with explained(transfer):
+            yield transfer
     except UnavailableError as error:
         raise ConnectionError(str(error)) from error
     finally:
-        line.release()
+        transfer.release()

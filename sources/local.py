@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from contract.errors import WorkerError
-from sources.line import too_large
 from sources.places import refused
+from sources.transfer import too_large
 
 CHUNK_BYTES = 1 << 16
 BLANKS = b" \t\r\n\f\v"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from urllib3.exceptions import LocationParseError
 from urllib3.util import make_headers, parse_url
 
-from sources.line import UnavailableError
 from sources.places import Place
+from sources.transfer import UnavailableError
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ import certifi
 import urllib3
 
 from sources.dial import Dialer, Resolver, TransientError, explained, look_up
-from sources.line import Line, UnavailableError, save_pieces
 from sources.places import Place, WebPolicy, place_of, redirected
 from sources.proxies import Proxy, proxy_for
+from sources.transfer import Transfer, UnavailableError, save_pieces
 
 CHUNK_BYTES = 1 << 16
 ATTEMPTS = 3
@@ -76,7 +76,7 @@ class Web:
         context.load_verify_locations(certifi.where())
         return context
 
-    def save(self, url: str, target: Path, most: int, line: Line) -> None:
+    def save(self, url: str, target: Path, most: int, transfer: Transfer) -> None:
         """Download `url` to `target`; connection errors, 408, 425, 429 and 5xx are tried three times.
 
         Raises:
@@ -86,37 +86,37 @@ class Web:
         place = place_of(url)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._save_once(place, target, most, line)
+                return self._save_once(place, target, most, transfer)
             except TransientError as error:
                 pause = max(error.wait_seconds, self._times.back_off * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
-                if attempt == ATTEMPTS or pause >= line.left:
+                if attempt == ATTEMPTS or pause >= transfer.left:
                     raise
-            line.wait(pause)
+            transfer.wait(pause)
         return None
 
-    def _save_once(self, place: Place, target: Path, most: int, line: Line) -> None:
+    def _save_once(self, place: Place, target: Path, most: int, transfer: Transfer) -> None:
         for _ in range(REDIRECTS_MOST + 1):
-            with self._answer(place, line) as answer:
+            with self._answer(place, transfer) as answer:
                 location = answer.headers.get("Location") if answer.status in REDIRECT_STATUS else None
                 if location is None:
                     _check_status(answer)
-                    if save_pieces(_pieces(answer, line), target, most, line) == 0:
+                    if save_pieces(_pieces(answer, transfer), target, most, transfer) == 0:
                         raise TransientError("the server sent no bytes")
                     return
             place = redirected(place, location)
         raise UnavailableError(f"the server redirected more than {REDIRECTS_MOST} times", lasting=True)
 
     @contextmanager
-    def _answer(self, place: Place, line: Line) -> Iterator[urllib3.HTTPResponse]:
+    def _answer(self, place: Place, transfer: Transfer) -> Iterator[urllib3.HTTPResponse]:
         """The head of the answer to one GET, its body still to come."""
         self._policy.check_port(place)
         proxy = proxy_for(place) if self._policy.allow_proxy else None
-        with explained(line):
+        with explained(transfer):
             connection = self._connection(place, proxy)
         try:
-            with explained(line):
+            with explained(transfer):
                 # http.client's own hook for other ways to connect; it would look the name up again
-                connection._create_connection = lambda *_: self._dialer.dial(place, proxy, line)  # type: ignore[attr-defined]
+                connection._create_connection = lambda *_: self._dialer.dial(place, proxy, transfer)  # type: ignore[attr-defined]
                 connection.connect()
                 connection.sock.settimeout(self._times.read)
                 if proxy and place.scheme == "http":
@@ -125,12 +125,12 @@ class Web:
                     connection.request("GET", place.target, headers=HEADERS)
                 raw = connection.getresponse()
             with closing(raw):
-                line.check()  # headers that were cut off look like headers that ended
-                with explained(line):
+                transfer.check()  # headers that were cut off look like headers that ended
+                with explained(transfer):
                     answer = _decoding(raw)
                 yield answer
         finally:
-            line.release()
+            transfer.release()
             connection.close()
 
     def _connection(self, place: Place, proxy: Proxy | None) -> http.client.HTTPConnection:
@@ -175,8 +175,8 @@ def _decoding(raw: http.client.HTTPResponse) -> urllib3.HTTPResponse:
     )
 
 
-def _pieces(answer: urllib3.HTTPResponse, line: Line) -> Iterator[bytes]:
-    with explained(line):
+def _pieces(answer: urllib3.HTTPResponse, transfer: Transfer) -> Iterator[bytes]:
+    with explained(transfer):
         yield from answer.stream(CHUNK_BYTES, decode_content=True)
 
 

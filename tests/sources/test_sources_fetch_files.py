@@ -12,8 +12,8 @@ import pytest
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, WorkerError
-from sources.line import Line, save_pieces
 from sources.local import data_pieces, file_pieces
+from sources.transfer import Transfer, save_pieces
 from tests.hostile.fetching import nothing_left
 from tests.marks import slow
 
@@ -26,8 +26,8 @@ def _nothing_is_left() -> Iterator[None]:
         yield
 
 
-def _line() -> Line:
-    return Line(Cancellation(), 60)
+def _transfer() -> Transfer:
+    return Transfer(Cancellation(), 60)
 
 
 def _code(work: Callable[[], object]) -> ErrorCode | None:
@@ -48,7 +48,7 @@ def test_a_file_that_grows_while_it_is_read_is_ended_by_counting(tmp_path: Path)
                 file.write(bytes(100_000))
             yield piece
 
-    assert _code(lambda: save_pieces(growing(), tmp_path / "to", LIMIT, _line())) is ErrorCode.SOURCE_TOO_LARGE
+    assert _code(lambda: save_pieces(growing(), tmp_path / "to", LIMIT, _transfer())) is ErrorCode.SOURCE_TOO_LARGE
     assert path.stat().st_size < 2 * LIMIT
 
 
@@ -136,7 +136,7 @@ def test_a_device_below_a_root_is_not_opened(tmp_path: Path) -> None:
 def test_a_data_uri_takes_little_memory_beside_its_text(uri: str, tmp_path: Path) -> None:
     tracemalloc.start()
     try:
-        assert save_pieces(data_pieces(uri), tmp_path / "to", LIMIT, _line()) <= LIMIT
+        assert save_pieces(data_pieces(uri), tmp_path / "to", LIMIT, _transfer()) <= LIMIT
         assert tracemalloc.get_traced_memory()[1] < 20 * LIMIT
     finally:
         tracemalloc.stop()
@@ -146,7 +146,7 @@ def test_a_data_uri_takes_little_memory_beside_its_text(uri: str, tmp_path: Path
 @pytest.mark.parametrize("shift", [0, 1, 2])
 def test_a_data_uri_is_the_same_wherever_its_pieces_are_cut(size: int, shift: int, tmp_path: Path) -> None:
     text = "x" * shift + "%41" * (size // 3) + "%" * shift
-    save_pieces(data_pieces("data:," + text), tmp_path / "to", LIMIT, _line())
+    save_pieces(data_pieces("data:," + text), tmp_path / "to", LIMIT, _transfer())
     assert (tmp_path / "to").read_bytes() == b"x" * shift + b"A" * (size // 3) + b"%" * shift
 
 
@@ -154,7 +154,7 @@ def test_a_data_uri_is_the_same_wherever_its_pieces_are_cut(size: int, shift: in
 def test_base64_that_goes_on_after_its_end_is_refused(padding: str, tmp_path: Path) -> None:
     """Also where the end is that of a piece."""
     text = "A" * (65536 - 4) + padding
-    save_pieces(data_pieces("data:;base64," + text), tmp_path / "to", LIMIT, _line())
+    save_pieces(data_pieces("data:;base64," + text), tmp_path / "to", LIMIT, _transfer())
     for more in ("A", "AAAA", "=", "==", " A"):
         pieces = data_pieces("data:;base64," + text + more)
         assert _code(partial(list, pieces)) is ErrorCode.SOURCE_REFUSED
@@ -163,12 +163,12 @@ def test_base64_that_goes_on_after_its_end_is_refused(padding: str, tmp_path: Pa
 def test_a_cancel_ends_a_copy(tmp_path: Path) -> None:
     (tmp_path / "v.wav").write_bytes(bytes(LIMIT))
     cancel = Cancellation()
-    line = Line(cancel, 60)
+    transfer = Transfer(cancel, 60)
 
     def pieces() -> Iterator[bytes]:
         for piece in file_pieces("v.wav", (tmp_path,), LIMIT):
             yield piece
             cancel.cancel()
 
-    assert _code(lambda: save_pieces(pieces(), tmp_path / "to", LIMIT, line)) is ErrorCode.CANCELLED
+    assert _code(lambda: save_pieces(pieces(), tmp_path / "to", LIMIT, transfer)) is ErrorCode.CANCELLED
     assert (tmp_path / "to").stat().st_size < LIMIT

@@ -11,8 +11,8 @@ import pytest
 from comfy_client.progress import Position
 from contract.errors import Stage
 from job.cards import work_of
-from job.course import Course
 from job.pace import Pace, StepTimer
+from job.progress_estimate import ProgressEstimate
 from workflows.plan import Plan, make_plan
 
 RATE = 4e14  # FLOP/s of a step
@@ -43,23 +43,23 @@ class Worker:
         cold = self.pace.forecast(work_of(plan), "models").seconds[Stage.LOAD] == 30
         events = list(self._events(plan, COLD if cold else WARM))
         begun, timer, spent = self.now, StepTimer(lambda: self.now), dict.fromkeys(Stage, 0.0)
-        course = Course(begun, self.pace.forecast())
+        estimate = ProgressEstimate(begun, self.pace.forecast())
         end, told, look = begun + sum(seconds for _, _, seconds in events), [], begun + LOOK_SECONDS
         for stage, position, seconds in events:
-            course.enter(stage, position, self.now)
+            estimate.enter(stage, position, self.now)
             if stage is Stage.LOAD:
-                course.expect(self.pace.forecast(work_of(plan), "models"), self.now)
+                estimate.expect(self.pace.forecast(work_of(plan), "models"), self.now)
             if position is not None:
                 timer.done(position.window, position.step)
             while look < self.now + seconds:
-                told.append(Told(course.percent(look), course.left(look), end - look))
+                told.append(Told(estimate.percent(look), estimate.left(look), end - look))
                 look += LOOK_SECONDS
             self.now += seconds
             spent[stage] += seconds
             if position is not None and position.done == plan.windows * plan.steps:
                 timer.ended()
         self.pace.learn(work_of(plan), spent, timer.seconds, beside=timer.beside, models="models")
-        told.append(Told(course.percent(end), course.left(end), 0.0))
+        told.append(Told(estimate.percent(end), estimate.left(end), 0.0))
         return told
 
     def _events(self, plan: Plan, load: float) -> Iterator[tuple[Stage, Position | None, float]]:
@@ -140,19 +140,19 @@ def test_what_follows_the_last_step_is_left_after_it() -> None:
     for _ in range(2):
         worker.run(plan)
     forecast = worker.pace.forecast(work_of(plan), "models")
-    course = Course(0.0, forecast)
-    course.enter(Stage.SAMPLE, Position(1, 1, 0, 4), 0.0)
-    assert (course.left(10_000.0) or 0) > 40, "a step that does not end is one step, not the rest of them"
-    course.enter(Stage.SAMPLE, Position(1, 1, 4, 4), 70.0)
+    estimate = ProgressEstimate(0.0, forecast)
+    estimate.enter(Stage.SAMPLE, Position(1, 1, 0, 4), 0.0)
+    assert (estimate.left(10_000.0) or 0) > 40, "a step that does not end is one step, not the rest of them"
+    estimate.enter(Stage.SAMPLE, Position(1, 1, 4, 4), 70.0)
     later = forecast.seconds[Stage.ENCODE] + forecast.seconds[Stage.UPLOAD]
-    assert course.left(70.0) == pytest.approx(later + 3.3, abs=1)
+    assert estimate.left(70.0) == pytest.approx(later + 3.3, abs=1)
 
 
 def test_a_second_attempt_takes_percent_on_from_where_it_was() -> None:
-    course = Course(0.0, Pace().forecast())
-    course.enter(Stage.SAMPLE, Position(2, 2, 3, 4), 60.0)
-    before = course.percent(60.0)
-    course.enter(Stage.LOAD, None, 60.0)
-    percents = [before, *(course.percent(moment) for moment in range(61, 300))]
+    estimate = ProgressEstimate(0.0, Pace().forecast())
+    estimate.enter(Stage.SAMPLE, Position(2, 2, 3, 4), 60.0)
+    before = estimate.percent(60.0)
+    estimate.enter(Stage.LOAD, None, 60.0)
+    percents = [before, *(estimate.percent(moment) for moment in range(61, 300))]
     assert all(earlier < later for earlier, later in pairwise(percents))
     assert percents[-1] < 100

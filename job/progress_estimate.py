@@ -11,7 +11,7 @@ NEARLY = 0.95  # of what is going on counts as done at most, as long as nobody h
 TRUST = 0.2  # of a sampling: so much of it outweighs what was forecast
 
 
-class Course:
+class ProgressEstimate:
     """Of one job.
 
     Args:

@@ -18,7 +18,7 @@ class UnavailableError(Exception):
         self.lasting = lasting
 
 
-class Line:
+class Transfer:
     """One source's connection to the world, used by the thread that brings it and watched by the one that waits for it.
 
     A read that waits for a server is ended by shutting its socket down, in whatever phase it is: connecting,
@@ -84,7 +84,7 @@ class Line:
         self.look()
 
 
-def save_pieces(pieces: Iterator[bytes], target: Path, most: int, line: Line) -> int:
+def save_pieces(pieces: Iterator[bytes], target: Path, most: int, transfer: Transfer) -> int:
     """Write the pieces to `target` and give the number of bytes.
 
     Raises:
@@ -94,12 +94,12 @@ def save_pieces(pieces: Iterator[bytes], target: Path, most: int, line: Line) ->
     received = 0
     with target.open("wb") as file:
         for piece in pieces:
-            line.check()
+            transfer.check()
             received += len(piece)
             if received > most:
                 raise too_large(most)
             file.write(piece)
-    line.check()
+    transfer.check()
     return received
 
 
