@@ -28,7 +28,7 @@ Look = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class Shelf:
+class KeptFiles:
     """Below `folder`. `most_bytes`: kept videos above this sum end with the oldest; None: they stay for ever."""
 
     folder: Path
