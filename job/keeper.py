@@ -19,7 +19,7 @@ from contract.background import beside
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, KeptVideo, Stage, WorkerError
 from contract.volume import Volume
-from job.shelf import Shelf
+from job.kept_files import KeptFiles
 from storage.base import Storage, StoredVideo
 
 log = logging.getLogger(__name__)
@@ -66,23 +66,23 @@ class Keeper:
     volume: Volume = field(default_factory=Volume)
 
     @property
-    def _shelf(self) -> Shelf:
-        return Shelf(self.folder, self.volume, None if self.on_volume else self.kept_bytes)
+    def _files(self) -> KeptFiles:
+        return KeptFiles(self.folder, self.volume, None if self.on_volume else self.kept_bytes)
 
     def tidy(self) -> None:
         """Forget the results that no job asks for any more, and what a killed worker was about to write. Kept videos
         stay, on a volume: they are the only copy."""
         try:
-            self._shelf.tidy()
+            self._files.tidy()
         except OSError as error:
             log.error("%s could not be tidied: %s", self.folder, error.strerror)
 
     def fault(self) -> str:
         """Why nothing can be kept here, with the folder, the user and the remedy; empty where something can."""
         try:
-            self._shelf.check()
+            self._files.check()
         except OSError as error:
-            return self._shelf.blame(error)
+            return self._files.blame(error)
         return ""
 
     def recall_without_storage(self, job_id: str, fingerprint: str, cancel: Cancellation) -> dict[str, Any] | None:
@@ -129,7 +129,7 @@ class Keeper:
         record = self._record(job_id, cancel)
         if record is None or record.get("job") != fingerprint:
             return self.fallback.with_kept_video(job_id, fingerprint, error, cancel) if self.fallback else error
-        video = self._shelf.kept(str(record.get("kept")), cancel.check)
+        video = self._files.kept(str(record.get("kept")), cancel.check)
         if video is None:
             return error
         message = f"{error.message.rstrip('.')}; the video of this job is finished, and kept as {video.name}"
@@ -162,13 +162,13 @@ class Keeper:
     def _deliver_kept(
         self, job_id: str, record: dict[str, Any], storage: Storage, cancel: Cancellation
     ) -> dict[str, Any] | None:
-        video = self._shelf.kept(record["kept"], cancel.check)
+        video = self._files.kept(record["kept"], cancel.check)
         if video is None:
             return None
         lasting = bool(record.get("lasting_url"))
         delivery = Delivery(job_id, record["job"], record["key"], video, record["reply"], lasting)
         reply = self.deliver(delivery, storage, cancel)
-        self._shelf.drop(video)
+        self._files.drop(video)
         return {**reply, "warnings": [*reply["warnings"], DELIVERED_LATE]}
 
     def _keep(self, delivery: Delivery, error: WorkerError, cancel: Cancellation) -> WorkerError:
@@ -185,14 +185,14 @@ class Keeper:
         try:
             path = self._store_away(delivery, cancel)
         except OSError as full:
-            log.error("the video could not be kept in %s: %s", self.folder, self._shelf.blame(full))
+            log.error("the video could not be kept in %s: %s", self.folder, self._files.blame(full))
             return self.fallback._save(delivery, cancel) if self.fallback else (None, "it could not be kept either")
         place = "the volume" if self.on_volume else "this worker's own disk, which ends with the worker"
         return KeptVideo(path=str(path)), f"it is kept on {place} as {path.name}; send the same job id again"
 
     def _store_away(self, delivery: Delivery, cancel: Cancellation) -> Path:
         # The time for the delivery may be over; a cancel may not have come.
-        path, size = self._shelf.keep(delivery.job_id, delivery.video, cancel.check_wish)
+        path, size = self._files.keep(delivery.job_id, delivery.video, cancel.check_wish)
         self._remember(delivery, {"size": size, "kept": path.name}, cancel)
         return path
 
@@ -207,12 +207,12 @@ class Keeper:
             "reply": delivery.reply,
         }
         try:
-            self._shelf.write(delivery.job_id, {**about, **facts}, cancel.check_wish)
+            self._files.write(delivery.job_id, {**about, **facts}, cancel.check_wish)
         except OSError as error:
-            log.warning("the result could not be remembered: %s", self._shelf.blame(error))
+            log.warning("the result could not be remembered: %s", self._files.blame(error))
 
     def _record(self, job_id: str, cancel: Cancellation) -> dict[str, Any] | None:
-        return self._shelf.record(job_id, cancel.check) if self.remembers else None
+        return self._files.record(job_id, cancel.check) if self.remembers else None
 
 
 def recalled(

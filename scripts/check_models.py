@@ -133,6 +133,13 @@ def separator(models: Path) -> Iterator[str]:
     yield from compared(file.name, built.state_dict(), comfy.utils.load_torch_file(str(file)))
 
 
+def missing(models: Path) -> list[str]:
+    """Of the files that are looked at, those that are not there."""
+    listed = json.loads((Path(__file__).resolve().parent.parent / "workflows/models.json").read_text(encoding="utf-8"))
+    read = [one for one in listed["models"] if one.get("variant") in (None, "default", "q4_k_m")]
+    return [f"{one['folder']}/{one['file']}" for one in read if not (models / one["folder"] / one["file"]).is_file()]
+
+
 def main() -> int:
     """Print what does not fit; the exit status is 1 where anything does not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -140,6 +147,10 @@ def main() -> int:
     parser.add_argument("models", type=Path, metavar="MODELS", help="ComfyUI's models folder")
     asked = parser.parse_args()
     comfyui, models = asked.comfyui.resolve(), asked.models.resolve()
+    if not (comfyui / "custom_nodes" / PACK).is_dir():
+        parser.error(f"{comfyui} is no ComfyUI with {PACK} in it")
+    if absent := missing(models):
+        parser.error(f"{models} lacks {', '.join(absent)}: scripts/download_models.sh --separation --dest {models}")
     classes = start(comfyui, models)
     wrong = [line for talk in TALK for line in transformer(classes, talk)]
     wrong += [*text_encoder(comfyui, models), *vision(comfyui, models), *small_ones(classes), *separator(models)]

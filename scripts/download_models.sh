@@ -83,6 +83,7 @@ read_environment() {
   unset HF_TOKEN # no program started from here needs it
   RETRY_SECONDS=${RETRY_SECONDS:-2} PROGRESS_SECONDS=${PROGRESS_SECONDS:-10}
   home=$(origin "$endpoint") && [[ $endpoint != *[?#[:space:]]* ]] || usage "HF_ENDPOINT is no http:// or https:// address"
+  shown=${endpoint/#*:\/\/*@/"${endpoint%%://*}://"}
   [[ $token =~ ^[[:alnum:][:punct:]]*$ && $token != *[\"\\]* ]] || usage "HF_TOKEN holds a character that no token has"
   [[ $RETRY_SECONDS =~ ^(0|[1-9][0-9]?)$ ]] || usage "RETRY_SECONDS is 0 to 99"
   [[ $PROGRESS_SECONDS =~ ^[0-9]{0,5}(\.[0-9]+)?$ ]] || usage "PROGRESS_SECONDS is a number"
@@ -123,7 +124,7 @@ print_list() {
   local role folder file source bytes sum count=0 total=0 unknown=0
   row role file bytes sha256 source
   while read -r role folder file source bytes sum; do
-    row "$role" "$folder/$file" "${bytes/#-/unknown}" "${sum/#-/unknown}" "$endpoint/$source"
+    row "$role" "$folder/$file" "${bytes/#-/unknown}" "${sum/#-/unknown}" "$shown/$source"
     count=$((count + 1)) total=$((total + ${bytes/#-/0}))
     if [[ $bytes == - ]]; then unknown=$((unknown + 1)); fi
   done

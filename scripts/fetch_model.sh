@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # One model file, for download_models.sh, which sources this: asks the server, fetches, proves, keeps.
 # The file at work is in the globals that `entry` sets. Functions return an exit code of download_models.sh, or AGAIN.
-# shellcheck disable=SC2034,SC2154 # globals are shared: the caller sets endpoint, home, token, work, dest, strict, aria2c and entries
+# shellcheck disable=SC2034,SC2154 # globals are shared: the caller sets endpoint, shown, home, token, work, dest, strict, aria2c and entries
 readonly TRIES=5 AGAIN=75
 
 say() { printf '%s\n' "$*"; }
@@ -51,7 +51,8 @@ writable() {
 
 # --- the server -----------------------------------------------------------------------------------------------------
 
-origin() { [[ ${1,,} =~ ^https?://[^/?#]+ ]] && say "${BASH_REMATCH[0]}"; }
+# Without what stands before an @: a name and a password are for nobody to read, and no part of the host.
+origin() { [[ ${1,,} =~ ^(https?://)([^/?#]*@)?([^/?#@]+) ]] && say "${BASH_REMATCH[1]}${BASH_REMATCH[3]}"; }
 ours() { [[ $(origin "$1") == "$home" ]]; }
 
 # The value of a header (named in lower case) of the last answer, after all redirects.
@@ -110,7 +111,7 @@ retry_after() {
 resolve() {
   local url=$endpoint/$source hop answer status next told_bytes='' told_sum=''
   for hop in 1 2 3 4 5 6; do
-    if ((hop == 6)); then fail 4 "$name: $endpoint redirects without end"; return; fi
+    if ((hop == 6)); then fail 4 "$name: $shown redirects without end"; return; fi
     answer=$(ask "$url" -I -o /dev/null -m 60) || { why=$(tail -n 1 "$errors"); return "$AGAIN"; }
     read -r status next <<<"$answer"
     location=$url
@@ -138,9 +139,9 @@ resolve() {
 
 agree() {
   if [[ $1 && $list_bytes && $1 != "$list_bytes" ]]; then
-    fail 5 "$name: $endpoint has $1 bytes, the list says $list_bytes: it is another file"
+    fail 5 "$name: $shown has $1 bytes, the list says $list_bytes: it is another file"
   elif [[ $2 && $list_sum && $2 != "$list_sum" ]]; then
-    fail 5 "$name: $endpoint has sha256 $2, the list says $list_sum: it is another file"
+    fail 5 "$name: $shown has sha256 $2, the list says $list_sum: it is another file"
   else
     bytes=${list_bytes:-$1} sum=${list_sum:-$2}
     [[ $sum || -z $strict ]] || unproved
@@ -185,13 +186,13 @@ right() {
   if [[ $have != "$sum" ]]; then why="its sha256 is $have, not $sum"; return 1; fi
 }
 
-unproved() { fail 5 "$name: neither the list nor $endpoint tells its sha256 (--strict)"; }
-unverified() { warn "$name is unverified: neither the list nor $endpoint tells its sha256"; }
+unproved() { fail 5 "$name: neither the list nor $shown tells its sha256 (--strict)"; }
+unverified() { warn "$name is unverified: neither the list nor $shown tells its sha256"; }
 
 # Keeps what the server said where the list says nothing: for later runs, and for `sha256sum -c`.
 record() {
   [[ $sum && -w ${final%/*} ]] && [[ -z $list_sum || -z $list_bytes ]] || return 0
-  printf '# %s bytes; size and sha256 as %s gave them for %s on %s\n%s  %s\n' "${bytes:-?}" "$endpoint" "$source" \
+  printf '# %s bytes; size and sha256 as %s gave them for %s on %s\n%s  %s\n' "${bytes:-?}" "$shown" "$source" \
     "$(date -u +%F)" "$sum" "$file" >"$final.sha256.part" && mv -f -- "$final.sha256.part" "$final.sha256"
 }
 

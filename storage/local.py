@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from contract.cancel import Cancellation
 from contract.errors import ErrorCode, Stage, WorkerError
+from contract.folders import make_folder
 from contract.unwritable import FULL, unwritable
 from contract.volume import Pulse, Volume
 from storage.base import StoredVideo, look_of
@@ -70,7 +71,7 @@ class LocalStorage:
 
     def _probe(self, stage: Stage) -> None:
         self._look_for_mount(stage)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         _remove_unfinished(self._folder)
         probe = _temporary_in(self._folder)
         try:
@@ -89,7 +90,7 @@ class LocalStorage:
         def store(pulse: Pulse) -> StoredVideo:
             self._look_for_mount(Stage.UPLOAD)
             target = self._confined(key)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             size, version = _copy_atomically(video, target, cancel, pulse)
             return StoredVideo(self._url(target), size, None, version, self.note)
 

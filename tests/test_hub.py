@@ -125,7 +125,9 @@ def test_the_card_is_one_that_the_hub_knows() -> None:
     assert all(float(version) >= 12.8 for version in config["allowedCudaVersions"])
     assert config["containerDiskInGb"] >= 20
     for preset in config["presets"]:
-        assert set(preset["defaults"]) <= set(INPUTS)
+        for key, value in preset["defaults"].items():
+            assert value in [option["value"] for option in INPUTS[key]["options"]]
+    assert TESTS["config"]["allowedCudaVersions"] == config["allowedCudaVersions"]
     for one in HUB["config"]["env"]:
         assert ("input" in one) != ("value" in one)
 

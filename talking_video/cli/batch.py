@@ -9,7 +9,7 @@ from rich.table import Table
 
 from talking_video.cli.batch_file import read_rows
 from talking_video.cli.batch_state import State
-from talking_video.cli.crowd import Crowd, Ended
+from talking_video.cli.job_pool import Ended, JobPool
 from talking_video.cli.quotes import money
 from talking_video.cli.say import console, give, say
 from talking_video.cli.where import Endpoint, Local, Where, reached
@@ -48,9 +48,9 @@ def batch(
     for row in rows:
         local_files(row.request)  # a file that is missing is told before the first job is sent
     with State(where / STATE) as state, reached(Where(endpoint, local)) as api:
-        crowd = Crowd(api, where, state, parallel=parallel, retries=retries, again=retry_failed)
+        pool = JobPool(api, where, state, parallel=parallel, retries=retries, again=retry_failed)
         try:
-            ended = crowd.run(rows)
+            ended = pool.run(rows)
         except KeyboardInterrupt:
             say("the same command goes on with what is left")
             raise typer.Exit(EXIT_INTERRUPTED) from None

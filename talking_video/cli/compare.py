@@ -12,8 +12,8 @@ import typer
 from talking_video.cli.batch import Parallel, Price, summary
 from talking_video.cli.batch_file import Row
 from talking_video.cli.batch_state import State
-from talking_video.cli.crowd import Crowd
 from talking_video.cli.fields import read_value, split_pair, with_fields
+from talking_video.cli.job_pool import JobPool
 from talking_video.cli.jobs import Files, Output, free_name, request_of
 from talking_video.cli.mosaic import mosaic, require_ffmpeg
 from talking_video.cli.say import console, give, say
@@ -54,9 +54,9 @@ def compare(
     with TemporaryDirectory(prefix="talking-video-") as scratch, reached(Where(endpoint, local)) as api:
         folder = keep or Path(scratch)
         with State(Path(scratch) / "state.jsonl") as state:
-            crowd = Crowd(api, folder, state, parallel=parallel, retries=RETRIES, again=True)
+            pool = JobPool(api, folder, state, parallel=parallel, retries=RETRIES, again=True)
             try:
-                ended = crowd.run(rows)
+                ended = pool.run(rows)
             except KeyboardInterrupt:
                 raise typer.Exit(EXIT_INTERRUPTED) from None
         console().print(summary(ended, usd_per_hour, names, files=keep is not None))

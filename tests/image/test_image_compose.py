@@ -52,6 +52,7 @@ def test_the_models_are_fetched_where_the_worker_looks() -> None:
     assert REPOSITORY / script == DOWNLOAD
     usage = DOWNLOAD.read_text(encoding="utf-8").split("set -euo")[0]
     assert [word for word in (*options[::2], *SERVICES["models"]["environment"]) if word not in usage] == []
+    assert {"HF_TOKEN", "HF_ENDPOINT"} <= set(SERVICES["models"]["environment"])
     (fetched,) = [source for place, source in _mounts("models").items() if place == options[1]]
     (read,) = [place for place, source in _mounts("endpoint").items() if source == fetched]
     assert read in str(Settings.model_fields["model_roots"].default)

@@ -35,6 +35,13 @@ def test_every_tensor_fits_the_structure_that_is_built_for_it(full_size: Path) -
     assert checked.returncode == 0, checked.stdout + checked.stderr[-2000:]
 
 
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    nowhere = _script("check_models.py", str(tmp_path), str(tmp_path))
+    assert (nowhere.returncode, f"{tmp_path} is no ComfyUI with " in nowhere.stderr) == (2, True)
+    nothing = _script("check_models.py", os.environ["COMFYUI_DIR"], str(tmp_path))
+    assert (nothing.returncode, f"{tmp_path} lacks diffusion_models/" in nothing.stderr) == (2, True)
+
+
 def test_files_of_another_size_are_told(full_size: Path, tmp_path: Path) -> None:
     made = _script("make_tiny_models.py", str(tmp_path), "--holes")
     assert made.returncode == 0, made.stderr

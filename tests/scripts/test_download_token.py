@@ -1,5 +1,6 @@
 """HF_TOKEN reaches the endpoint, and neither another host nor the command line or environment of a program."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,19 @@ def test_the_endpoint_may_be_written_with_what_means_nothing(private: Runs, suff
         f"{suffix.strip().rstrip('/')}/someone/models/resolve/main/deep/file"
     }
     assert tokens(endpoint) == {f"Bearer {TOKEN}"}
+
+
+def test_a_password_in_the_endpoint_is_used_and_not_shown(runs: Runs) -> None:
+    runs.list_files(entry("file"))
+    with serving(each_file({"file": CONTENT}, linked(CONTENT))) as mirror:
+        own = mirror.url.replace("://", "://me:secret@")
+        ended = runs.run(own)
+        listed = runs.run(own, "--list")
+    assert ended.code == 0, ended.log
+    assert tokens(mirror) == {f"Basic {b64encode(b'me:secret').decode()}"}
+    assert f"{mirror.url}/someone/models" in listed.log
+    shown = ended.log + listed.log + (runs.dest / "vae" / "file.sha256").read_text(encoding="utf-8")
+    assert "secret" not in shown
 
 
 def test_it_may_be_in_a_file(private: Runs, tmp_path: Path) -> None:

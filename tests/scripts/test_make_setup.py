@@ -14,9 +14,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NAME = "tiny_package-1.0-py3-none-any.whl"
 FILES = {
     "tiny_package.py": "",
+    "imageio_ffmpeg.py": "def get_ffmpeg_exe():\n    return '/bin/true'\n",  # which the Makefile links
     "tiny_package-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny-package\nVersion: 1.0\n",
     "tiny_package-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    "tiny_package-1.0.dist-info/RECORD": "".join(f"{name},,\n" for name in ("tiny_package.py",)),
+    "tiny_package-1.0.dist-info/RECORD": "".join(f"{name},,\n" for name in ("tiny_package.py", "imageio_ffmpeg.py")),
 }
 
 

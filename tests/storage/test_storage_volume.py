@@ -31,8 +31,9 @@ def test_check_finds_a_folder_that_cannot_be_written(tmp_path: Path, below: str)
         LocalStorage(tmp_path / "file" / below).check()
     assert (caught.value.code, caught.value.stage) == (ErrorCode.STORAGE_MISCONFIGURED, Stage.START)
     message = caught.value.message
-    reason = "File exists" if below == "." else "Not a directory"
-    assert message.startswith(f"The storage folder cannot be written: {reason}: {tmp_path / 'file' / below}, by user")
+    assert message.startswith(
+        f"The storage folder cannot be written: File exists: {tmp_path / 'file' / below}, by user"
+    )
     assert message.endswith(f"mv {tmp_path}/file {tmp_path}/file.old")
 
 
@@ -140,6 +141,22 @@ def test_a_job_s_log_tells_the_place_that_its_reply_keeps_to_itself(tmp_path: Pa
     assert str(tmp_path) not in caught.value.message
     assert f"{tmp_path}/mine" in caught.value.detail
     assert f"by user {os.geteuid()} of group {os.getegid()}" in caught.value.detail
+
+
+@pytest.mark.parametrize(("given", "made"), [(0o2775, 0o2775), (0o777, 0o775), (0o755, 0o755), (0o700, 0o755)], ids=oct)
+def test_a_folder_that_the_group_shares_has_shared_folders_in_it(
+    tmp_path: Path, video: Path, given: int, made: int
+) -> None:
+    """A worker of another user, of the same group, stores beside the first one's videos."""
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume").chmod(given)
+    storage = LocalStorage(tmp_path / "volume" / "videos")
+    storage.check()
+    storage.put(video, "customer-7/2026/talk.mp4", Cancellation())
+    folders = [path for path in (tmp_path / "volume").rglob("*") if path.is_dir()]
+    assert {path.name: path.stat().st_mode & 0o7777 for path in folders} == dict.fromkeys(
+        ("videos", "customer-7", "2026"), made
+    )
 
 
 @pytest.mark.parametrize("exists", [True, False])

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.folders import make_folder
 from contract.unwritable import unwritable
 from contract.volume import Pulse, Volume
 
@@ -27,7 +28,7 @@ Look = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class Shelf:
+class KeptFiles:
     """Below `folder`. `most_bytes`: kept videos above this sum end with the oldest; None: they stay for ever."""
 
     folder: Path
@@ -39,7 +40,7 @@ class Shelf:
         name = f".{uuid.uuid4().hex}"
 
         def probe(_pulse: Pulse) -> None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             for folder in (self.folder, self.folder / "results", self.folder / "kept"):
                 if folder.exists():
                     (folder / name).touch()
@@ -153,8 +154,9 @@ class Shelf:
 def _make_shared(folder: Path) -> None:
     """Make a folder that another worker's user, of the same group, can write to as well. Raises OSError."""
     if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o2775)
+        make_folder(folder)
+        with suppress(PermissionError):  # another worker was quicker, or the file system has no modes
+            folder.chmod(0o2775)
 
 
 def name_of(job_id: str) -> str:

@@ -28,7 +28,7 @@ class Ended:
     before: bool = False  # it was done in an earlier run
 
 
-class Crowd:
+class JobPool:
     """Runs rows.
 
     Args:
