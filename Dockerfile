@@ -10,8 +10,8 @@
 # SAGE_TARGETS    such as 8.9 or 8.0;9.0                  compile it for these GPU generations alone: 8.0 A100; 8.6 3090,
 #                                                         A40, A6000; 8.9 4090, L4, L40S; 9.0 H100, H200; 12.0 5090
 # MAX_JOBS        a number (2)                            its compilers at a time, and
-# NVCC_THREADS    a number (2)                            the GPU generations that each compiles at a time: about 2 GB of
-#                                                         RAM for each, all compilers together
+# NVCC_THREADS    a number (2)                            the GPU generations that each compiles at a time: up to 3 GB of
+#                                                         RAM for each of them (4.7 GB measured for two)
 # HF_ENDPOINT     an address                              a mirror for MODELS
 # SOURCE, REVISION, VERSION                               address and commit of this repository, and version of the
 #                                                         worker, for the image's labels

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import re
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -150,7 +151,7 @@ class Dispatch(Desk):
     def beat(self, worker: str, _job_ids: Sequence[str], query: Mapping[str, str]) -> None:
         """Only what a failed fitness check says is news."""
         if query.get("status") == "unhealthy":
-            self.unfit = query.get("reason", query.get("check", "?"))
+            self.unfit = re.sub(r"^\w+Error: ", "", query.get("reason", query.get("check", "?")))
             log.error("%s is not fit for jobs: %s", worker, self.unfit)
 
     def worker_ended(self, worker: str) -> None:

@@ -5,10 +5,12 @@ import { change, clashes, input, isReady, listen, state } from "./state.js";
 import { duration, say } from "./words.js";
 
 const QUIET = 400; // milliseconds without a change, before the worker is asked
+const PATIENCE = 4000; // milliseconds without an answer, before the endpoint is asked why
 const $ = (id) => document.getElementById(id);
 let timer = 0;
 let asking = null;
 let fault = "";
+let why = null;
 let asked = "local"; // always the worker of this machine: it knows the prices, and costs nothing
 
 function cell(tag, text) {
@@ -36,7 +38,8 @@ function draw() {
   $("fault").textContent = fault;
   $("warnings").replaceChildren(...(quote?.warnings ?? []).map((warning) => cell("li", warning)));
   if (!quote) {
-    box.replaceChildren(cell("p", say(!asking ? "quote-empty" : state.job ? "quote-busy" : "quote-waits")));
+    const words = !asking ? ["quote-empty"] : state.job ? ["quote-busy"] : (why ?? ["quote-waits"]);
+    box.replaceChildren(cell("p", say(...words)));
     box.firstChild.className = "quiet";
     return;
   }
@@ -56,7 +59,14 @@ function draw() {
 async function ask() {
   asking?.abort();
   const own = (asking = new AbortController());
+  why = null;
   draw();
+  const looks = setInterval(async () => {
+    const found = await api.waitsFor(asked);
+    if (own !== asking) return;
+    why = found;
+    draw();
+  }, PATIENCE);
   try {
     const answer = await api.quote(asked, input(), own.signal);
     if (own !== asking) return;
@@ -72,13 +82,15 @@ async function ask() {
     asking = null;
     fault = error instanceof api.ApiError ? error.message : say("unreachable");
     change("quote", () => { state.quote = null; });
+  } finally {
+    clearInterval(looks);
   }
 }
 
 export function startQuote(target) {
   asked = target;
   listen((what) => {
-    if (["quote", "all"].includes(what)) draw();
+    if (["quote", "job", "all"].includes(what)) draw();
     if (!["portrait", "voices", "region", "offset", "fields", "target"].includes(what)) return;
     clearTimeout(timer);
     if (!isReady()) {

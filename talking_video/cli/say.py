@@ -99,4 +99,5 @@ class Lines:
 
 
 def _key(progress: Progress) -> tuple[object, ...]:
-    return progress.status, progress.stage, progress.window, int((progress.percent or 0) // STEP_PERCENT)
+    tenth = int((progress.percent or 0) // STEP_PERCENT)
+    return progress.status, progress.waits_for, progress.stage, progress.window, tenth

@@ -98,3 +98,21 @@ def test_a_voice_is_recorded_and_becomes_a_video(page: Page, files: Bench) -> No
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_why_no_worker_takes_the_job_is_told_before_it_and_while_it_waits(
+    browser: Browser, files: Bench, tmp_path: Path
+) -> None:
+    with (
+        running_endpoint(tmp_path, ENGINE="comfyui", COMFYUI_DIR=str(tmp_path)) as endpoint,
+        opened(browser, endpoint) as page,
+    ):
+        page.set_input_files("#portrait-file", files.folder / "me.png")
+        page.set_input_files("#voice-file", files.folder / "me.wav")
+        expect(page.locator("#quote")).to_contain_text("not fit for jobs: Required models are missing")
+        page.set_viewport_size({"width": 400, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "a long name is wider than the page"
+        page.click("#make")
+        expect(page.locator("#progress-words")).to_contain_text("Required models are missing")
+        page.click("#cancel")
+        expect(page.locator("#fault")).to_have_text("The job was cancelled.")
