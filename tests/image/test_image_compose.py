@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import requests
 import yaml
 
 from endpoint.options import read_options
+from tests.endpoint.endpoint_process import running_endpoint
 from tests.image.dockerfile import DOCKERFILE, REPOSITORY
 from worker.settings import Settings
 
@@ -117,16 +120,35 @@ def _environment(tmp_path: Path) -> dict[str, str]:
     return {**kept, **moved, "BASE_MODEL": "q4_k_m", **ours}
 
 
-def test_the_endpoint_makes_and_shows_a_video_with_what_its_container_has(container: Path, tmp_path: Path) -> None:
+@contextmanager
+def _served(container: Path, tmp_path: Path, **settings: str) -> Iterator[str]:
+    """The endpoint as docker-compose.yml starts it, on a free port; gives the address of its job API."""
     command = [sys.executable, *_command("endpoint")[1:4], "--port", "0", "--folder", str(tmp_path / "store")]
+    environment = {**_environment(tmp_path), **settings}
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=container, env=_environment(tmp_path), stdout=subprocess.PIPE, stderr=log, text=True
+            command, cwd=container, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
         )
     try:
         assert process.stdout is not None
         api = process.stdout.readline().rsplit(" ", 1)[-1].strip()
         assert api.startswith("http://127.0.0.1:"), (tmp_path / "log").read_text()
+        yield api
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def _is_healthy(api: str, token: str = "") -> bool:
+    """What the health check of docker-compose.yml says of it."""
+    port = api.split(":")[2].split("/", maxsplit=1)[0]
+    check = SERVICES["endpoint"]["healthcheck"]["test"].replace("${PORT:-8000}", port).replace("$$", "$")
+    return subprocess.run(["sh", "-c", check], env={**os.environ, "ENDPOINT_TOKEN": token}, check=False).returncode == 0
+
+
+def test_the_endpoint_makes_and_shows_a_video_with_what_its_container_has(container: Path, tmp_path: Path) -> None:
+    with _served(container, tmp_path) as api:
         job = {"input": {"image_url": "portrait.png", "audio_urls": ["hello.wav"], "width": 256, "height": 448}}
         answer = requests.post(f"{api}/runsync", json=job, timeout=PATIENCE).json()
         assert answer["status"] == "COMPLETED", answer
@@ -134,10 +156,17 @@ def test_the_endpoint_makes_and_shows_a_video_with_what_its_container_has(contai
         assert (video.status_code, video.headers["Content-Type"]) == (200, "video/mp4")
         assert hashlib.sha256(video.content).hexdigest() == answer["output"]["video_info"]["sha256"]
         assert requests.get(f"{api.split('/v2/')[0]}/playground/", timeout=PATIENCE).status_code == 200
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-        process.stdout.close()  # type: ignore[union-attr]
+        assert _is_healthy(api)
+    assert not _is_healthy(api)
+
+
+def test_an_endpoint_whose_worker_is_not_fit_is_not_healthy(tmp_path: Path) -> None:
+    settings = {"ENGINE": "comfyui", "COMFYUI_DIR": str(tmp_path), "ENDPOINT_TOKEN": "t"}  # it has no models
+    with running_endpoint(tmp_path, **settings) as endpoint:
+        assert _is_healthy(endpoint.api, "t")
+        assert not _is_healthy(endpoint.api, "another")
+        endpoint.wait_for_log("is not fit for jobs")
+        assert not _is_healthy(endpoint.api, "t")
 
 
 @pytest.mark.skipif(
