@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 EXECUTION_SECONDS = 3600.0
 MOST_LOST = 1  # workers that a job may lose before it is given up
+REASON_CHARACTERS = 256  # RunPod's SDK sends so much of why a worker is not fit
 Ended = Callable[[JobRecord], None]
 
 
@@ -151,7 +152,9 @@ class Dispatch(Desk):
     def beat(self, worker: str, _job_ids: Sequence[str], query: Mapping[str, str]) -> None:
         """Only what a failed fitness check says is news."""
         if query.get("status") == "unhealthy":
-            self.unfit = re.sub(r"^\w+Error: ", "", query.get("reason", query.get("check", "?")))
+            reason = query.get("reason", query.get("check", "?"))
+            cut = len(reason) >= REASON_CHARACTERS
+            self.unfit = re.sub(r"^\w+Error: ", "", reason.rstrip(" ,") + (" … (its log has the rest)" if cut else ""))
             log.error("%s is not fit for jobs: %s", worker, self.unfit)
 
     def worker_ended(self, worker: str) -> None:

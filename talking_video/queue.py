@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-UNFIT = 200  # characters of a worker's own words
+UNFIT = 300  # characters of a worker's own words
 REASONS = {  # the first state that any worker is in
     "running": "{} busy with other jobs",
     "initializing": "it is starting",
@@ -21,7 +21,8 @@ def waits_for(health: Mapping[str, Any]) -> str | None:
     """
     workers, unfit = health.get("workers"), health.get("unfit")
     if isinstance(unfit, str) and unfit:
-        return f"the newest is not fit for jobs: {unfit[:UNFIT]}"
+        cut = unfit if len(unfit) <= UNFIT else f"{unfit[:UNFIT].rstrip(' ,')} …"
+        return f"the newest is not fit for jobs: {cut}"
     counts = workers if isinstance(workers, dict) else {}
     numbers = {state: number for state, number in counts.items() if isinstance(number, int) and number > 0}
     if "idle" in numbers or "ready" in numbers:

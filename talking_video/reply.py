@@ -34,7 +34,7 @@ class Progress:
             told = {"IN_QUEUE": "waiting for a worker", "IN_PROGRESS": "starting"}.get(self.status, self.status)
             return f"{told}: {self.waits_for}" if self.waits_for else told
         window = f", window {self.window} of {self.windows}" if self.window else ""
-        left = f", about {duration(self.eta_seconds)} left" if self.eta_seconds is not None else ""
+        left = f", about {duration(self.eta_seconds)} left" if self.eta_seconds else ""
         return f"{self.percent or 0:.0f} % {self.stage}{window}{left}"
 
 

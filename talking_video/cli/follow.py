@@ -28,7 +28,7 @@ def ended(job: Job, *, cancels: bool = True) -> Result | Quote:
     try:
         with showing() as show:
             for event in job.events():
-                show.event(job.id, event)
+                show.event("", event)  # the person knows its id
         return job.result()
     except KeyboardInterrupt:
         raise interrupted(job, cancels=cancels) from None

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from rich.console import Console
@@ -36,7 +37,7 @@ class Show(Protocol):
     """Shows how several jobs go, by their names."""
 
     def event(self, name: str, event: Event) -> None:
-        """Something new of one job."""
+        """Something new of one job; without a name it is the only one."""
 
     def ended(self, name: str, text: str) -> None:
         """One job is over."""
@@ -60,21 +61,34 @@ class Live:
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
+        self._waiting: dict[str, str | None] = {}
 
     def event(self, name: str, event: Event) -> None:
         """Move the bar."""
         if isinstance(event, JobError):
-            self._bars.console.print(f"{name}: {event}; trying again", markup=False)
+            self._print(name, f"{event}; trying again")
             return
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task("", total=100, name=name)
+        if event.waits_for:
+            self._tell_waiting(name, event)
+            event = replace(event, waits_for=None)
         self._bars.update(self._tasks[name], completed=event.percent or 0, description=event.text)
 
     def ended(self, name: str, text: str) -> None:
         """Replace the bar by a line."""
         if name in self._tasks:
             self._bars.remove_task(self._tasks.pop(name))
-        self._bars.console.print(f"{name}: {text}", markup=False)
+        self._print(name, text)
+
+    def _tell_waiting(self, name: str, event: Progress) -> None:
+        """Once, in a line of its own: beside a bar there is no place for a worker's own words."""
+        if self._waiting.get(name) != event.waits_for:
+            self._waiting[name] = event.waits_for
+            self._print(name, event.text)
+
+    def _print(self, name: str, text: str) -> None:
+        self._bars.console.print(_line(name, text), markup=False)
 
 
 class Lines:
@@ -86,16 +100,20 @@ class Lines:
     def event(self, name: str, event: Event) -> None:
         """Say it where it differs enough from what was said before."""
         if isinstance(event, JobError):
-            say(f"{name}: {event}; trying again")
+            say(_line(name, f"{event}; trying again"))
             return
         key = _key(event)
         if self._told.get(name) != key:
             self._told[name] = key
-            say(f"{name}: {event.text}")
+            say(_line(name, event.text))
 
     def ended(self, name: str, text: str) -> None:
         """One line."""
-        say(f"{name}: {text}")
+        say(_line(name, text))
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name}: {text}" if name else text
 
 
 def _key(progress: Progress) -> tuple[object, ...]:

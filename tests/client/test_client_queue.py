@@ -8,7 +8,7 @@ import pytest
 
 from endpoint.dispatch import Dispatch
 from talking_video.queue import waits_for
-from tests.client.commands import PATIENCE, command
+from tests.client.commands import PATIENCE, command, shown
 from tests.endpoint.endpoint_process import running_endpoint
 
 NONE = dict.fromkeys(("idle", "initializing", "ready", "running", "throttled", "unhealthy"), 0)
@@ -53,13 +53,29 @@ def test_why_the_newest_worker_is_not_fit_is_forgotten_once_one_is() -> None:
     assert dispatch.unfit is None
 
 
+def test_what_the_sdk_cut_off_is_told_to_be_cut() -> None:
+    dispatch = Dispatch()
+    reason = "WorkerError: " + "missing.safetensors, " * 20
+    dispatch.beat("worker-1", [], {"status": "unhealthy", "reason": reason[:256]})
+    assert dispatch.unfit is not None
+    assert dispatch.unfit.startswith("missing.safetensors, ")
+    assert dispatch.unfit.endswith(" … (its log has the rest)")
+    assert str(waits_for({"unfit": dispatch.unfit})).endswith(dispatch.unfit)
+    assert str(waits_for({"unfit": "a, " * 200})).endswith("a …")
+
+
 def test_a_person_whose_endpoint_has_no_fit_worker_reads_why(tmp_path: Path) -> None:
+    sources = ("https://a.test/a.png", "https://a.test/a.wav")
     with running_endpoint(tmp_path, ENGINE="comfyui", COMFYUI_DIR=str(tmp_path)) as endpoint:
-        process = command(tmp_path, "run", "https://a.test/a.png", "https://a.test/a.wav", "-e", endpoint.api)
+        process = command(tmp_path, "run", *sources, "-e", endpoint.api)
         assert process.stderr is not None
         lines = iter(process.stderr.readline, "")
         line = next(line for line in lines if "not fit for jobs" in line)
+        assert line.startswith("waiting for a worker: ")
         assert "models are missing" in line
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE)
+        seen = shown(tmp_path, "run", *sources, "-e", endpoint.api, until="its log has the rest")
     assert process.returncode == 130
+    assert "waiting for a worker: the newest is not fit for jobs: Required models are missing" in seen
+    assert seen.rstrip().endswith("is cancelled")
