@@ -123,6 +123,7 @@ async def _serve(options: Options) -> None:
         base = options.inner_base(port)
         sys.stdout.write(f"listening on {base}/v2/{options.endpoint_id}\n")
         sys.stdout.flush()
+        log.info("page: %s", base)
         log.info("engine: %s, workers: %d, files: %s", engine_of(os.environ), options.workers, options.folder)
         await told.wait()
         log.info("ending; once more ends at once")
