@@ -15,15 +15,16 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: setup ## a video without a GPU: output/one-speaker.mp4 (EXAMPLE=…), or of IMAGE=me.jpg AUDIO=me.m4a: output/demo.mp4
-ifdef IMAGE
-	@$(BIN)/python -m talking_video run "$(IMAGE)" $(AUDIO) --local -o output/demo.mp4
+ifneq ($(IMAGE)$(AUDIO),)
+	@if [[ -e "$(AUDIO)" ]]; then voices=("$(AUDIO)"); else voices=($(AUDIO)); fi; \
+	$(BIN)/python -m talking_video run "$(IMAGE)" "$${voices[@]}" --local -o output/demo.mp4
 else
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
 endif
 
-playground: endpoint ## the same, for its page: http://127.0.0.1:8000
+playground: endpoint ## a page in the browser to try it on: http://127.0.0.1:8000
 
-endpoint: setup ## RunPod's job API on this machine, with the real worker behind it (ARGS="--workers 2 --port 8001")
+endpoint: setup ## the same, for its API: RunPod's jobs on this machine, with the real worker behind them (ARGS="--workers 2 --port 8001")
 	@$(BIN)/python -m endpoint $(ARGS)
 
 test: setup-dev ffprobe ## lint, types, import rules, tests

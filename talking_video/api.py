@@ -187,7 +187,8 @@ class Api:
             )
         if "/v2/" not in self.base:
             return RefusedError(f"{self.base} is no job API ({kind}: 404): the address of one ends in /v2/ID")
-        return RefusedError(f"{host} has no endpoint {self.name!r} ({kind}: 404): its id stands in RunPod's console")
+        where = "`make endpoint` tells its address first" if self.is_own else "its id stands in RunPod's console"
+        return RefusedError(f"{host} has no endpoint {self.name!r} ({kind}: 404): {where}")
 
 
 @dataclass(frozen=True)

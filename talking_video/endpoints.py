@@ -1,5 +1,6 @@
 """Which endpoint is meant, and what is known of it."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -23,8 +24,10 @@ def runpod(
     """An endpoint on RunPod.
 
     Raises:
-        RefusedError: there is no key.
+        RefusedError: there is no key, or this is no id.
     """
+    if not re.fullmatch(r"[\w-]+", endpoint_id):
+        raise RefusedError(f"{endpoint_id!r} is no id at RunPod; an address begins with http:// or https://")
     key = key or environment.get(KEY)
     if not key:
         raise RefusedError(f"{KEY} is not set: make a key in RunPod's console (Settings, API keys), and export {KEY}=…")

@@ -1,6 +1,7 @@
 """The endpoint on this machine: the one that runs, or one that is started for as long as it is needed."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -47,7 +48,8 @@ def started(folder: Path | None = None) -> Iterator[str]:
     """
     where = folder or _worker_folder()
     python = next((one for one in (where / ".venv/bin/python",) if one.exists()), Path(sys.executable))
-    port = [] if _is_free(ORIGIN) else ["--port", "0", "--folder", str(where / "output" / f"endpoint-{os.getpid()}")]
+    alone = _is_free(ORIGIN) and _is_unused(where / "output" / "endpoint")
+    port = [] if alone else ["--port", "0", "--folder", str(where / "output" / f"endpoint-{os.getpid()}")]
     process = subprocess.Popen(
         [str(python), "-m", "endpoint", *port],
         cwd=where,
@@ -109,3 +111,13 @@ def _is_free(origin: str) -> bool:
     with socket.socket() as probe:
         probe.settimeout(PROBE_SECONDS)
         return probe.connect_ex((host, int(port))) != 0
+
+
+def _is_unused(folder: Path) -> bool:
+    """Whether no endpoint, on whatever port, has its files there (it locks them: docs/endpoint.md)."""
+    with contextlib.suppress(FileNotFoundError), (folder / "lock").open("r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True

@@ -36,7 +36,8 @@ def read_rows(file: Path) -> list[Row]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{file} cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else f"it is no text ({error})"
+        raise RequestError(f"{file} cannot be read: {reason}") from error
     found = list(_csv(text) if file.suffix.lower() == ".csv" else _jsonl(text))
     if not found:
         raise RequestError(f"{file} has no jobs")

@@ -1,6 +1,7 @@
 """The command `talking-video` against a served endpoint: from local files to a checked video, and each way to fail."""
 
 import base64
+import fcntl
 import json
 import os
 import signal
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from endpoint.limits import MEGABYTE
+from talking_video import local
 from tests.client.commands import PATIENCE, command, ran
 from tests.client.workers import Job, video_of, working
 from tests.endpoint.served import Served, served
+from tests.programs import REPOSITORY
 
 VIDEO = os.urandom(3000)
 
@@ -99,16 +102,21 @@ def test_a_large_file_goes_through_the_store_and_files_stand_wherever_the_schema
     [
         (["run", "me.jpg", "me.m4a"], 2, "--endpoint"),
         (["run", "me.jpg", "me.m4a", "-e", "abc"], 3, "RUNPOD_API_KEY"),
+        (["run", "me.jpg", "me.m4a", "-e", "127.0.0.1:8000"], 3, "begins with http://"),
         (["run", "me.jpg", "nobody.wav", "-e", "API"], 2, "nobody.wav is not there"),
         (["run", "me.jpg", "-e", "API"], 2, "at least one voice"),
         (["run", "me.jpg", "me.m4a", "--set", "stepps=4", "-e", "API"], 2, "did you mean steps"),
         (["run", "me.jpg", "me.m4a", "--speakers", "[1", "-e", "API"], 2, "JSON"),
         (["run", "me.jpg", "me.m4a", "--volume", "11", "-e", "API"], 2, "--volume"),
-        (["run", "me.jpg", "me.m4a", "-e", "ORIGIN/v2/another"], 3, "no endpoint 'another'"),
+        (
+            ["run", "me.jpg", "me.m4a", "-e", "ORIGIN/v2/another"],
+            3,
+            "(run: 404): `make endpoint` tells",
+        ),
         (["status", "nobody", "-e", "API"], 3, "no job 'nobody'"),
         (["status", "nobody", "-e", "ORIGIN"], 3, "no job 'nobody'"),
         (["status", "nobody", "-e", "ORIGIN/playground/"], 3, "no job 'nobody'"),
-        (["batch", "nothing.jsonl", "-e", "API"], 2, "cannot be read"),
+        (["batch", "nothing.jsonl", "-e", "API"], 2, "nothing.jsonl cannot be read: No such file or directory\n"),
         (["compare", "me.jpg", "me.m4a", "--vary", "steps=4", "-e", "API"], 2, "2 to 16"),
     ],
 )
@@ -207,3 +215,17 @@ def test_a_quote_is_a_table_and_a_picture(endpoint: Served, folder: Path) -> Non
         "the crop loses half",
     ):
         assert part in told
+
+
+def test_an_endpoint_that_is_started_leaves_the_files_of_another_one_alone(tmp_path: Path) -> None:
+    """Of one that runs on another port than the usual one."""
+    for part in REPOSITORY.iterdir():
+        if not part.name.startswith(".") and part.name != "output":
+            (tmp_path / part.name).symlink_to(part)
+    taken = tmp_path / "output" / "endpoint"
+    taken.mkdir(parents=True)
+    with (taken / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with local.started(tmp_path) as address:
+            assert local.about(address.split("/v2/")[0]) is not None
+    assert [path.name for path in taken.iterdir()] == ["lock"]

@@ -1,5 +1,5 @@
-"""`make setup` installs a lock as it was written: a package whose bytes are others, or are not told, is refused. And
-what starts a real ComfyUI shares the processors with it."""
+"""`make setup` installs a lock as it was written: a package whose bytes are others, or are not told, is refused. What
+starts a real ComfyUI shares the processors with it, and `make demo` takes any names of files."""
 
 import hashlib
 import os
@@ -61,3 +61,17 @@ def test_a_real_comfyui_and_its_tests_do_not_spin_each_other_to_a_standstill(tar
     started = [line for line in done.stdout.splitlines() if " -m pytest " in line or " -m tests.recording " in line]
     assert started
     assert all(line.startswith("OMP_WAIT_POLICY=passive ") for line in started)
+
+
+@pytest.mark.parametrize("voices", [["my voice.ogg"], ["a.wav", "b.wav"], []], ids=" and ".join)
+def test_the_demo_takes_names_with_blanks_and_several_voices(folder: Path, voices: list[str]) -> None:
+    for name in voices:
+        (folder / name).touch()
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
+    python.chmod(0o755)
+    command = ["make", "-s", "--old-file=setup", "demo", "IMAGE=my face.jpg", f"AUDIO={' '.join(voices)}"]
+    printed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    given = "".join(f"<{name}>" for name in ("my face.jpg", *voices))
+    assert printed == f"<-m><talking_video><run>{given}<--local><-o><output/demo.mp4>"
