@@ -16,7 +16,7 @@ SOUND = "WAV, MP3, M4A, AAC, OGG, Opus, FLAC, WebM, AIFF, CAF, AMR or WMA"
 PICTURES = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
 WEB_PAGE = "a web page (HTML)"
 TAGS_IN_A_ROW = 4
-UNKNOWN = "nothing this worker knows"
+UNKNOWN = "a file of an unknown kind"
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 # Beginnings of files that have a fixed place for their mark.

@@ -164,6 +164,7 @@ open_volume() {
 # Ends with what the system said of a path that it does not make or open.
 unwritable() {
   local said code=1
+  if [[ -e $1 && ! -d $1 ]]; then fail 1 "$1 is no folder: name another one with --dest"; fi
   said=$(tail -n 1 "$work/said")
   said=${said##*: }
   if [[ $said == "No space left on device" || $said == "Disk quota exceeded" ]]; then code=3; fi

@@ -168,7 +168,7 @@ def test_no_address_in_a_file_is_ever_called(text: str, before: bytes, tmp_path:
         (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
         (b"RIFF\0\0\0\0AVI LIST", "an AVI film"),
         (b"riff.\x91\xcf\x11\xa5\xd6\x28\xdb", "a Wave64 file"),
-        (b"\1\2\3\4" * 9, "nothing this worker knows"),
+        (b"\1\2\3\4" * 9, "a file of an unknown kind"),
         (b"hello", "text"),
         (b"", "an empty file"),
     ],

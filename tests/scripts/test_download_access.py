@@ -128,7 +128,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(curl_runs: Runs) -> None:
     ended = curl_runs.run("http://127.0.0.1:9")
     assert (ended.code, ended.lines("ERROR")) == (
         1,
-        [f"ERROR: user {os.geteuid()} may not write to {curl_runs.dest}: File exists"],
+        [f"ERROR: {curl_runs.dest} is no folder: name another one with --dest"],
     )
 
 
