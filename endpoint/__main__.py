@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from contract.unwritable import unwritable
 from endpoint.app import make_app
 from endpoint.dispatch import Dispatch
 from endpoint.guard import Guard
@@ -133,12 +134,16 @@ async def _serve(options: Options) -> None:
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Two endpoints would remove each other's files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        sys.exit(f"--folder cannot be written: {unwritable(folder, error)}")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            sys.exit(f"another endpoint uses {folder}: name another --folder")
+            sys.exit(f"another endpoint runs with {folder}: use that one, or name another --folder and --port")
         yield
 
 

@@ -68,11 +68,12 @@ class LocalRun:
     def _read(self, text: str) -> str:
         """The job as JSON; `fault` where it is no job at all: the SDK would answer with a traceback, or run another."""
         if not text.lstrip().startswith(("{", "[")) and text.strip():
+            name = text
             try:
-                text = Path(text).read_text(encoding="utf-8-sig")
+                text = Path(name).read_text(encoding="utf-8-sig")
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-                self._refuse(f"--test_input names a file that cannot be read: {reason}")
+                self._refuse(f"--test_input names a file that cannot be read: {reason}: {name}")
                 return ""
         try:
             job = json.loads(text)

@@ -113,11 +113,17 @@ def test_a_command_line_that_cannot_be_used_is_refused_in_words(options: list[st
     assert (done.returncode, said in done.stderr) == (2, True)
 
 
-def test_a_port_or_a_folder_in_use_is_told(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+def test_a_port_or_a_folder_that_cannot_be_had_is_told(endpoint: RunningEndpoint, tmp_path: Path) -> None:
     port = endpoint.api.split("/v2/")[0].rsplit(":", 1)[-1]
     store = endpoint.wait_for_log("files: ").rsplit("files: ", 1)[-1]
-    for options in (["--port", port, "--folder", str(tmp_path)], ["--port", "0", "--folder", store]):
+    (tmp_path / "file").touch()
+    for options, said in (
+        (["--port", port, "--folder", str(tmp_path / "free")], "choose another --port"),
+        (["--port", "0", "--folder", store], "another --folder"),
+        (["--port", "0", "--folder", str(tmp_path / "file" / "store")], f"mv {tmp_path}/file {tmp_path}/file.old"),
+    ):
         command = [sys.executable, "-m", "endpoint", *options]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=PATIENCE)
         assert done.returncode == 1
-        assert ("--port" if port in options else "--folder") in done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr

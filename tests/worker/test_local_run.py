@@ -96,7 +96,7 @@ def test_without_a_job_nothing_is_started(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("missing.json", "names a file that cannot be read: No such file"),
+        ("missing.json", "names a file that cannot be read: No such file or directory: missing.json"),
         (".", "names a file that cannot be read"),
         ("broken.json", "takes a JSON object"),
         ("[1]", "takes a JSON object"),
