@@ -17,7 +17,7 @@ help: ## this list
 demo: setup ## a video without a GPU: output/one-speaker.mp4 (EXAMPLE=…), or of IMAGE=me.jpg AUDIO=me.m4a: output/demo.mp4
 ifneq ($(IMAGE)$(AUDIO),)
 	@if [[ -e "$(AUDIO)" ]]; then voices=("$(AUDIO)"); else voices=($(AUDIO)); fi; \
-	$(BIN)/python -m talking_video run "$(IMAGE)" "$${voices[@]}" --local -o output/demo.mp4
+	$(BIN)/python -m talking_video run $(if $(IMAGE),"$(IMAGE)") "$${voices[@]}" --local -o output/demo.mp4
 else
 	@$(BIN)/python scripts/demo.py $(EXAMPLE)
 endif

@@ -96,7 +96,8 @@ function drawRegions() {
     element.firstChild.textContent = voice.name;
     element.setAttribute("aria-label", `${say("region", { name: voice.name })}: ${region.map((side) => side.toFixed(2)).join(", ")}. ${say("region-help")}`);
   });
-  $("stage-fault").textContent = clashing.size ? say("regions-clash") : "";
+  const unseen = state.portrait?.unseen ? say("no-view", { name: state.portrait.name }) : "";
+  $("stage-fault").textContent = clashing.size ? say("regions-clash") : unseen;
 }
 
 /** Head and shoulders round a face, as far as the picture goes: what a region by hand begins with. */
@@ -145,7 +146,15 @@ function drawPortrait() {
   $("portrait").alt = portrait?.name ?? "";
 }
 
+/** A HEIC from a phone, or no picture at all: the worker knows which. */
+function noteUnseen() {
+  if (!state.portrait) return;
+  state.portrait.unseen = true;
+  drawRegions();
+}
+
 export function startStage() {
+  for (const id of ["portrait", "source-film"]) $(id).addEventListener("error", noteUnseen);
   listen((what) => {
     if (["portrait", "all"].includes(what)) drawPortrait();
     if (["quote", "portrait", "all"].includes(what)) drawCrop();

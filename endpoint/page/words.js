@@ -25,7 +25,7 @@ const WORDS = {
     "queued-unfit": "waits for a worker, and the newest is not fit for jobs: {why}", "stage-validate": "looks at the request", "stage-fetch": "fetches the files", "stage-prepare": "prepares picture and voices",
     "stage-load": "loads the model", "stage-sample": "makes the pictures", "stage-encode": "makes the film", "stage-upload": "stores the film",
     piece: "piece {window} of {windows}", left_: "about {seconds} left", cancelled: "The job was cancelled.", lost: "The endpoint does not know this job any more.",
-    unreachable: "The endpoint does not answer. Does it still run?", "no-picture": "{name} is no picture or video.", "no-sound": "{name} is no sound that this browser can play; the worker may still read it.",
+    unreachable: "The endpoint does not answer. Does it still run?", "no-picture": "{name} is no picture or video.", "no-view": "This browser cannot show {name}; the worker may still read it.", "no-sound": "{name} is no sound that this browser can play; the worker may still read it.",
     "too-many": "Four voices at most.", "too-large": "{name} is larger than {megabytes} MB.", "bad-number": "a number from 0 to 1, left before right and top before bottom",
   },
   vi: {
@@ -52,7 +52,7 @@ const WORDS = {
     "queued-unfit": "đang chờ worker, và worker mới nhất không làm việc được: {why}", "stage-validate": "kiểm tra yêu cầu", "stage-fetch": "lấy các tệp", "stage-prepare": "chuẩn bị hình và tiếng",
     "stage-load": "nạp mô hình", "stage-sample": "tạo khung hình", "stage-encode": "dựng phim", "stage-upload": "lưu phim",
     piece: "đoạn {window} trên {windows}", left_: "còn khoảng {seconds}", cancelled: "Đã hủy công việc.", lost: "Endpoint không còn biết công việc này.",
-    unreachable: "Endpoint không trả lời. Nó còn chạy không?", "no-picture": "{name} không phải là ảnh hay video.", "no-sound": "Trình duyệt không phát được {name}; worker có thể vẫn đọc được.",
+    unreachable: "Endpoint không trả lời. Nó còn chạy không?", "no-picture": "{name} không phải là ảnh hay video.", "no-view": "Trình duyệt không hiển thị được {name}; worker có thể vẫn đọc được.", "no-sound": "Trình duyệt không phát được {name}; worker có thể vẫn đọc được.",
     "too-many": "Nhiều nhất là bốn giọng.", "too-large": "{name} lớn hơn {megabytes} MB.", "bad-number": "một số từ 0 đến 1, trái trước phải và trên trước dưới",
   },
 };

@@ -121,6 +121,15 @@ def test_what_the_worker_cannot_read_is_told_in_its_words(page: Page, files: Ben
     _choose(page, files, None, "me.wav")
     expect(page.locator("#make")).to_be_enabled()
     expect(page.locator("#fault")).to_have_text("")
+    (files.folder / "broken.jpg").write_bytes(b"this is no picture" * 99)
+    page.set_input_files("#portrait-file", files.folder / "broken.jpg")
+    expect(page.locator("#stage-fault")).to_have_text(
+        "This browser cannot show broken.jpg; the worker may still read it."
+    )
+    expect(page.locator("#fault")).to_contain_text("it is text")
+    page.set_input_files("#portrait-file", files.folder / "me.png")
+    expect(page.locator("#stage-fault")).to_have_text("")
+    expect(page.locator("#make")).to_be_enabled()
 
 
 def test_a_job_is_found_again_after_the_page_was_left_and_can_be_cancelled(page: Page, files: Bench) -> None:
