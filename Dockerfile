@@ -5,8 +5,8 @@
 # build argument  values                                  meaning
 # MODELS          none, multitalk, infinitetalk, all      models to put into the image (none: they come from the volume)
 # BASE            q4_k_m, q8_0, fp8                       base model to download, and the worker's default BASE_MODEL
-# WITH_SAGE       0, 1 (or no, yes; off, on)              do without SageAttention, or compile it (12 min and more); written
-#                                                         small, as Docker takes it for a part of a name
+# WITH_SAGE       0, 1 (or no, yes; off, on)              do without SageAttention, or compile it (half an hour and more);
+#                                                         written small, as Docker takes it for a part of a name
 # SAGE_TARGETS    such as 8.9 or 8.0;9.0                  compile it for these GPU generations alone: 8.0 A100; 8.6 3090,
 #                                                         A40, A6000; 8.9 4090, L4, L40S; 9.0 H100, H200; 12.0 5090
 # MAX_JOBS        a number (2)                            its compilers at a time, and

@@ -1,7 +1,7 @@
 // The image's targets, for `docker buildx bake`; `make image` builds one of them and proves it.
 //
 //   worker        models come from the volume, attention is sdpa: what a plain `docker build` makes
-//   worker-sage   with SageAttention (12 minutes more, and more memory): what is released
+//   worker-sage   with SageAttention (half an hour and more, and more memory): what is released
 //   with-models   the same, with the models of MODELS and BASE in it
 
 variable "IMAGE" { default = "talking-video-worker" }
