@@ -57,6 +57,8 @@ WIDE = {
     "tests/worker/test_voice.py::test_each_speaker": 0,
     "tests/worker/test_channels.py::test_a_mono": 0,
     "tests/worker/test_cancel.py": 2,
+    "tests/client/test_client_queue.py::test_a_person": 0,
+    "tests/image/test_image_compose.py::test_an_endpoint": 0,
     "tests/hostile/test_hostile_urls.py": 10,
     "tests/hostile/test_hostile_results.py": 4,
     "tests/hostile/test_hostile_results_worker.py": 0,
