@@ -138,8 +138,7 @@ class Api:
 
     def _waits_for(self) -> Flow[str | None]:
         """What a job in the queue waits for, where the endpoint tells it at once."""
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        answer = yield from _asked(Call("GET", f"{self.base}/health", headers=headers), self.pause_seconds, again=False)
+        answer = yield from _asked(self._call("GET", "health"), self.pause_seconds, again=False)
         return waits_for(_object(answer)) if answer.status == 200 else None
 
     def _put(self, place: Uploaded, file: Path) -> Flow[None]:
@@ -148,10 +147,12 @@ class Api:
             why = answer.reason or f"HTTP {answer.status}"
             raise UnreachableError(f"{file.name} could not be uploaded to {urlsplit(place.put).hostname} ({why})")
 
-    def _ask(self, method: str, what: str, body: Any = None, *, again: bool = True) -> Flow[Envelope]:
+    def _call(self, method: str, what: str, body: Any = None) -> Call:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        call = Call(method, f"{self.base}/{what}", json=body, headers=headers)
-        answer = yield from _asked(call, self.pause_seconds, again=again)
+        return Call(method, f"{self.base}/{what}", json=body, headers=headers)
+
+    def _ask(self, method: str, what: str, body: Any = None, *, again: bool = True) -> Flow[Envelope]:
+        answer = yield from _asked(self._call(method, what, body), self.pause_seconds, again=again)
         if answer.status != 200:
             raise self._refusal(answer, what)
         return _object(answer)

@@ -20,11 +20,11 @@ def waits_for(health: Mapping[str, Any]) -> str | None:
             why its newest worker took no job (docs/endpoint.md).
     """
     workers, unfit = health.get("workers"), health.get("unfit")
-    if isinstance(unfit, str) and unfit:
-        cut = unfit if len(unfit) <= UNFIT else f"{unfit[:UNFIT].rstrip(' ,')} …"
-        return f"the newest is not fit for jobs: {cut}"
     counts = workers if isinstance(workers, dict) else {}
     numbers = {state: number for state, number in counts.items() if isinstance(number, int) and number > 0}
     if "idle" in numbers or "ready" in numbers:
         return None
+    if isinstance(unfit, str) and unfit and "running" not in numbers:
+        cut = unfit if len(unfit) <= UNFIT else f"{unfit[:UNFIT].rstrip(' ,')} …"
+        return f"the newest is not fit for jobs: {cut}"
     return next((text.format(numbers[state]) for state, text in REASONS.items() if state in numbers), None)

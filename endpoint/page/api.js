@@ -27,9 +27,9 @@ export const health = (target) => ask(`/v2/${target}/health`);
 /** Why a job in the queue is not taken, as [one of words.js, what it needs]; null where nothing is known. */
 export async function waitsFor(target) {
   const { workers = {}, unfit } = await health(target).catch(() => ({}));
-  if (unfit) return ["queued-unfit", { why: unfit }];
   if (workers.idle || workers.ready) return null;
   if (workers.running) return ["queued-busy", { number: workers.running }];
+  if (unfit) return ["queued-unfit", { why: unfit }];
   for (const state of ["initializing", "unhealthy", "throttled"]) if (workers[state]) return [`queued-${state}`, {}];
   return null;
 }

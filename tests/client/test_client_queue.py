@@ -44,6 +44,19 @@ def test_where_nothing_holds_it_up_nothing_is_said(health: dict[str, Any]) -> No
     assert waits_for(health) is None
 
 
+@pytest.mark.parametrize(
+    ("workers", "said"),
+    [
+        ({"unhealthy": 1}, "the newest is not fit for jobs: No GPU"),
+        ({"initializing": 1}, "the newest is not fit for jobs: No GPU"),
+        ({"unhealthy": 1, "running": 1}, "1 busy with other jobs"),
+        ({"unhealthy": 1, "idle": 1}, None),
+    ],
+)
+def test_why_a_worker_is_not_fit_is_told_where_no_other_one_works(workers: dict[str, int], said: str | None) -> None:
+    assert waits_for({"unfit": "No GPU", "workers": {**NONE, **workers}}) == said
+
+
 def test_why_the_newest_worker_is_not_fit_is_forgotten_once_one_is() -> None:
     dispatch = Dispatch()
     dispatch.beat("worker-1", [], {"status": "unhealthy", "reason": "WorkerError: No GPU"})
