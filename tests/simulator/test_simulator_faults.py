@@ -146,7 +146,8 @@ def test_faults_of_a_file_are_counted_down_there_and_outlive_the_process(start: 
     first = start("--speed", "0", "--fault", f"@{faults}")
     assert first.run(graph).event("execution_error")["exception_message"] == "no, never\n"
     faults.write_text("oom:window=2,times=2\ndie:node=sample\n")
-    begin(first, tmp_path)
+    with contextlib.suppress(requests.ConnectionError):  # all is cached: it may be dead before it has answered
+        begin(first, tmp_path)
     assert first.process.wait(PATIENCE) == 1
     second = start("--speed", "0", "--fault", f"@{faults}")
     for left in ("oom:window=2,times=1,message=simulated failure\n", ""):
